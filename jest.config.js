@@ -1,0 +1,30 @@
+/** Projects: `unit` is quick and needs nothing; `workflows` and `replay` need a Temporal server; `contract` and `e2e` need Docker and the lab. */
+const swc = { '^.+\\.(t|j)s$': ['@swc/jest'] };
+const base = { transform: swc, testEnvironment: 'node', testTimeout: 30_000 };
+const of = (...names) => names.map((name) => `<rootDir>/test/${name}/**/*.test.ts`);
+
+module.exports = {
+  projects: [
+    {
+      ...base,
+      displayName: 'unit',
+      testMatch: of('cluster', 'config', 'clients', 'cli', 'activities', 'contracts', 'lab', 'workers'),
+    },
+    {
+      ...base,
+      displayName: 'workflows',
+      testMatch: of('workflows', 'replay'),
+      globalSetup: '<rootDir>/test/support/temporal-setup.ts',
+      globalTeardown: '<rootDir>/test/support/temporal-teardown.ts',
+    },
+    { ...base, displayName: 'contract', testMatch: of('contract'), testTimeout: 120_000 },
+    {
+      ...base,
+      displayName: 'e2e',
+      testMatch: of('e2e'),
+      testTimeout: 300_000,
+      globalSetup: '<rootDir>/test/support/lab-setup.ts',
+      globalTeardown: '<rootDir>/test/support/lab-teardown.ts',
+    },
+  ],
+};

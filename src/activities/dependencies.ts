@@ -1,0 +1,54 @@
+import type { HostConnection, Hosts } from '../clients/host';
+import type { ClusterSpec } from '../cluster/spec';
+
+/** What activities need from the outside; composed by the worker, replaced by in-memory hosts in tests. */
+export interface ActivityDependencies {
+  /** Connections for a cluster's way of logging in; the same spec.ssh gives the same pool. */
+  hostsFor(spec: ClusterSpec): Hosts;
+  /** A `docker save` stream of an image of the worker, for IMAGE_SOURCE=load. */
+  archives: ImageArchives;
+  /** Random id of this krakenctl installation (decisions 1). */
+  ownerId: string;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+export interface ImageArchives {
+  /** Image id (config digest) of a reference; undefined when the worker has no such image. */
+  identify(reference: string, archiveDir: string | undefined): Promise<string | undefined>;
+  open(reference: string, archiveDir: string | undefined): Promise<{ stream: NodeJS.ReadableStream; bytes: number }>;
+}
+
+export async function connectTo(
+  deps: ActivityDependencies,
+  spec: ClusterSpec,
+  hostId: string,
+): Promise<HostConnection> {
+  const host = spec.nodes.find((n) => n.id === hostId);
+  if (!host) throw new Error(`the spec has no host ${hostId}`);
+  return deps.hostsFor(spec).connect(host);
+}
+
+export interface FencedScope {
+  spec: ClusterSpec;
+  host: string;
+  epoch: number;
+}
+
+/**
+ * The one seam through which every effect and record write on a host passes: the work is done while the host's fence is held
+ * for this operation's epoch.
+ */
+export async function fenced<T>(
+  deps: ActivityDependencies,
+  scope: FencedScope,
+  work: (connection: HostConnection) => Promise<T>,
+): Promise<T> {
+  const connection = await connectTo(deps, scope.spec, scope.host);
+  const lease = await connection.fence({ cluster: scope.spec.name, epoch: scope.epoch });
+  try {
+    return await work(connection);
+  } finally {
+    await lease.release();
+  }
+}

@@ -1,0 +1,79 @@
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import * as client from '../clients/errors';
+import type { FailureCode, FailureDetails } from '../contracts/failures';
+
+/** A finding of an activity itself, as opposed to a failure of the outside. */
+export class ActivityError extends Error {
+  constructor(
+    readonly code: FailureCode,
+    message: string,
+    readonly details: FailureDetails & { final: boolean },
+  ) {
+    super(message);
+    this.name = 'ActivityError';
+  }
+}
+
+interface Mapping {
+  error: abstract new (...args: never[]) => Error;
+  code: FailureCode;
+  final: boolean;
+  hint?: string;
+}
+
+/** Most specific class first. What is not final is tried again by Temporal. */
+const mappings: Mapping[] = [
+  {
+    error: client.HostKeyError,
+    code: 'HOST_KEY',
+    final: true,
+    hint: 'compare the key with the host itself, then pin it: krakenctl deploy --accept-new-host-keys',
+  },
+  {
+    error: client.HostRefusedError,
+    code: 'HOST_REFUSED',
+    final: true,
+    hint: 'check SSH_USER and SSH_KEY_PATH with: ssh -i KEY USER@HOST true',
+  },
+  { error: client.RightsError, code: 'RIGHTS_MISSING', final: true },
+  {
+    error: client.FencedOffError,
+    code: 'FENCED_OFF',
+    final: true,
+    hint: 'a newer operation took over: krakenctl op list',
+  },
+  { error: client.FenceBusyError, code: 'FENCE_BUSY', final: false },
+  { error: client.ImageMissingError, code: 'IMAGE_MISSING', final: true },
+  { error: client.HostUnreachableError, code: 'HOST_UNREACHABLE', final: false },
+  { error: client.OutcomeUnknownError, code: 'OUTCOME_UNKNOWN', final: false },
+  { error: client.RemoteCommandError, code: 'REMOTE_COMMAND', final: false },
+  { error: client.EngineError, code: 'ENGINE_ERROR', final: false },
+  { error: client.RedisReplyError, code: 'REDIS_ERROR', final: false },
+];
+
+export function toFailure(error: unknown): Error {
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
+  if (!(error instanceof Error)) return new Error(String(error));
+  if (error.name === 'AbortError' || error.cause instanceof CancelledFailure) return error;
+  if (error instanceof ActivityError) {
+    const { final, ...details } = error.details;
+    return ApplicationFailure.create({
+      type: error.code,
+      message: error.message,
+      nonRetryable: final,
+      details: [details],
+      cause: error,
+    });
+  }
+  const mapping = mappings.find((m) => error instanceof m.error);
+  if (!mapping) return ApplicationFailure.create({ type: 'INTERNAL', message: error.message, cause: error });
+  const host = error instanceof client.ClientError ? error.host : undefined;
+  const details: FailureDetails = { host, hint: mapping.hint };
+  return ApplicationFailure.create({
+    type: mapping.code,
+    message: error.message,
+    nonRetryable: mapping.final,
+    details: [details],
+    cause: error,
+  });
+}

@@ -1,0 +1,102 @@
+import type { HostConnection } from '../clients/host';
+import { readinessOf } from '../cluster/component';
+import { desiredRedis } from '../cluster/desired-state';
+import { containerName } from '../cluster/names';
+import type { Gate } from '../cluster/plan';
+import { nextTopologyStep } from '../cluster/redis-topology';
+import type { ClusterSpec } from '../cluster/spec';
+import type { GateActivities } from '../contracts/activities';
+import { type ActivityDependencies, connectTo } from './dependencies';
+import { ActivityError } from './failures';
+import { beat, pause } from './heartbeat';
+import { probeOnce } from './hosts';
+import { observeRedis } from './redis-cluster';
+
+const lookAgainMs = 150;
+/** A part that ended so often while it was waited for will not get ready by waiting. */
+const endsThatAreEnough = 3;
+const tailLines = 5;
+
+export function gateActivities(deps: ActivityDependencies): GateActivities {
+  return {
+    async awaitGate({ spec, gate, timeoutMs }) {
+      if (gate.kind === 'ready') return awaitReady(deps, { spec, gate, timeoutMs });
+      return awaitRedisWhole(deps, spec, timeoutMs);
+    },
+  };
+}
+
+interface ReadyGate {
+  spec: ClusterSpec;
+  gate: Extract<Gate, { kind: 'ready' }>;
+  timeoutMs: number;
+}
+
+async function awaitReady(deps: ActivityDependencies, { spec, gate, timeoutMs }: ReadyGate): Promise<void> {
+  const connection = await connectTo(deps, spec, gate.host);
+  const name = containerName(spec.name, gate.host, gate.part);
+  const startedAt = deps.now();
+  let endsBefore: number | undefined;
+  for (;;) {
+    const answer = await probeOnce(connection, readinessOf(spec, gate.part));
+    if (answer === 'ready') return;
+    beat({ gate: `${gate.host}/${gate.part}`, answer });
+    const container = await connection.engine.inspect(name);
+    endsBefore ??= container?.restartCount ?? 0;
+    const ends = (container?.restartCount ?? 0) - endsBefore;
+    const elapsed = deps.now() - startedAt;
+    if (elapsed > timeoutMs || ends >= endsThatAreEnough || container === undefined) {
+      const seconds = Math.round(elapsed / 1000);
+      const how = container
+        ? ends > 0
+          ? `exited (${container.exitCode}) ${ends} times in ${seconds}s`
+          : `not ready after ${seconds}s (${container.state})`
+        : 'its container is gone';
+      throw await notReady({ connection, gate, name, how, answer });
+    }
+    await pause(lookAgainMs);
+  }
+}
+
+interface NotReady {
+  connection: HostConnection;
+  gate: ReadyGate['gate'];
+  name: string;
+  how: string;
+  answer: string;
+}
+
+async function notReady({ connection, gate, name, how, answer }: NotReady): Promise<ActivityError> {
+  const tail = await connection.engine
+    .logs(name, { tail: tailLines })
+    .then((text) => text.trim().split('\n').at(-1) ?? '')
+    .catch(() => '');
+  const last = tail === '' ? '' : `; last line of ${name}: ${JSON.stringify(tail.slice(0, 300))}`;
+  return new ActivityError(
+    'GATE_NOT_READY',
+    `gate ready: ${gate.part} on ${gate.host} ${how}; probe: ${answer}${last}`,
+    {
+      host: gate.host,
+      final: true,
+      hint: `krakenctl logs ${gate.host} ${gate.part}`,
+    },
+  );
+}
+
+async function awaitRedisWhole(deps: ActivityDependencies, spec: ClusterSpec, timeoutMs: number): Promise<void> {
+  const startedAt = deps.now();
+  const desired = desiredRedis(spec);
+  for (;;) {
+    const next = nextTopologyStep(desired, await observeRedis(deps, spec));
+    if (next.state === 'whole') return;
+    const because = next.state === 'act' ? 'it is not laid out as wanted' : next.because;
+    beat({ gate: 'redis-whole', because });
+    if (deps.now() - startedAt > timeoutMs) {
+      throw new ActivityError('GATE_NOT_READY', `gate redis-whole: ${because}`, {
+        final: true,
+        hint: 'krakenctl status',
+      });
+    }
+    await pause(lookAgainMs);
+  }
+}

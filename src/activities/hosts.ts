@@ -1,0 +1,215 @@
+import { ClientError, HostRefusedError, RightsError } from '../clients/errors';
+import type { ContainerInfo, HostConnection, RedisInstance } from '../clients/host';
+import { readinessOf } from '../cluster/component';
+import type { Readiness } from '../cluster/desired';
+import { configFolder, containerName, labels, recordFolder } from '../cluster/names';
+import type {
+  ClusterRecord,
+  ObservedContainer,
+  ObservedHost,
+  ObservedRedisInstance,
+  RecordOwner,
+} from '../cluster/observed';
+import { type ClusterSpec, type PartName, partNames } from '../cluster/spec';
+import type { HostActivities } from '../contracts/activities';
+import { type ActivityDependencies, connectTo } from './dependencies';
+import { ActivityError } from './failures';
+
+const probeTimeoutMs = 2000;
+
+export function hostActivities(deps: ActivityDependencies): HostActivities {
+  return {
+    async observeHost({ spec, host, probe }) {
+      const startedAt = deps.now();
+      try {
+        const connection = await connectTo(deps, spec, host);
+        return await look({ deps, spec, connection, probe, startedAt });
+      } catch (error) {
+        // A host that answers and refuses us will refuse the next attempt too: a person must mend that.
+        if (error instanceof HostRefusedError || error instanceof RightsError) throw error;
+        if (error instanceof ClientError) return { host, reachable: false, error: error.message };
+        throw error;
+      }
+    },
+  };
+}
+
+interface Look {
+  deps: ActivityDependencies;
+  spec: ClusterSpec;
+  connection: HostConnection;
+  probe: boolean;
+  startedAt: number;
+}
+
+async function look({ deps, spec, connection, probe, startedAt }: Look): Promise<ObservedHost> {
+  const host = connection.host.id;
+  const names = partNames.map((part) => containerName(spec.name, host, part));
+  const [version, facts, containers, images, files, record, nginx, redis, ready] = await Promise.all([
+    connection.engine.version(),
+    connection.facts(),
+    connection.engine.list({ cluster: spec.name, names }),
+    connection.engine.images(),
+    connection.files.list([configFolder(spec.name, 'nginx').replace(/\/nginx$/, '')]),
+    readRecord(connection, spec.name),
+    runningNginx(connection, spec),
+    observeRedisOf(connection, spec),
+    probe ? probeParts(connection, spec) : undefined,
+  ]);
+  return {
+    host,
+    reachable: true,
+    engine: version.version,
+    platform: version.platform,
+    clockOffsetMs: Math.round(facts.nowMs - (startedAt + deps.now()) / 2),
+    memoryBytes: facts.memoryBytes,
+    diskUsedPercent: facts.diskUsedPercent,
+    containers: containers.map((c) => toObserved(c, spec.name)),
+    files,
+    images: images.map(({ id, references }) => ({ id, references })),
+    nginx,
+    redis,
+    ...record,
+    ready,
+    tookMs: deps.now() - startedAt,
+  };
+}
+
+function toObserved(info: ContainerInfo, cluster: string): ObservedContainer {
+  const ours = info.labels[labels.cluster] === cluster;
+  return {
+    id: info.id,
+    name: info.name,
+    cluster: ours ? cluster : undefined,
+    part: ours ? (info.labels[labels.part] as PartName | undefined) : undefined,
+    fingerprint: ours ? info.labels[labels.fingerprint] : undefined,
+    operation: ours ? info.labels[labels.operation] : undefined,
+    ingredients: ours ? parseIngredients(info.labels[labels.ingredients]) : undefined,
+    imageId: info.imageId,
+    image: info.image,
+    state: info.state,
+    startedAt: info.startedAt,
+    restartCount: info.restartCount,
+    exitCode: info.exitCode,
+  };
+}
+
+function parseIngredients(text: string | undefined): Record<string, string> | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as Record<string, string>;
+  } catch {
+    return undefined;
+  }
+}
+
+async function readRecord(
+  connection: HostConnection,
+  cluster: string,
+): Promise<{ record?: ClusterRecord; epoch: number; owner?: RecordOwner }> {
+  const folder = recordFolder(cluster);
+  const [state, epoch, owner] = await Promise.all([
+    connection.files.read(`${folder}/state.json`),
+    connection.files.read(`${folder}/epoch`),
+    connection.files.read(`${folder}/owner.json`),
+  ]);
+  return {
+    record: parseJson<ClusterRecord>(state, connection.host.id, 'state.json'),
+    epoch: epoch ? Number.parseInt(epoch.toString(), 10) || 0 : 0,
+    owner: parseJson<RecordOwner>(owner, connection.host.id, 'owner.json'),
+  };
+}
+
+function parseJson<T>(bytes: Buffer | undefined, host: string, name: string): T | undefined {
+  if (bytes === undefined) return undefined;
+  try {
+    return JSON.parse(bytes.toString()) as T;
+  } catch {
+    throw new ActivityError('RECORD_DAMAGED', `${name} on ${host} is not JSON`, {
+      host,
+      final: true,
+      hint: 'move the damaged file away on that host; a majority of the other nodes still has the record',
+    });
+  }
+}
+
+async function runningNginx(connection: HostConnection, spec: ClusterSpec) {
+  if (!spec.loadBalancers.includes(connection.host.id)) return undefined;
+  try {
+    const request = { port: spec.ports.lbProxy, path: '/.krakenctl/config', timeoutMs: probeTimeoutMs };
+    const response = await connection.http(request);
+    return response.status === 200 ? { runningConfig: response.body.toString().trim() } : {};
+  } catch {
+    return {};
+  }
+}
+
+export async function observeRedisOf(connection: HostConnection, spec: ClusterSpec): Promise<ObservedRedisInstance[]> {
+  const host = connection.host.id;
+  return Promise.all([
+    observeInstance({ host, part: 'redis' }, connection.redis(spec.ports.redis)),
+    observeInstance({ host, part: 'redis-replica' }, connection.redis(spec.ports.redisReplica)),
+  ]);
+}
+
+async function observeInstance(
+  name: { host: string; part: 'redis' | 'redis-replica' },
+  redis: RedisInstance,
+): Promise<ObservedRedisInstance> {
+  try {
+    const [nodes, info, replication] = await Promise.all([
+      redis.clusterNodes(),
+      redis.clusterInfo(),
+      redis.replication(),
+    ]);
+    const self = nodes.find((n) => n.flags.includes('myself'));
+    if (!self) return { ...name, reachable: false, error: 'CLUSTER NODES names no myself' };
+    return {
+      ...name,
+      reachable: true,
+      id: self.id,
+      role: self.flags.includes('master') ? 'master' : 'replica',
+      masterId: self.masterId,
+      linkUp: replication.master_link_status === 'up',
+      clusterState: info.cluster_state === 'ok' ? 'ok' : 'fail',
+      view: nodes.map(({ id, address, port, flags, masterId, slots }) => ({
+        id,
+        address,
+        port,
+        flags,
+        masterId,
+        slots,
+      })),
+    };
+  } catch (error) {
+    return { ...name, reachable: false, error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function probeParts(connection: HostConnection, spec: ClusterSpec): Promise<Partial<Record<PartName, boolean>>> {
+  const parts = partNames.filter((p) => p !== 'nginx' || spec.loadBalancers.includes(connection.host.id));
+  const answers = await Promise.all(
+    parts.map(async (part) => [part, await isReady(connection, readinessOf(spec, part))] as const),
+  );
+  return Object.fromEntries(answers);
+}
+
+/** One probe, as seen from the host itself. */
+export async function isReady(connection: HostConnection, readiness: Readiness): Promise<boolean> {
+  return (await probeOnce(connection, readiness)) === 'ready';
+}
+
+/** `ready`, or what was answered instead. */
+export async function probeOnce(connection: HostConnection, readiness: Readiness): Promise<string> {
+  try {
+    if (readiness.kind === 'redis') {
+      await connection.redis(readiness.port).ping();
+      return 'ready';
+    }
+    const request = { port: readiness.port, path: readiness.path, timeoutMs: probeTimeoutMs };
+    const response = await connection.http(request);
+    return response.status === 200 ? 'ready' : `HTTP ${response.status}`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,101 @@
+import { ClientError, ImageMissingError } from '../clients/errors';
+import type { HostConnection, TransferProgress } from '../clients/host';
+import type { ResolvedImages } from '../cluster/desired';
+import { requiredImages } from '../cluster/desired-state';
+import { isImagePresent } from '../cluster/image';
+import type { ClusterSpec } from '../cluster/spec';
+import type { Changed, ImageActivities, StepInput } from '../contracts/activities';
+import { type ActivityDependencies, connectTo, fenced } from './dependencies';
+import { ActivityError } from './failures';
+import { beat, cancellation } from './heartbeat';
+
+export function imageActivities(deps: ActivityDependencies): ImageActivities {
+  return {
+    async resolveImages({ spec, known }) {
+      const references = requiredImages(spec);
+      const digests = await (spec.images.source === 'load'
+        ? identifyLocally(deps, spec, references)
+        : resolveThroughHosts(deps, { spec, references, known }));
+      return Object.fromEntries(references.map((reference, i) => [reference, digests[i]!]));
+    },
+    async ensureImage(input) {
+      const scope = { spec: input.spec, host: input.step.host, epoch: input.epoch };
+      return fenced(deps, scope, (connection) => bringImage(deps, connection, input));
+    },
+  };
+}
+
+async function identifyLocally(deps: ActivityDependencies, spec: ClusterSpec, references: string[]): Promise<string[]> {
+  return Promise.all(
+    references.map(async (reference) => {
+      const id = await deps.archives.identify(reference, spec.images.archiveDir);
+      if (id !== undefined) return id;
+      const where = spec.images.archiveDir
+        ? `in ${spec.images.archiveDir} nor in the worker's engine`
+        : "in the worker's engine";
+      throw new ActivityError('IMAGE_MISSING', `${reference} is not ${where}`, {
+        final: true,
+        hint: 'docker pull it there, or put its `docker save` archive into IMAGE_ARCHIVE_DIR',
+      });
+    }),
+  );
+}
+
+interface Resolution {
+  spec: ClusterSpec;
+  references: string[];
+  /** Digests of the record: what holds when the registry cannot be asked now. */
+  known: ResolvedImages;
+}
+
+/** Asked by a host, since the hosts are those who will pull; any host will do. */
+async function resolveThroughHosts(
+  deps: ActivityDependencies,
+  { spec, references, known }: Resolution,
+): Promise<string[]> {
+  let failure: unknown;
+  for (const node of spec.nodes) {
+    try {
+      const connection = await connectTo(deps, spec, node.id);
+      return await Promise.all(references.map((reference) => resolveOne(connection, reference, known)));
+    } catch (error) {
+      if (error instanceof ImageMissingError || !(error instanceof ClientError)) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+async function resolveOne(connection: HostConnection, reference: string, known: ResolvedImages): Promise<string> {
+  try {
+    return await connection.engine.resolve(reference);
+  } catch (error) {
+    const recorded = known[reference];
+    // A registry that is down must not keep a running cluster from being mended with what it runs already.
+    if (recorded !== undefined && !(error instanceof ImageMissingError)) return recorded;
+    throw error;
+  }
+}
+
+async function bringImage(deps: ActivityDependencies, connection: HostConnection, input: StepInput): Promise<Changed> {
+  const reference = input.step.target;
+  const digest = input.step.expect ?? '';
+  if (await isPresent(connection, reference, digest)) return { changed: false };
+  const report = (p: TransferProgress) => beat({ image: reference, ...p });
+  if (input.spec.images.source === 'load') {
+    const archive = await deps.archives.open(reference, input.spec.images.archiveDir);
+    await connection.engine.load(archive.stream, report, cancellation());
+  } else {
+    await connection.engine.pull(reference, report, cancellation());
+  }
+  if (await isPresent(connection, reference, digest)) return { changed: true };
+  throw new ActivityError('IMAGE_MOVED', `${reference} is another image now than when it was resolved (${digest})`, {
+    host: connection.host.id,
+    final: true,
+    hint: 'the tag was moved in the meantime; deploy again: krakenctl deploy',
+  });
+}
+
+async function isPresent(connection: HostConnection, reference: string, digest: string): Promise<boolean> {
+  return isImagePresent(await connection.engine.images(), reference, digest);
+}

@@ -1,0 +1,28 @@
+import type { Activities } from '../contracts/activities';
+import { containerActivities } from './containers';
+import type { ActivityDependencies } from './dependencies';
+import { asActivities } from './execution';
+import { fileActivities } from './files';
+import { gateActivities } from './gates';
+import { hostActivities } from './hosts';
+import { imageActivities } from './images';
+import { inspectionActivities } from './inspection';
+import { plannerActivities } from './planner';
+import { proofActivities } from './proof';
+import { recordActivities } from './records';
+import { redisActivities } from './redis-cluster';
+
+/** All activities over one set of clients. */
+export function createActivities(deps: ActivityDependencies): Activities {
+  const lookers = { ...hostActivities(deps), ...imageActivities(deps), ...plannerActivities() };
+  return asActivities({
+    ...lookers,
+    ...inspectionActivities(lookers),
+    ...containerActivities(deps),
+    ...fileActivities(deps),
+    ...redisActivities(deps),
+    ...gateActivities(deps),
+    ...recordActivities(deps),
+    ...proofActivities(deps),
+  });
+}

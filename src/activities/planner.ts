@@ -1,0 +1,30 @@
+import { explainChanges } from '../cluster/because';
+import { planDeploy } from '../cluster/deploy-plan';
+import { isSeen } from '../cluster/observed';
+import { highestEpoch, highestRecord, newestRecord } from '../cluster/record';
+import type { PlannerActivities } from '../contracts/activities';
+import { render } from './rendering';
+
+/** Planning is pure; it runs as an activity so that the decision itself is in the history (architecture.md, rule 2). */
+export function plannerActivities(): PlannerActivities {
+  return {
+    async planDeploy({ spec, images, observed, origins }) {
+      const desired = render(spec, images);
+      const record = newestRecord(observed.hosts.filter(isSeen), spec.nodes.length);
+      const because = explainChanges({ record, spec, images, origins, desired, render });
+      return planDeploy({ spec, desired, observed, because });
+    },
+    async openOperation({ observed, operation }) {
+      const seen = observed.hosts.filter(isSeen);
+      const highest = highestRecord(seen);
+      const count = (highest?.counts[operation.verb] ?? 0) + 1;
+      return {
+        name: `${operation.verb}-${count}`,
+        epoch: highestEpoch(seen) + 1,
+        generation: (highest?.generation ?? 0) + 1,
+        counts: { ...highest?.counts, [operation.verb]: count },
+        images: newestRecord(seen, observed.hosts.length)?.images ?? {},
+      };
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import type { RedisInstance } from '../clients/host';
+import type { DesiredRedisInstance } from '../cluster/desired';
+import { desiredRedis } from '../cluster/desired-state';
+import type { ObservedRedisInstance } from '../cluster/observed';
+import {
+  describeRedisAction,
+  instanceName,
+  nextTopologyStep,
+  type RedisAction,
+  type TopologyStep,
+} from '../cluster/redis-topology';
+import type { ClusterSpec } from '../cluster/spec';
+import type { ResourceActivities } from '../contracts/activities';
+import { type ActivityDependencies, connectTo, fenced } from './dependencies';
+import { ActivityError } from './failures';
+import { beat, pause } from './heartbeat';
+import { observeRedisOf } from './hosts';
+
+/** Gossip, a first sync and a hand-over take seconds; a replica that copies a full master takes longer. */
+const wholeWithinMs = 120_000;
+const lookAgainMs = 100;
+
+export function redisActivities(deps: ActivityDependencies): Pick<ResourceActivities, 'ensureRedisCluster'> {
+  return {
+    async ensureRedisCluster({ spec, epoch }) {
+      const desired = desiredRedis(spec);
+      const did: string[] = [];
+      const deadline = deps.now() + wholeWithinMs;
+      for (;;) {
+        const next = nextTopologyStep(desired, await observeRedis(deps, spec));
+        beat({ state: next.state, did: did.length });
+        if (next.state === 'whole') return { changed: did.length > 0, did };
+        if (next.state === 'impossible') {
+          throw new ActivityError('REDIS_LAYOUT', next.because, {
+            final: true,
+            hint: 'look: redis-cli -p 6379 cluster nodes',
+          });
+        }
+        if (deps.now() > deadline) throw notWhole(next);
+        if (next.state === 'act') did.push(...(await applyAll(deps, { spec, epoch, desired, actions: next.actions })));
+        await pause(lookAgainMs);
+      }
+    },
+  };
+}
+
+function notWhole(next: TopologyStep): ActivityError {
+  const because =
+    next.state === 'wait' ? next.because : next.state === 'act' ? next.actions.map(describeRedisAction).join('; ') : '';
+  return new ActivityError(
+    'GATE_NOT_READY',
+    `the Redis Cluster did not become whole in ${wholeWithinMs / 1000}s: ${because}`,
+    {
+      final: true,
+      hint: 'krakenctl status; krakenctl logs node-1 redis',
+    },
+  );
+}
+
+export async function observeRedis(deps: ActivityDependencies, spec: ClusterSpec): Promise<ObservedRedisInstance[]> {
+  const perHost = await Promise.all(
+    spec.nodes.map(async (node) => observeRedisOf(await connectTo(deps, spec, node.id), spec)),
+  );
+  return perHost.flat();
+}
+
+interface Batch {
+  spec: ClusterSpec;
+  epoch: number;
+  desired: DesiredRedisInstance[];
+  actions: RedisAction[];
+}
+
+/** One command on one instance each; a batch holds only actions that do not depend on each other. */
+async function applyAll(deps: ActivityDependencies, batch: Batch): Promise<string[]> {
+  for (const action of batch.actions) {
+    const at = find(batch.desired, action.at);
+    const scope = { spec: batch.spec, host: at.host, epoch: batch.epoch };
+    await fenced(deps, scope, (connection) => apply(connection.redis(at.port), action, batch.desired));
+  }
+  return batch.actions.map(describeRedisAction);
+}
+
+function find(desired: DesiredRedisInstance[], name: string): DesiredRedisInstance {
+  const found = desired.find((d) => instanceName(d) === name);
+  if (!found) throw new Error(`no Redis instance ${name}`);
+  return found;
+}
+
+async function apply(redis: RedisInstance, action: RedisAction, desired: DesiredRedisInstance[]): Promise<void> {
+  switch (action.kind) {
+    case 'meet': {
+      const target = find(desired, action.target);
+      return redis.meet(target.address, target.port);
+    }
+    case 'forget':
+      return redis.forget(action.nodeId);
+    case 'add-slots':
+      return redis.addSlots(action.range);
+    case 'replicate':
+      return redis.replicate(action.masterId);
+    case 'failover':
+      return redis.failover();
+  }
+}

@@ -1,0 +1,44 @@
+import type { DesiredContainer, DesiredFile, DesiredState, ResolvedImages } from '../cluster/desired';
+import { desiredState } from '../cluster/desired-state';
+import type { ClusterSpec } from '../cluster/spec';
+import type { StepInput } from '../contracts/activities';
+import { ActivityError } from './failures';
+
+const remembered = new Map<string, DesiredState>();
+
+/** Rendering is pure, so the last few results are kept: a hundred steps of one deploy render once. */
+export function render(spec: ClusterSpec, images: ResolvedImages): DesiredState {
+  const key = JSON.stringify([spec, images]);
+  const known = remembered.get(key);
+  if (known) return known;
+  const state = desiredState(spec, images);
+  if (remembered.size >= 8) remembered.delete(remembered.keys().next().value!);
+  remembered.set(key, state);
+  return state;
+}
+
+export function wantedContainer(input: StepInput): DesiredContainer {
+  const { step } = input;
+  const host = render(input.spec, input.images).hosts.find((h) => h.host === step.host);
+  const container = host?.containers.find((c) => c.name === step.target);
+  const sum = step.kind === 'reload' ? container?.reloadSum : container?.fingerprint;
+  return fresh(container, sum, step.expect);
+}
+
+export function wantedFile(input: StepInput): DesiredFile {
+  const { step } = input;
+  const host = render(input.spec, input.images).hosts.find((h) => h.host === step.host);
+  const file = host?.files.find((f) => f.path === step.target);
+  return fresh(file, file?.sha256, step.expect);
+}
+
+/** A worker of another version may render otherwise; then the plan is not its plan, and nothing is done. */
+function fresh<T>(found: T | undefined, sum: string | undefined, expected: string | undefined): T {
+  if (found === undefined || sum !== expected) {
+    throw new ActivityError('PLAN_STALE', 'this worker renders another state than the plan was made for', {
+      final: true,
+      hint: 'plan and deploy again with this version: krakenctl plan',
+    });
+  }
+  return found;
+}

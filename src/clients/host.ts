@@ -1,0 +1,179 @@
+import type { HostSpec } from '../cluster/spec';
+
+/**
+ * The narrow interfaces through which activities reach one host. Implementations: `ssh-host.ts` over one multiplexed SSH
+ * connection; in tests, an in-memory host. Every call has a deadline of its own; a call whose end was not seen fails with
+ * {@link OutcomeUnknownError}, and the caller looks again instead of assuming.
+ */
+export interface HostConnection {
+  readonly host: HostSpec;
+  readonly engine: Engine;
+  readonly files: HostFiles;
+  /** A Redis instance listening on this host's own address. */
+  redis(port: number): RedisInstance;
+  /** HTTP as seen from the host: the request goes to 127.0.0.1 there. Any status resolves; no answer rejects. */
+  http(request: HttpRequest): Promise<HttpResponse>;
+  /** One look: clock, memory, disk, platform. */
+  facts(): Promise<HostFacts>;
+  /** Opens the fence for effects of an operation; see {@link Fence}. */
+  fence(scope: FenceScope): Promise<FenceLease>;
+}
+
+/** Connections by host, one each, shared by all activities of a worker; reconnects when one was lost. */
+export interface Hosts {
+  connect(host: HostSpec): Promise<HostConnection>;
+  close(): Promise<void>;
+}
+
+export interface HostFacts {
+  /** Milliseconds since the epoch, host clock. */
+  nowMs: number;
+  memoryBytes: number;
+  cpus: number;
+  diskUsedPercent: number;
+  bootId: string;
+}
+
+export interface HttpRequest {
+  port: number;
+  path: string;
+  method?: string;
+  headers?: Record<string, string>;
+  body?: Buffer;
+  timeoutMs?: number;
+}
+
+export interface HttpResponse {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: Buffer;
+}
+
+export interface HostFiles {
+  /** Every regular file under the folders, with sums; a missing folder is an empty list. At most 2,000 files. */
+  list(folders: string[]): Promise<{ path: string; sha256: string; mode: number; changedAt: number }[]>;
+  /** Contents, or undefined when absent. Files over 4 MiB are refused. */
+  read(path: string): Promise<Buffer | undefined>;
+  /** Writes aside in the same folder, checks the sum, fsyncs, renames, fsyncs the folder; makes missing parents (0755). */
+  write(file: { path: string; mode: number; contents: Buffer }): Promise<void>;
+  /** Appends one line (fsync); makes missing parents. */
+  append(path: string, line: string): Promise<void>;
+  /** Removes a file; absent is success. */
+  remove(path: string): Promise<void>;
+}
+
+export interface ContainerCreate {
+  name: string;
+  image: string;
+  command: string[];
+  labels: Record<string, string>;
+  mounts: { source: string; target: string; readOnly: boolean }[];
+  /** Folders mounted as tmpfs (HostConfig.Tmpfs), empty at each start. */
+  tmpfs: string[];
+  memoryBytes: number;
+  nanoCpus: number;
+  capAdd: string[];
+  logMaxSizeBytes: number;
+  logMaxFiles: number;
+}
+
+export interface ContainerInfo {
+  id: string;
+  name: string;
+  labels: Record<string, string>;
+  image: string;
+  imageId: string;
+  /** Docker's State.Status. */
+  state: string;
+  /** Unix seconds; 0 = never. */
+  startedAt: number;
+  restartCount: number;
+  exitCode: number;
+}
+
+export interface ImageInfo {
+  id: string;
+  /** RepoTags and RepoDigests. */
+  references: string[];
+  platform: string;
+}
+
+export interface TransferProgress {
+  doneBytes: number;
+  totalBytes: number;
+}
+
+/** Docker Engine, API 1.41 or newer. "Already so" (304, 404 on remove) is success; a 409 on create is {@link NameTakenError}. */
+export interface Engine {
+  version(): Promise<{ version: string; apiVersion: string; platform: string }>;
+  /** Containers of this cluster (by label) and any with one of these names, running or not. */
+  list(query: { cluster: string; names: string[] }): Promise<ContainerInfo[]>;
+  /** By id or name; undefined when absent. */
+  inspect(idOrName: string): Promise<ContainerInfo | undefined>;
+  create(container: ContainerCreate): Promise<string>;
+  start(id: string): Promise<void>;
+  stop(id: string, timeoutSeconds: number): Promise<void>;
+  remove(id: string): Promise<void>;
+  kill(id: string, signal: string): Promise<void>;
+  exec(id: string, argv: string[]): Promise<{ exitCode: number; output: string }>;
+  logs(id: string, options: { tail: number; sinceSeconds?: number; timestamps?: boolean }): Promise<string>;
+  /** Ends when the container does or the signal aborts. */
+  followLogs(id: string, options: { tail: number; signal: AbortSignal; onLine: (line: string) => void }): Promise<void>;
+  images(): Promise<ImageInfo[]>;
+  image(reference: string): Promise<ImageInfo | undefined>;
+  /** Digest that the registry has for a reference, asked by this host (its rights, its network). */
+  resolve(reference: string): Promise<string>;
+  pull(reference: string, onProgress: (p: TransferProgress) => void, signal?: AbortSignal): Promise<void>;
+  /** Loads a `docker save` stream. */
+  load(archive: NodeJS.ReadableStream, onProgress: (p: TransferProgress) => void, signal?: AbortSignal): Promise<void>;
+}
+
+/** One Redis instance, reached through its host. Every call has a 3 s deadline unless the client was made with another. */
+export interface RedisInstance {
+  ping(): Promise<void>;
+  clusterInfo(): Promise<Record<string, string>>;
+  /** `CLUSTER NODES`, parsed. */
+  clusterNodes(): Promise<RedisClusterNode[]>;
+  myId(): Promise<string>;
+  /** `INFO replication`, parsed. */
+  replication(): Promise<Record<string, string>>;
+  meet(address: string, port: number): Promise<void>;
+  addSlots(range: [number, number]): Promise<void>;
+  replicate(masterId: string): Promise<void>;
+  /** Planned hand-over to this replica. */
+  failover(): Promise<void>;
+  forget(nodeId: string): Promise<void>;
+  /** `CLUSTER RESET SOFT`; only on an instance without slots. */
+  reset(): Promise<void>;
+  bumpEpoch(): Promise<void>;
+  configGet(name: string): Promise<string | undefined>;
+  configSet(name: string, value: string): Promise<void>;
+  /** Keys that match, by SCAN, at most `limit`. */
+  scan(pattern: string, limit: number): Promise<string[]>;
+}
+
+export interface RedisClusterNode {
+  id: string;
+  address: string;
+  port: number;
+  flags: string[];
+  masterId?: string;
+  linkState: string;
+  slots: [number, number][];
+}
+
+/**
+ * Effects and record writes on a host happen under its fence: a `flock` held on the host by a process on this very SSH
+ * connection, so that it frees itself with the connection. An epoch lower than the highest one the host has seen is refused
+ * ({@link FencedOffError}): a newer operation has taken over.
+ */
+export interface FenceScope {
+  cluster: string;
+  /** Epoch of the operation, see `owner.json`. */
+  epoch: number;
+}
+
+export interface FenceLease {
+  /** Settles the effect's share; the lock on the host is let go when the last share is. */
+  release(): Promise<void>;
+}

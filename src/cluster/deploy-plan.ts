@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto';
+import type { Because } from './because';
+import type { DesiredState } from './desired';
+import { differencesOf, type HostDifferences } from './differences';
+import { isSeen, type Observed, type SeenHost } from './observed';
+import type { Plan, Stage, Step } from './plan';
+import { newestRecord } from './record';
+import { describeRedisAction, instanceName, nextTopologyStep } from './redis-topology';
+import type { ClusterSpec, PartName } from './spec';
+
+export interface DeployPlanInput {
+  spec: ClusterSpec;
+  desired: DesiredState;
+  observed: Observed;
+  /** Says why a fingerprint or file differs; see `because.ts`. */
+  because: Because;
+}
+
+/** Desired state and observation to steps. The same input gives the same plan, byte for byte. */
+export function planDeploy(input: DeployPlanInput): Plan {
+  const { desired, observed } = input;
+  const seen = observed.hosts.filter(isSeen);
+  const unseen = observed.hosts.flatMap((h) => (h.reachable ? [] : [{ host: h.host, error: h.error }]));
+  const differences = desired.hosts.flatMap((want) => {
+    const is = seen.find((h) => h.host === want.host);
+    return is ? [differencesOf({ want, is, because: input.because })] : [];
+  });
+  const redis = redisStep(input, seen);
+  const rolling = differences.some((d) => d.containers.some((s) => s.action === 'replace'));
+  const stages = [...(rolling ? rollingStages(differences, redis) : parallelStages(differences, redis))];
+  const recordStale = isRecordStale(input, seen);
+  if (recordStale || stages.some((s) => s.steps.length > 0)) stages.push(recordStage(input));
+  const plan = {
+    cluster: desired.cluster,
+    desiredHash: desired.hash,
+    stages: stages.filter((stage) => stage.steps.length > 0 || stage.gates.length > 0),
+    counts: countSteps(stages, differences),
+    empty: stages.every((s) => s.steps.length === 0),
+    recordOnly: stages.every((s) => s.steps.every((step) => step.kind === 'record')),
+    rolling,
+    unseen,
+    recordStale,
+    conflicts: differences.flatMap((d) => d.conflicts),
+  };
+  return { ...plan, hash: createHash('sha256').update(JSON.stringify(plan)).digest('hex') };
+}
+
+/** Nothing of ours is replaced: all hosts side by side, parts in start order, readiness asked once at the end. */
+function parallelStages(differences: HostDifferences[], redis: Step | undefined): Stage[] {
+  const steps = (pick: (d: HostDifferences) => Step[]) => differences.flatMap(pick);
+  const early: PartName[] = ['redis', 'redis-replica', 'redis-router', 'testfs'];
+  const isEarly = (s: Step) => s.part !== undefined && early.includes(s.part);
+  const containers = steps((d) => d.containers);
+  const later = containers.filter((s) => !isEarly(s));
+  const touched = readyGates(containers);
+  return [
+    { id: 'images', title: 'images on the hosts', steps: steps((d) => d.images), gates: [] },
+    { id: 'files', title: 'configuration files', steps: steps((d) => d.files), gates: [] },
+    { id: 'foundation', title: 'Redis and storage', steps: containers.filter(isEarly), gates: routerGates(containers) },
+    {
+      id: 'parts',
+      title: 'Kraken and load balancers',
+      steps: [...(redis ? [redis] : []), ...later, ...steps((d) => d.reloads), ...steps((d) => d.removals)],
+      gates: redis || containers.some((s) => isRedis(s.part)) ? [...touched, { kind: 'redis-whole' }] : touched,
+    },
+  ];
+}
+
+/** Running parts are replaced: one host after the other, the next only when this one is ready and Redis is whole again. */
+function rollingStages(differences: HostDifferences[], redis: Step | undefined): Stage[] {
+  const stages: Stage[] = [
+    { id: 'images', title: 'images on the hosts', steps: differences.flatMap((d) => d.images), gates: [] },
+  ];
+  if (redis)
+    stages.push({ id: 'redis-cluster', title: 'Redis Cluster', steps: [redis], gates: [{ kind: 'redis-whole' }] });
+  for (const d of differences) {
+    const steps = [...d.files, ...d.containers, ...d.reloads, ...d.removals];
+    if (steps.length === 0) continue;
+    const touchesRedis = d.containers.some((s) => isRedis(s.part));
+    const handBack = touchesRedis ? [rejoinStep(d.host)] : [];
+    stages.push({
+      id: d.host,
+      title: d.host,
+      steps: [...steps, ...handBack],
+      gates: [...readyGates(d.containers), ...(touchesRedis ? [{ kind: 'redis-whole' } as const] : [])],
+    });
+  }
+  return stages;
+}
+
+/** A tracker dials its router once when it starts, and ends when nothing listens there. */
+function routerGates(containers: Step[]): Stage['gates'] {
+  return readyGates(containers.filter((s) => s.part === 'redis-router'));
+}
+
+function isRedis(part: PartName | undefined): boolean {
+  return part === 'redis' || part === 'redis-replica';
+}
+
+function readyGates(steps: Step[]): Stage['gates'] {
+  return steps.flatMap((s) =>
+    s.part && s.kind === 'container' ? [{ kind: 'ready' as const, host: s.host, part: s.part }] : [],
+  );
+}
+
+/** The cluster as a whole is one resource of its own, worked on through the instances. */
+function redisStep(input: DeployPlanInput, seen: SeenHost[]): Step | undefined {
+  const { desired } = input;
+  if (seen.length < desired.hosts.length) return undefined;
+  const instances = seen.flatMap((h) => h.redis);
+  const next = nextTopologyStep(desired.redis, instances);
+  if (next.state === 'whole') return undefined;
+  const step = {
+    id: 'redis-cluster/redis/topology',
+    host: desired.redis[0]!.host,
+    kind: 'redis' as const,
+    target: 'redis-cluster',
+    lane: 'redis-cluster',
+  };
+  const fresh = desired.redis.every((want) => {
+    const is = instances.find((o) => instanceName(o) === instanceName(want));
+    return !is?.reachable || (is.view.length <= 1 && is.view.every((v) => v.slots.length === 0));
+  });
+  const masters = desired.redis.filter((r) => r.role === 'master').length;
+  if (fresh) {
+    const replicas = desired.redis.length - masters;
+    return {
+      ...step,
+      action: 'create',
+      summary: `form the Redis Cluster: ${masters} masters, ${replicas} replicas`,
+      changes: [],
+      because: ['the Redis instances are not joined to a cluster yet'],
+    };
+  }
+  const because = next.state === 'act' ? next.actions.map(describeRedisAction) : [next.because];
+  return { ...step, action: 'change', summary: 'mend the Redis Cluster', changes: [], because };
+}
+
+function rejoinStep(host: string): Step {
+  return {
+    id: `${host}/redis/rejoin`,
+    host,
+    kind: 'redis',
+    action: 'change',
+    target: 'redis-cluster',
+    summary: `see ${host} back in the Redis Cluster, its master handed back`,
+    changes: [],
+    because: [`the Redis instances of ${host} are replaced`],
+  };
+}
+
+function isRecordStale(input: DeployPlanInput, seen: SeenHost[]): boolean {
+  const { desired, spec } = input;
+  const record = newestRecord(seen, desired.hosts.length);
+  if (!record) return true;
+  if (record.desiredHash !== desired.hash || JSON.stringify(record.spec) !== JSON.stringify(spec)) return true;
+  return seen.some((h) => h.record?.generation !== record.generation);
+}
+
+function recordStage(input: DeployPlanInput): Stage {
+  const steps = input.desired.hosts.map(
+    (host): Step => ({
+      id: `record/${host.host}/record/state.json`,
+      host: host.host,
+      kind: 'record',
+      action: 'change',
+      target: 'state.json',
+      summary: `${host.host}: write the record`,
+      changes: [],
+      because: ['the record names what was applied and proven'],
+    }),
+  );
+  return { id: 'record', title: 'record on the nodes', steps, gates: [] };
+}
+
+function countSteps(stages: Stage[], differences: HostDifferences[]): Plan['counts'] {
+  const counts = { create: 0, replace: 0, change: 0, remove: 0, keep: 0 };
+  for (const step of stages.flatMap((s) => s.steps)) {
+    if (step.kind !== 'image' && step.kind !== 'record') counts[step.action] += 1;
+  }
+  counts.keep = differences.reduce((sum, d) => sum + d.kept, 0);
+  return counts;
+}

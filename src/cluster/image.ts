@@ -1,0 +1,37 @@
+/** Image references and what a host has of them. */
+
+/** `host:5000/kraken-origin:v1` → `host:5000/kraken-origin`. */
+export function repositoryOf(reference: string): string {
+  const untagged = reference.split('@')[0]!;
+  const colon = untagged.lastIndexOf(':');
+  return colon > untagged.lastIndexOf('/') ? untagged.slice(0, colon) : untagged;
+}
+
+/**
+ * A digest is either a repository digest (`pull`: the host has `repository@digest`) or an image id (`load`). The tag must
+ * name the very image too, since containers are made by the readable reference and then checked.
+ */
+export function isImagePresent(
+  images: { id: string; references: string[] }[],
+  reference: string,
+  digest: string,
+): boolean {
+  return images.some(
+    (image) =>
+      matchesReference(image.references, reference) &&
+      (image.id === digest || image.references.some((r) => sameRepository(r, reference) && r.endsWith(`@${digest}`))),
+  );
+}
+
+function matchesReference(references: string[], reference: string): boolean {
+  return references.some((r) => normalise(r) === normalise(reference));
+}
+
+function sameRepository(a: string, b: string): boolean {
+  return normalise(repositoryOf(a)) === normalise(repositoryOf(b));
+}
+
+/** Docker shortens the names of its default registry; both ways of writing are one image. */
+function normalise(reference: string): string {
+  return reference.replace(/^docker\.io\//, '').replace(/^library\//, '');
+}

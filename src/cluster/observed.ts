@@ -1,0 +1,130 @@
+import type { ClusterSpec, PartName } from './spec';
+
+/** What was seen on the hosts. "Unreachable" is a state of its own: nothing is concluded from it. */
+
+export interface ObservedContainer {
+  id: string;
+  name: string;
+  /** From our labels; undefined on a foreign container that has one of our names. */
+  cluster?: string;
+  part?: PartName;
+  fingerprint?: string;
+  operation?: string;
+  /** Ingredient hashes kept in the label, to say which field changed. */
+  ingredients?: Record<string, string>;
+  imageId: string;
+  image: string;
+  /** Docker's State.Status: created, running, paused, restarting, removing, exited, dead. */
+  state: string;
+  /** Unix seconds of the last start, host clock; 0 when never started. */
+  startedAt: number;
+  restartCount: number;
+  exitCode: number;
+}
+
+export interface ObservedFile {
+  path: string;
+  sha256: string;
+  mode: number;
+  /** ctime, Unix seconds, host clock. */
+  changedAt: number;
+}
+
+/** One line of an instance's own `CLUSTER NODES`. */
+export interface RedisView {
+  id: string;
+  address: string;
+  port: number;
+  flags: string[];
+  masterId?: string;
+  slots: [number, number][];
+}
+
+export type ObservedRedisInstance = {
+  host: string;
+  part: 'redis' | 'redis-replica';
+} & (
+  | { reachable: false; error: string }
+  | {
+      reachable: true;
+      /** Cluster node id of this instance. */
+      id: string;
+      role: 'master' | 'replica';
+      /** Replicas: cluster node id of the master. */
+      masterId?: string;
+      /** Replicas: `master_link_status:up`. */
+      linkUp: boolean;
+      clusterState: 'ok' | 'fail';
+      /** The cluster as this instance sees it, itself included. */
+      view: RedisView[];
+    }
+);
+
+export interface ObservedNginx {
+  /** Sum that the running NGINX says its configuration has; undefined when it does not answer. */
+  runningConfig?: string;
+}
+
+export type ObservedHost =
+  | {
+      host: string;
+      reachable: true;
+      /** Docker Engine version. */
+      engine: string;
+      /** `linux/amd64` … */
+      platform: string;
+      /** Host clock minus worker clock, milliseconds. */
+      clockOffsetMs: number;
+      memoryBytes: number;
+      diskUsedPercent: number;
+      containers: ObservedContainer[];
+      files: ObservedFile[];
+      images: { id: string; references: string[] }[];
+      nginx?: ObservedNginx;
+      redis: ObservedRedisInstance[];
+      /** `state.json` of this host; undefined where there is none. */
+      record?: ClusterRecord;
+      /** Highest epoch of an operation that this host has seen. */
+      epoch: number;
+      owner?: RecordOwner;
+      /** One probe of each part that has one; only when asked for. */
+      ready?: Partial<Record<PartName, boolean>>;
+      /** Milliseconds that the whole look took. */
+      tookMs: number;
+    }
+  | { host: string; reachable: false; error: string };
+
+export interface Observed {
+  cluster: string;
+  hosts: ObservedHost[];
+}
+
+export type SeenHost = Extract<ObservedHost, { reachable: true }>;
+
+export function isSeen(host: ObservedHost): host is SeenHost {
+  return host.reachable;
+}
+
+/** Which krakenctl may change this cluster (decisions 1). */
+export interface RecordOwner {
+  /** Random id made once and kept in the worker's state folder. */
+  id: string;
+  /** Temporal address and namespace, for a person. */
+  temporal: string;
+  namespace: string;
+}
+
+/** `state.json`: the same on every node of a majority. */
+export interface ClusterRecord {
+  format: 1;
+  cluster: string;
+  /** Grows by one with each change. */
+  generation: number;
+  /** The spec as applied; there is no secret in it. */
+  spec: ClusterSpec;
+  images: Record<string, string>;
+  desiredHash: string;
+  operation: { id: string; name: string; actor: string; endedAt: string };
+  /** Operations so far by verb, for short names such as `deploy-2`. */
+  counts: Record<string, number>;
+}

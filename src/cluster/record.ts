@@ -1,0 +1,25 @@
+import type { ClusterRecord, SeenHost } from './observed';
+
+/**
+ * The record with the highest generation that a majority of the nodes holds (decisions 1). A generation on fewer nodes was
+ * written by an operation that did not get to its end, and does not count.
+ */
+export function newestRecord(seen: SeenHost[], nodes: number): ClusterRecord | undefined {
+  const majority = Math.floor(nodes / 2) + 1;
+  const records = seen.flatMap((h) => (h.record ? [h.record] : []));
+  const generations = [...new Set(records.map((r) => r.generation))].sort((a, b) => b - a);
+  for (const generation of generations) {
+    const holders = records.filter((r) => r.generation === generation);
+    if (holders.length >= majority) return holders[0];
+  }
+  return undefined;
+}
+
+/** Any record at all, the highest first: to count operations on from, even where no majority holds it. */
+export function highestRecord(seen: SeenHost[]): ClusterRecord | undefined {
+  return seen.flatMap((h) => (h.record ? [h.record] : [])).sort((a, b) => b.generation - a.generation)[0];
+}
+
+export function highestEpoch(seen: SeenHost[]): number {
+  return seen.reduce((highest, h) => Math.max(highest, h.epoch), 0);
+}

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+
+/**
+ * What a person asked for, as values: the only input of {@link desiredState}. Every default of the product that concerns a
+ * cluster stands here or in `config/keys.ts` (which turns `.env` text into these values). Secrets never appear: a spec is
+ * written into workflow histories and onto hosts.
+ */
+
+const port = z.number().int().min(1).max(65535);
+const bytes = z.number().int().positive();
+
+export const partNames = [
+  'redis',
+  'redis-replica',
+  'redis-router',
+  'testfs',
+  'origin',
+  'tracker',
+  'build-index',
+  'proxy',
+  'nginx',
+] as const;
+
+/** One container of a node, in the words of kraken.md. */
+export type PartName = (typeof partNames)[number];
+
+export const limitSchema = z.object({
+  /** Hard memory limit of the container, bytes. */
+  memoryBytes: bytes,
+  /** CPU limit, cores (0.5 = half a core); 0 = no limit. */
+  cpus: z.number().min(0),
+});
+export type Limit = z.infer<typeof limitSchema>;
+
+export const sshTargetSchema = z.object({
+  address: z.string().min(1),
+  port,
+  user: z.string().min(1),
+});
+export type SshTarget = z.infer<typeof sshTargetSchema>;
+
+export const hostSchema = z.object({
+  /** `node-1` … as in container names. */
+  id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
+  /** Address by which the other hosts reach it (IPv4, or a name that resolves on every host). */
+  address: z.string().min(1),
+  ssh: sshTargetSchema,
+});
+export type HostSpec = z.infer<typeof hostSchema>;
+
+export const specSchema = z.object({
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,30}$/),
+  nodes: z.array(hostSchema).min(3),
+  /** Ids of the nodes that carry an NGINX (LB_NODES; all nodes by default). */
+  loadBalancers: z.array(z.string()).min(1),
+  ssh: z.object({
+    /** Private key file on the worker; absent: the agent at SSH_AUTH_SOCK. */
+    keyPath: z.string().optional(),
+    knownHostsPath: z.string(),
+    proxyJump: sshTargetSchema.optional(),
+  }),
+  ports: z.object({
+    origin: port,
+    originPeer: port,
+    tracker: port,
+    buildIndex: port,
+    proxy: port,
+    lbProxy: port,
+    lbTracker: port,
+    redis: port,
+    redisReplica: port,
+    redisRouter: port,
+    redisRouterAdmin: port,
+    testfs: port,
+  }),
+  images: z.object({
+    source: z.enum(['pull', 'load']),
+    /** Folder on the worker with `docker save` archives; used by `load` before the worker's own engine. */
+    archiveDir: z.string().optional(),
+    registry: z.string().min(1),
+    version: z.string().min(1),
+    redis: z.string().min(1),
+    nginx: z.string().min(1),
+    envoy: z.string().min(1),
+  }),
+  limits: z.record(z.enum(partNames), limitSchema),
+  redis: z.object({
+    maxmemoryBytes: bytes,
+    maxmemoryPolicy: z.string(),
+    nodeTimeoutMs: z.number().int().positive(),
+  }),
+  nginx: z.object({
+    workerConnections: z.number().int().positive(),
+    keepaliveTimeoutSeconds: z.number().int().nonnegative(),
+    upstreamKeepalive: z.number().int().nonnegative(),
+    connectTimeoutSeconds: z.number().int().positive(),
+    readTimeoutSeconds: z.number().int().positive(),
+    sendTimeoutSeconds: z.number().int().positive(),
+    maxFails: z.number().int().nonnegative(),
+    failTimeoutSeconds: z.number().int().positive(),
+    connectionsPerClient: z.number().int().nonnegative(),
+  }),
+  kraken: z.object({
+    /** Origins that hold a copy of each blob (hashring.max_replica). */
+    maxReplica: z.number().int().positive(),
+    /** Idle time after which a cached file may be removed, seconds (cleanup.tti). */
+    cacheTtiSeconds: z.number().int().positive(),
+    /** Age after which a cached file is removed, seconds (cleanup.ttl); 0 = by idleness only. */
+    cacheTtlSeconds: z.number().int().nonnegative(),
+    /** Time between announces of a peer, seconds. */
+    announceIntervalSeconds: z.number().int().positive(),
+    writebackRetrySeconds: z.number().int().positive(),
+  }),
+  storage: z.object({ backend: z.literal('testfs') }),
+  logs: z.object({
+    /** Docker json-file rotation. */
+    maxSizeBytes: bytes,
+    maxFiles: z.number().int().positive(),
+  }),
+  /** Hosts worked on at once. */
+  concurrency: z.number().int().positive(),
+});
+
+export type ClusterSpec = z.infer<typeof specSchema>;

@@ -1,0 +1,7 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** Where this installation keeps what is its own: owner id, pids, Temporal's data. */
+export function stateFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  return environment.KRAKENCTL_STATE_DIR ?? join(homedir(), '.local', 'state', 'krakenctl');
+}

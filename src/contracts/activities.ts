@@ -1,0 +1,108 @@
+import type { ResolvedImages } from '../cluster/desired';
+import type { ClusterRecord, Observed, ObservedHost } from '../cluster/observed';
+import type { Gate, Plan, Step } from '../cluster/plan';
+import type { ClusterSpec } from '../cluster/spec';
+import type { InspectInput, Inspection, OperationIdentity, OwnerIdentity, ProofReport, SpecOrigins } from './operation';
+
+/**
+ * Activities by noun. Each either looks, or brings exactly one resource on one host to a named end: it looks, compares,
+ * acts under the fence, looks again, and says whether it changed something.
+ */
+
+export interface Changed {
+  changed: boolean;
+}
+
+export interface HostActivities {
+  /** One host, as it is. Unreachable is an answer, not a failure. */
+  observeHost(input: { spec: ClusterSpec; host: string; probe: boolean }): Promise<ObservedHost>;
+}
+
+export interface ImageActivities {
+  /** Each reference to its digest (pull) or id (load), once per operation. */
+  resolveImages(input: { spec: ClusterSpec; known: ResolvedImages }): Promise<ResolvedImages>;
+  ensureImage(input: StepInput): Promise<Changed>;
+}
+
+export interface PlannerActivities {
+  planDeploy(input: {
+    spec: ClusterSpec;
+    images: ResolvedImages;
+    observed: Observed;
+    origins: SpecOrigins;
+  }): Promise<Plan>;
+  /** What an operation is called and which epoch it works under. */
+  openOperation(input: { observed: Observed; operation: OperationIdentity }): Promise<OpenedOperation>;
+}
+
+export interface OpenedOperation {
+  /** `deploy-2` */
+  name: string;
+  epoch: number;
+  generation: number;
+  counts: Record<string, number>;
+  /** Digests of the record. */
+  images: ResolvedImages;
+}
+
+export interface InspectionActivities {
+  /** All hosts and the plan for them, in one look; changes nothing. */
+  inspectCluster(input: InspectInput): Promise<Inspection>;
+}
+
+/** Everything an effect needs to know; the step says what must be, the spec is rendered again to know how. */
+export interface StepInput {
+  spec: ClusterSpec;
+  images: ResolvedImages;
+  operation: OperationIdentity;
+  epoch: number;
+  step: Step;
+}
+
+export interface ResourceActivities {
+  ensureFile(input: StepInput): Promise<Changed>;
+  ensureContainer(input: StepInput): Promise<Changed>;
+  removeContainer(input: StepInput): Promise<Changed>;
+  reloadNginx(input: StepInput): Promise<Changed>;
+  ensureRedisCluster(input: StepInput): Promise<Changed & { did: string[] }>;
+}
+
+export interface GateActivities {
+  /** Ends when the gate was seen passed; fails with GATE_NOT_READY and the part's log tail after its time. */
+  awaitGate(input: { spec: ClusterSpec; gate: Gate; timeoutMs: number }): Promise<void>;
+}
+
+export interface RecordActivities {
+  /** Takes a host for an operation: its fence then refuses lower epochs. */
+  claimHost(input: { spec: ClusterSpec; host: string; epoch: number; owner: OwnerIdentity }): Promise<Changed>;
+  /** Writes `state.json` on one host. */
+  writeRecord(input: { spec: ClusterSpec; host: string; epoch: number; record: ClusterRecord }): Promise<Changed>;
+  /** Adds one line to `operations.jsonl` on one host, once per operation. */
+  appendOperation(input: { spec: ClusterSpec; host: string; epoch: number; line: OperationLine }): Promise<Changed>;
+}
+
+export interface OperationLine {
+  id: string;
+  name: string;
+  verb: string;
+  actor: string;
+  startedAt: string;
+  endedAt: string;
+  result: 'done' | 'failed' | 'cancelled';
+  planHash: string;
+  generation: number;
+}
+
+export interface ProofActivities {
+  /** Canary pushed through one LB, pulled by digest through another, announced through a tracker and seen in Redis. */
+  proveCluster(input: { spec: ClusterSpec; operation: OperationIdentity }): Promise<ProofReport>;
+}
+
+export type Activities = HostActivities &
+  ImageActivities &
+  PlannerActivities &
+  InspectionActivities &
+  ResourceActivities &
+  GateActivities &
+  RecordActivities &
+  ProofActivities;

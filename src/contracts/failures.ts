@@ -1,0 +1,36 @@
+/**
+ * Names of failures as they appear in Temporal (`ApplicationFailure.type`), in JSON envelopes and in the exit code table.
+ * `details[0]` of each failure is a {@link FailureDetails}.
+ */
+export const failureCodes = [
+  'HOST_UNREACHABLE',
+  'HOST_REFUSED',
+  'HOST_KEY',
+  'RIGHTS_MISSING',
+  'OUTCOME_UNKNOWN',
+  'REMOTE_COMMAND',
+  'ENGINE_ERROR',
+  'IMAGE_MISSING',
+  'IMAGE_MOVED',
+  'FENCED_OFF',
+  'FENCE_BUSY',
+  'FOREIGN_OWNER',
+  'FOREIGN_RESOURCE',
+  'REDIS_ERROR',
+  'REDIS_LAYOUT',
+  'PLAN_STALE',
+  'PLAN_CHANGED',
+  'GATE_NOT_READY',
+  'PROOF_FAILED',
+  'NOT_CONVERGED',
+  'RECORD_DAMAGED',
+  'INTERNAL',
+] as const;
+
+export type FailureCode = (typeof failureCodes)[number];
+
+export interface FailureDetails {
+  host?: string;
+  /** What to do next, one line. */
+  hint?: string;
+}

@@ -1,0 +1,108 @@
+import type { ClusterRecord, Observed } from '../cluster/observed';
+import type { Plan } from '../cluster/plan';
+import type { ClusterSpec } from '../cluster/spec';
+
+/** What crosses between the CLI and the workflows. */
+
+export interface OperationIdentity {
+  /** `YYYYMMDD-HHMMSS-verb-xxxx`, made by the CLI. */
+  id: string;
+  verb: string;
+  /** `ana@ops-1`. */
+  actor: string;
+}
+
+/** Where a value of the spec came from, by path in the spec: `images.version` → key and `.env:14`. */
+export type SpecOrigins = Record<string, { key: string; origin: string }>;
+
+/** The krakenctl that works, as recorded in `owner.json`. */
+export interface OwnerIdentity {
+  temporal: string;
+  namespace: string;
+}
+
+export interface DeployInput {
+  operation: OperationIdentity;
+  spec: ClusterSpec;
+  origins: SpecOrigins;
+  owner: OwnerIdentity;
+  /** Plan token: refuse when the plan made now is another. */
+  planHash?: string;
+}
+
+export interface InspectInput {
+  spec: ClusterSpec;
+  origins: SpecOrigins;
+  /** Probe readiness of each part too. */
+  probe: boolean;
+}
+
+export interface Inspection {
+  observed: Observed;
+  /** Absent when images could not be resolved, for example. */
+  plan?: Plan;
+  planFailure?: OperationFailure;
+  /** The record that a majority holds. */
+  record?: ClusterRecord;
+}
+
+export type StepState = 'waiting' | 'running' | 'done' | 'failed';
+
+export interface StageProgress {
+  id: string;
+  title: string;
+  state: StepState;
+  startedAt?: number;
+  endedAt?: number;
+  total: number;
+  done: number;
+  /** What runs now: `node-2: start origin`; or the gate that is waited for. */
+  now: string[];
+  /** One line when done: `27 containers`. */
+  detail?: string;
+}
+
+/** Answer of the `progress` query. Times are milliseconds since the epoch, workflow clock. */
+export interface OperationProgress {
+  version: number;
+  operation: OperationIdentity;
+  /** `deploy-2`; known once the record was read. */
+  name?: string;
+  state: 'running' | 'done' | 'failed' | 'cancelled';
+  startedAt: number;
+  endedAt?: number;
+  stages: StageProgress[];
+  plan?: Plan;
+  failure?: OperationFailure;
+}
+
+export interface OperationFailure {
+  code: string;
+  message: string;
+  host?: string;
+  hint?: string;
+}
+
+export interface ProofReport {
+  canaryDigest: string;
+  pushedThrough: string;
+  pulledThrough: string;
+  announcedThrough: string;
+  announceKey: string;
+  pushMs: number;
+  pullMs: number;
+}
+
+export interface SmokeInput {
+  operation: OperationIdentity;
+  spec: ClusterSpec;
+}
+
+export interface DeployReport {
+  operation: OperationIdentity;
+  name: string;
+  changed: boolean;
+  plan: Plan;
+  proof?: ProofReport;
+  generation: number;
+}

@@ -1,0 +1,51 @@
+import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
+
+/** Every timeout and retry of the product. Remote limits are shorter than these, so that an end is seen before Temporal gives up. */
+
+/** Looks at a host. Unreachable is an answer, so few attempts are enough. */
+export const looking: ActivityOptions = {
+  startToCloseTimeout: '60s',
+  heartbeatTimeout: '5s',
+  retry: { initialInterval: '300ms', maximumInterval: '3s', maximumAttempts: 4 },
+};
+
+/** Changes one resource. Tried for a quarter of an hour: hosts reboot, engines restart. */
+export const effect: ActivityOptions = {
+  startToCloseTimeout: '2m',
+  scheduleToCloseTimeout: '15m',
+  heartbeatTimeout: '5s',
+  retry: { initialInterval: '300ms', backoffCoefficient: 2, maximumInterval: '10s' },
+};
+
+/** Moves an image; minutes on a slow line, and on a queue of its own. */
+export const streaming: ActivityOptions = {
+  startToCloseTimeout: '30m',
+  scheduleToCloseTimeout: '2h',
+  heartbeatTimeout: '10s',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+};
+
+/** Waits for something to be seen; the activity itself knows how long (`timeoutMs`). */
+export const waiting: ActivityOptions = {
+  startToCloseTimeout: '10m',
+  scheduleToCloseTimeout: '15m',
+  heartbeatTimeout: '5s',
+  retry: { initialInterval: '300ms', maximumInterval: '5s' },
+};
+
+/** The proof is tried again while load balancers and rings settle, for a minute. */
+export const proving: ActivityOptions = {
+  startToCloseTimeout: '60s',
+  scheduleToCloseTimeout: '90s',
+  heartbeatTimeout: '5s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 1.5, maximumInterval: '5s' },
+};
+
+/** Pure planning; recorded as one marker. */
+export const planning: LocalActivityOptions = {
+  startToCloseTimeout: '30s',
+  retry: { maximumAttempts: 2 },
+};
+
+/** How long a gate may take to be seen passed. */
+export const gateTimeoutMs = 90_000;

@@ -1,0 +1,180 @@
+import { ApplicationFailure, CancellationScope, isCancellation } from '@temporalio/workflow';
+import type { ResolvedImages } from '../cluster/desired';
+import type { ClusterRecord, Observed } from '../cluster/observed';
+import type { Plan } from '../cluster/plan';
+import type { OpenedOperation } from '../contracts/activities';
+import type { FailureCode } from '../contracts/failures';
+import type { DeployInput, DeployReport } from '../contracts/operation';
+import { effects, lookers, planners, proofs } from './activities';
+import { describeFailure } from './describe-failure';
+import { Progress } from './progress';
+import { runPlan } from './run-plan';
+
+interface Deploy {
+  input: DeployInput;
+  progress: Progress;
+}
+
+/** From a spec to a running, proven cluster: look, plan, claim, run, look again, prove, record. */
+export async function deployCluster(input: DeployInput): Promise<DeployReport> {
+  const progress = new Progress(input.operation);
+  const deploy = { input, progress };
+  try {
+    const report = await perform(deploy);
+    progress.ended('done');
+    return report;
+  } catch (error) {
+    progress.ended(isCancellation(error) ? 'cancelled' : 'failed', describeFailure(error));
+    throw error;
+  }
+}
+
+async function perform(deploy: Deploy): Promise<DeployReport> {
+  const { input, progress } = deploy;
+  const { observed, opened, images, plan } = await progress.during('look', 'look and plan', () => lookAndPlan(deploy));
+  progress.named(opened.name);
+  progress.planned(plan);
+  refuse(input, plan);
+  const report = { operation: input.operation, name: opened.name, plan, generation: opened.generation };
+  if (plan.empty) return { ...report, changed: false, generation: opened.generation - 1 };
+  await progress.during('claim', 'claim the hosts', () => claim(input, observed, opened.epoch));
+  try {
+    await runPlan({ plan, spec: input.spec, images, operation: input.operation, epoch: opened.epoch, progress });
+    const proof = plan.recordOnly ? undefined : await prove(deploy, images);
+    await progress.during('record', 'record on the nodes', () => record(deploy, { opened, plan, images }));
+    return { ...report, changed: true, proof };
+  } catch (error) {
+    const result = isCancellation(error) ? 'cancelled' : 'failed';
+    await CancellationScope.nonCancellable(() => noteEnd(deploy, { opened, plan }, result)).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function lookAndPlan({ input }: Deploy) {
+  const observed = await observe(input);
+  const opened = await planners.openOperation({ observed, operation: input.operation });
+  const images = await lookers.resolveImages({ spec: input.spec, known: opened.images });
+  const plan = await planners.planDeploy({ spec: input.spec, images, observed, origins: input.origins });
+  return { observed, opened, images, plan };
+}
+
+async function observe({ spec }: DeployInput): Promise<Observed> {
+  const look = (host: string) =>
+    lookers.observeHost.executeWithOptions({ summary: `look at ${host}` }, [{ spec, host, probe: false }]);
+  return { cluster: spec.name, hosts: await Promise.all(spec.nodes.map((node) => look(node.id))) };
+}
+
+/** Everything that forbids the plan, before anything is changed. */
+function refuse(input: DeployInput, plan: Plan): void {
+  if (plan.conflicts.length > 0) {
+    const text = plan.conflicts.map((c) => `${c.host}: ${c.what}: ${c.why}`).join('; ');
+    throw final('FOREIGN_RESOURCE', text, 'mend it by hand on that host, then deploy again');
+  }
+  if (plan.unseen.length > 0) {
+    const text = plan.unseen.map((u) => `${u.host}: ${u.error}`).join('; ');
+    throw final(
+      'HOST_UNREACHABLE',
+      `not every host could be seen, so nothing was changed: ${text}`,
+      'krakenctl status',
+    );
+  }
+  if (input.planHash !== undefined && !plan.hash.startsWith(input.planHash)) {
+    const text = `the plan is now ${plan.hash.slice(0, 12)}, not ${input.planHash}: a host or the configuration changed meanwhile`;
+    throw final('PLAN_CHANGED', text, 'look again: krakenctl plan');
+  }
+}
+
+function final(type: FailureCode, message: string, hint: string): ApplicationFailure {
+  return ApplicationFailure.create({ type, message, nonRetryable: true, details: [{ hint }] });
+}
+
+async function claim(input: DeployInput, observed: Observed, epoch: number): Promise<void> {
+  const { spec, owner } = input;
+  await Promise.all(
+    observed.hosts.map(({ host }) =>
+      effects.claimHost.executeWithOptions({ summary: `${host}: claim for epoch ${epoch}` }, [
+        { spec, host, epoch, owner },
+      ]),
+    ),
+  );
+}
+
+/** "Nothing left to change" is what success means; then a canary goes the whole way. */
+async function prove({ input, progress }: Deploy, images: ResolvedImages) {
+  return progress.during('proof', 'proof', async (stage) => {
+    const [left, proof] = await Promise.all([
+      progress.step(stage, 'second look', () => leftover(input, images)),
+      progress.step(stage, 'canary', () => proofs.proveCluster({ spec: input.spec, operation: input.operation })),
+    ]);
+    if (left.length > 0) {
+      const text = `after the deploy ${left.length} things are still not as they should be: ${left.slice(0, 5).join('; ')}`;
+      throw final('NOT_CONVERGED', text, 'krakenctl plan shows them');
+    }
+    stage.detail = `pushed through ${proof.pushedThrough} ${proof.pushMs} ms · pulled through ${proof.pulledThrough} ${proof.pullMs} ms · announce seen in Redis · second look: nothing left to change`;
+    return proof;
+  });
+}
+
+async function leftover(input: DeployInput, images: ResolvedImages): Promise<string[]> {
+  const observed = await observe(input);
+  const plan = await planners.planDeploy({ spec: input.spec, images, observed, origins: input.origins });
+  const unseen = plan.unseen.map((u) => `${u.host} cannot be seen`);
+  return [
+    ...unseen,
+    ...plan.stages.filter((s) => s.id !== 'record').flatMap((s) => s.steps.map((step) => step.summary)),
+  ];
+}
+
+interface Outcome {
+  opened: OpenedOperation;
+  plan: Plan;
+  images: ResolvedImages;
+}
+
+/** All nodes are tried; a majority must have it. */
+async function record(deploy: Deploy, { opened, plan, images }: Outcome): Promise<void> {
+  const { spec, operation } = deploy.input;
+  const state: ClusterRecord = {
+    format: 1,
+    cluster: spec.name,
+    generation: opened.generation,
+    spec,
+    images,
+    desiredHash: plan.desiredHash,
+    operation: { id: operation.id, name: opened.name, actor: operation.actor, endedAt: new Date().toISOString() },
+    counts: opened.counts,
+  };
+  const writes = spec.nodes.map(({ id: host }) =>
+    effects.writeRecord.executeWithOptions({ summary: `${host}: write the record` }, [
+      { spec, host, epoch: opened.epoch, record: state },
+    ]),
+  );
+  const results = await Promise.allSettled(writes);
+  const failed = results.filter((r): r is PromiseRejectedResult => r.status === 'rejected');
+  if (spec.nodes.length - failed.length <= spec.nodes.length / 2) throw failed[0]!.reason;
+  await noteEnd(deploy, { opened, plan }, 'done');
+}
+
+async function noteEnd(
+  { input, progress }: Deploy,
+  { opened, plan }: Pick<Outcome, 'opened' | 'plan'>,
+  result: 'done' | 'failed' | 'cancelled',
+): Promise<void> {
+  const { spec, operation } = input;
+  const line = {
+    id: operation.id,
+    name: opened.name,
+    verb: operation.verb,
+    actor: operation.actor,
+    startedAt: new Date(progress.startedAt).toISOString(),
+    endedAt: new Date().toISOString(),
+    result,
+    planHash: plan.hash,
+    generation: opened.generation,
+  };
+  const note = (host: string) =>
+    effects.appendOperation.executeWithOptions({ summary: `${host}: note the end`, scheduleToCloseTimeout: '60s' }, [
+      { spec, host, epoch: opened.epoch, line },
+    ]);
+  await Promise.allSettled(spec.nodes.map((node) => note(node.id)));
+}

@@ -1,0 +1,4 @@
+/** Everything a worker can run; the names are the workflow types of `contracts/queues.ts`. */
+export { deployCluster } from './deploy-cluster';
+export { inspectCluster } from './inspect-cluster';
+export { smokeTest } from './smoke-test';

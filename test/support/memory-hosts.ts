@@ -1,0 +1,246 @@
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  EngineError,
+  FencedOffError,
+  HostUnreachableError,
+  ImageMissingError,
+  NameTakenError,
+} from '../../src/clients/errors';
+import type {
+  ContainerCreate,
+  ContainerInfo,
+  Engine,
+  FenceScope,
+  HostConnection,
+  HostFiles,
+  Hosts,
+  HttpRequest,
+  HttpResponse,
+  ImageInfo,
+} from '../../src/clients/host';
+import type { HostSpec } from '../../src/cluster/spec';
+import { MemoryRedisCluster } from './memory-redis';
+import { MemoryRegistry } from './memory-registry';
+
+const refused = (host: string, what: string) => new HostUnreachableError(`connect ECONNREFUSED (${what})`, host);
+const sha256 = (data: Buffer | string) => createHash('sha256').update(data).digest('hex');
+
+interface MemoryContainer extends ContainerInfo {
+  create: ContainerCreate;
+}
+
+/** Called before and after each effect; a test throws or kills from it. */
+export type EffectHook = (moment: 'before' | 'after', effect: string, host: string) => Promise<void> | void;
+
+/** A whole lab in memory: hosts with an engine, files, a shared Redis Cluster and a shared registry behind the LBs. */
+export class MemoryLab implements Hosts {
+  readonly redisCluster = new MemoryRedisCluster();
+  readonly registry = new MemoryRegistry();
+  readonly machines = new Map<string, MemoryHost>();
+  /** `host create name` for each effect, in order. */
+  readonly journal: string[] = [];
+  hook: EffectHook = () => undefined;
+
+  machine(id: string): MemoryHost {
+    const found = this.machines.get(id);
+    if (!found) throw new Error(`no machine ${id}`);
+    return found;
+  }
+
+  async connect(host: HostSpec): Promise<HostConnection> {
+    let machine = this.machines.get(host.id);
+    if (!machine) {
+      machine = new MemoryHost(this, host);
+      this.machines.set(host.id, machine);
+    }
+    if (!machine.isOn) throw refused(host.id, 'ssh');
+    return machine;
+  }
+
+  async close(): Promise<void> {}
+
+  async effect<T>(host: string, name: string, work: () => T | Promise<T>): Promise<T> {
+    await this.hook('before', name, host);
+    const result = await work();
+    this.journal.push(`${host} ${name}`);
+    await this.hook('after', name, host);
+    return result;
+  }
+}
+
+export class MemoryHost implements HostConnection {
+  isOn = true;
+  clockMs = 1_700_000_000_000;
+  epoch = 0;
+  readonly containers = new Map<string, MemoryContainer>();
+  readonly stored = new Map<string, { contents: Buffer; mode: number; changedAt: number }>();
+  readonly loaded = new Map<string, ImageInfo>();
+  readonly engine: Engine;
+  readonly files: HostFiles;
+
+  constructor(
+    readonly lab: MemoryLab,
+    readonly host: HostSpec,
+  ) {
+    this.engine = memoryEngine(this);
+    this.files = memoryFiles(this);
+  }
+
+  part(part: string): MemoryContainer | undefined {
+    return [...this.containers.values()].find((c) => c.name.endsWith(`-${this.host.id}-${part}`));
+  }
+
+  runs(part: string): boolean {
+    return this.isOn && this.part(part)?.state === 'running';
+  }
+
+  tick(): number {
+    this.clockMs += 1000;
+    return Math.floor(this.clockMs / 1000);
+  }
+
+  redis(port: number) {
+    const instance = this.lab.redisCluster.instance(this.host.address, port);
+    instance.isUp = () => this.runs(port === 6379 ? 'redis' : 'redis-replica');
+    return instance;
+  }
+
+  async http(request: HttpRequest): Promise<HttpResponse> {
+    const answer = (status: number, body = '', headers = {}) => ({ status, headers, body: Buffer.from(body) });
+    const ports: Record<number, string> = {
+      5000: 'nginx',
+      5003: 'nginx',
+      8080: 'origin',
+      8081: 'tracker',
+      8082: 'build-index',
+      8083: 'proxy',
+      7000: 'testfs',
+      6391: 'redis-router',
+    };
+    const part = ports[request.port] ?? 'nothing';
+    if (!this.runs(part)) throw refused(this.host.id, `${part} ${request.port}`);
+    if (request.path === '/.krakenctl/config') {
+      const file = [...this.stored].find(([path]) => path.endsWith('/nginx/nginx.conf'));
+      const sum = /return 200 "([0-9a-f]{64})/.exec(file?.[1].contents.toString() ?? '')?.[1];
+      return sum ? answer(200, sum) : answer(404);
+    }
+    if (request.path.startsWith('/announce/')) {
+      const master = [...this.lab.redisCluster.instances.values()].find((i) => i.port === 6379 && !i.masterId);
+      master?.keys.add(`peerset:${request.path.slice('/announce/'.length)}:0`);
+      return answer(200, '{}');
+    }
+    return request.path.startsWith('/v2/') ? this.lab.registry.answer(request) : answer(200, 'OK');
+  }
+
+  async facts() {
+    return { nowMs: Date.now(), memoryBytes: 8e9, cpus: 2, diskUsedPercent: 10, bootId: 'boot' };
+  }
+
+  async fence(scope: FenceScope) {
+    if (scope.epoch < this.epoch)
+      throw new FencedOffError('a newer operation holds the host', this.host.id, this.epoch);
+    this.epoch = scope.epoch;
+    const path = `/var/lib/krakenctl/${scope.cluster}/epoch`;
+    this.stored.set(path, { contents: Buffer.from(`${scope.epoch}\n`), mode: 0o644, changedAt: this.tick() });
+    return { release: async () => undefined };
+  }
+}
+
+function memoryFiles(host: MemoryHost): HostFiles {
+  const { lab } = host;
+  return {
+    async list(folders) {
+      return [...host.stored]
+        .filter(([path]) => folders.some((folder) => path.startsWith(`${folder}/`)))
+        .map(([path, f]) => ({ path, sha256: sha256(f.contents), mode: f.mode, changedAt: f.changedAt }));
+    },
+    async read(path) {
+      return host.stored.get(path)?.contents;
+    },
+    async write({ path, mode, contents }) {
+      await lab.effect(host.host.id, `write ${path}`, () => {
+        host.stored.set(path, { contents, mode, changedAt: host.tick() });
+      });
+    },
+    async append(path, line) {
+      const before = host.stored.get(path)?.contents ?? Buffer.alloc(0);
+      await lab.effect(host.host.id, `append ${path}`, () => {
+        host.stored.set(path, {
+          contents: Buffer.concat([before, Buffer.from(`${line}\n`)]),
+          mode: 0o644,
+          changedAt: host.tick(),
+        });
+      });
+    },
+    async remove(path) {
+      host.stored.delete(path);
+    },
+  };
+}
+
+function memoryEngine(host: MemoryHost): Engine {
+  const { lab } = host;
+  const id = host.host.id;
+  const find = (key: string) => host.containers.get(key) ?? [...host.containers.values()].find((c) => c.name === key);
+  const must = (key: string) => {
+    const found = find(key);
+    if (!found) throw new EngineError(`no such container ${key}`, id, 404);
+    return found;
+  };
+  const image = (reference: string): ImageInfo => {
+    const digest = `sha256:${sha256(reference)}`;
+    return {
+      id: `sha256:${sha256(`id ${reference}`)}`,
+      references: [reference, `${reference.replace(/:[^:/]*$/, '')}@${digest}`],
+      platform: 'linux/amd64',
+    };
+  };
+  return {
+    version: async () => ({ version: '20.10.24', apiVersion: '1.41', platform: 'linux/amd64' }),
+    list: async () => [...host.containers.values()].map((c) => ({ ...c })),
+    inspect: async (key) => {
+      const found = find(key);
+      return found ? { ...found } : undefined;
+    },
+    create: (create) =>
+      lab.effect(id, `create ${create.name}`, () => {
+        if (find(create.name)) throw new NameTakenError(`${create.name} is taken`, id, 409);
+        const known = host.loaded.get(create.image);
+        if (!known) throw new EngineError(`no such image ${create.image}`, id, 404);
+        const made = {
+          id: randomUUID(),
+          name: create.name,
+          labels: create.labels,
+          image: create.image,
+          imageId: known.id,
+          state: 'created',
+          startedAt: 0,
+          restartCount: 0,
+          exitCode: 0,
+          create,
+        };
+        host.containers.set(made.id, made);
+        return made.id;
+      }),
+    start: (key) =>
+      lab.effect(
+        id,
+        `start ${must(key).name}`,
+        () => void Object.assign(must(key), { state: 'running', startedAt: host.tick() }),
+      ),
+    stop: (key) => lab.effect(id, `stop ${must(key).name}`, () => void Object.assign(must(key), { state: 'exited' })),
+    remove: (key) => lab.effect(id, `remove ${find(key)?.name}`, () => void host.containers.delete(key)),
+    kill: async () => undefined,
+    exec: async () => ({ exitCode: 0, output: '' }),
+    logs: async () => 'last line',
+    followLogs: async () => undefined,
+    images: async () => [...host.loaded.values()],
+    image: async (reference) => host.loaded.get(reference),
+    resolve: async (reference) => {
+      if (reference.includes('missing')) throw new ImageMissingError(`${reference}: manifest unknown`, id);
+      return `sha256:${sha256(reference)}`;
+    },
+    pull: (reference) => lab.effect(id, `pull ${reference}`, () => void host.loaded.set(reference, image(reference))),
+    load: async () => undefined,
+  };
+}

@@ -1,0 +1,32 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { temporalServerBinary } from '../../src/cli/temporal-server';
+import { searchAttributes } from '../../src/contracts/queues';
+
+/** One dev server and one workflow bundle for all files of the project. */
+export default async function setup(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'krakenctl-test-'));
+  mkdirSync(folder, { recursive: true });
+  const [path, bundle] = await Promise.all([
+    temporalServerBinary(),
+    bundleWorkflowCode({
+      workflowsPath: require.resolve('../../src/workflows'),
+      logger: new DefaultLogger('WARN'),
+    }),
+  ]);
+  const environment = await TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path },
+      ui: false,
+      extraArgs: Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
+    },
+  });
+  const codePath = join(folder, 'workflow-bundle.js');
+  writeFileSync(codePath, bundle.code);
+  process.env.KRAKENCTL_TEST_TEMPORAL = environment.address;
+  process.env.KRAKENCTL_TEST_BUNDLE = codePath;
+  Object.assign(globalThis, { krakenctlTestEnvironment: environment, krakenctlTestFolder: folder });
+}
