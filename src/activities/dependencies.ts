@@ -1,4 +1,5 @@
 import type { HostConnection, Hosts } from '../clients/host';
+import type { ImageArchives } from '../clients/image-archive';
 import type { ClusterSpec } from '../cluster/spec';
 
 /** What activities need from the outside; composed by the worker, replaced by in-memory hosts in tests. */
@@ -11,12 +12,6 @@ export interface ActivityDependencies {
   ownerId: string;
   /** Milliseconds since the epoch. */
   now: () => number;
-}
-
-export interface ImageArchives {
-  /** Image id (config digest) of a reference; undefined when the worker has no such image. */
-  identify(reference: string, archiveDir: string | undefined): Promise<string | undefined>;
-  open(reference: string, archiveDir: string | undefined): Promise<{ stream: NodeJS.ReadableStream; bytes: number }>;
 }
 
 export async function connectTo(

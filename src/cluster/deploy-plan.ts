@@ -55,7 +55,7 @@ function parallelStages(differences: HostDifferences[], redis: Step | undefined)
   const touched = readyGates(containers);
   return [
     { id: 'images', title: 'images on the hosts', steps: steps((d) => d.images), gates: [] },
-    { id: 'files', title: 'configuration files', steps: steps((d) => d.files), gates: [] },
+    { id: 'files', title: 'configuration files', steps: steps((d) => d.files).map(beside), gates: [] },
     { id: 'foundation', title: 'Redis and storage', steps: containers.filter(isEarly), gates: routerGates(containers) },
     {
       id: 'parts',
@@ -86,6 +86,11 @@ function rollingStages(differences: HostDifferences[], redis: Step | undefined):
     });
   }
   return stages;
+}
+
+/** Files of one host do not depend on each other. */
+function beside(step: Step): Step {
+  return { ...step, lane: `${step.host} ${step.target}` };
 }
 
 /** A tracker dials its router once when it starts, and ends when nothing listens there. */

@@ -176,7 +176,7 @@ function ingredientChanges(c: DesiredContainer, found: ObservedContainer): Field
         },
       ];
     }
-    return [{ field, from: shortDigest(from), to: shortDigest(to) }];
+    return [{ field, from: shown(from), to: shown(to) }];
   });
 }
 
@@ -230,6 +230,11 @@ function orphanSteps(want: DesiredHost, is: SeenHost): Step[] {
       }),
     )
     .sort((a, b) => (a.target < b.target ? -1 : 1));
+}
+
+/** Sums are cut, everything else is shown as it is. */
+function shown(value: string): string {
+  return /^[0-9a-f]{64}$/.test(value) ? shortDigest(value) : value;
 }
 
 export function shortDigest(digest: string): string {

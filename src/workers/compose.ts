@@ -14,6 +14,8 @@ export interface ComposeOptions {
 
 export interface Composition {
   activities: Activities;
+  /** For looking alone: logs and the record, by the CLI. */
+  hostsFor(spec: ClusterSpec): Hosts;
   close(): Promise<void>;
 }
 
@@ -35,6 +37,7 @@ export function composeActivities(options: ComposeOptions = {}): Composition {
   };
   return {
     activities: createActivities(dependencies),
+    hostsFor: dependencies.hostsFor,
     async close() {
       await Promise.all([...pools.values()].map((hosts) => hosts.close()));
     },

@@ -19,7 +19,11 @@ export class Progress {
 
   planned(plan: Plan): void {
     this.state.plan = plan;
-    for (const stage of plan.stages) this.stage(stage.id, stage.title, stage.steps.length);
+    if (!plan.empty) this.stage('claim', 'claim the hosts', 0);
+    for (const stage of plan.stages) {
+      if (stage.id === 'record' && !plan.recordOnly) this.stage('proof', 'proof', 0);
+      this.stage(stage.id, stage.title, stage.steps.length);
+    }
     this.touch();
   }
 

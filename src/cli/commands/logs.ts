@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import { type ClusterSpec, type PartName, partNames } from '../../cluster/spec';
+import { readConfiguration } from '../configuration';
+import type { Context, Wire } from '../context';
+import { CliFailure } from '../failure';
+import { collectLogs, followLogs, type LogRequest, readLogs } from '../log-reading';
+import { findOperationWindow } from '../operation-window';
+
+interface LogsOptions {
+  follow?: boolean;
+  tail?: string;
+  op?: string;
+  collect?: boolean;
+}
+
+export function addLogsCommand(program: Command, wire: Wire): void {
+  program
+    .command('logs')
+    .description('of one part, of a node, or of all; read over SSH from this machine')
+    .argument('[node]', 'node-1 …; default: all')
+    .argument('[part]', `${partNames.join(', ')}; default: all`)
+    .option('-f, --follow', 'go on until Ctrl-C')
+    .option('--tail <n>', 'last lines of each part')
+    .option('--op <id>', 'only what was logged while this operation ran')
+    .option('--collect', 'into files under LOG_DIR instead')
+    .action(wire<LogsOptions>(logs));
+}
+
+async function logs(context: Context, options: LogsOptions, [node, part]: string[]): Promise<void> {
+  const { output } = context;
+  const configuration = await readConfiguration(context);
+  const { spec } = configuration;
+  const targets = pickTargets(spec, node, part);
+  const window = options.op ? await findOperationWindow(context, configuration, options.op) : undefined;
+  const tail = options.tail === undefined ? defaultTail(options, targets.length) : Number(options.tail);
+  if (!Number.isInteger(tail) || tail < 0)
+    throw new CliFailure('USAGE', `--tail ${options.tail}: expected a whole number`);
+  const request: LogRequest = { spec, targets, tail, window };
+  if (options.collect) {
+    const collected = await collectLogs(request, configuration.logDir);
+    output.result(collected);
+    output.line(`${collected.files.length} logs in ${collected.folder}`);
+    for (const { host, part, error } of collected.missing) output.note(` ! ${host}/${part}: ${error}`);
+    return;
+  }
+  if (options.follow) return followLogs(context, request);
+  const found = await readLogs(request);
+  output.result(found);
+  for (const { host, part, lines, error } of found) {
+    const prefix = targets.length > 1 ? `${host}/${part} | ` : '';
+    for (const line of lines) output.line(`${prefix}${line}`);
+    if (error) output.note(` ! ${host}/${part}: ${error}`);
+  }
+}
+
+/** One part is read; many are looked over. */
+function defaultTail({ op, collect }: LogsOptions, targets: number): number {
+  if (op || collect) return 10_000;
+  return targets === 1 ? 100 : 10;
+}
+
+function pickTargets(spec: ClusterSpec, node?: string, part?: string): LogRequest['targets'] {
+  const known = spec.nodes.map((n) => n.id);
+  if (node !== undefined && !known.includes(node)) {
+    throw new CliFailure('USAGE', `no node ${node}; there are ${known.join(', ')}`, {
+      hint: 'krakenctl logs node-1 origin',
+    });
+  }
+  if (part !== undefined && !partNames.includes(part as PartName)) {
+    throw new CliFailure('USAGE', `no part ${part}; there are ${partNames.join(', ')}`);
+  }
+  const parts = part === undefined ? [...partNames] : [part as PartName];
+  const hosts = node === undefined ? known : [node];
+  const carries = (host: string, name: PartName) => name !== 'nginx' || spec.loadBalancers.includes(host);
+  return hosts.flatMap((host) => parts.filter((name) => carries(host, name)).map((name) => ({ host, part: name })));
+}

@@ -1,0 +1,134 @@
+import type { Command } from 'commander';
+import { operationWorkflowId } from '../../cluster/names';
+import { type Configuration, readConfiguration } from '../configuration';
+import { connectTemporal, type Temporal, withTemporal } from '../connect';
+import type { Context, Wire } from '../context';
+import { CliFailure, toCliFailure } from '../failure';
+import { askProgress, followOperation } from '../follow';
+import { listRuns, mergeOperations, type OperationSummary, pickOperation } from '../operation-list';
+import { renderOperation, renderOperations } from '../operation-text';
+import { uiLink } from '../temporal-address';
+import { conclude } from './deploy';
+
+interface ListOptions {
+  limit: string;
+}
+
+const shownRuns = 20;
+
+export function addOperationCommands(program: Command, wire: Wire): void {
+  const op = program.command('op').description('operations: what ran, what runs');
+  const id = ['[id]', 'operation id or short name (deploy-2); default: the newest'] as const;
+  op.command('list')
+    .description('newest first, from Temporal and from the record on the nodes')
+    .option('--limit <n>', 'at most so many', String(shownRuns))
+    .action(wire<ListOptions>(list));
+  op.command('show')
+    .description('its stages, or why it failed')
+    .argument(...id)
+    .action(wire(show));
+  op.command('attach')
+    .description('follow it to its end')
+    .argument(...id)
+    .action(wire(attach));
+  op.command('cancel')
+    .description('stop it at the next safe point')
+    .argument(...id)
+    .action(wire(cancel));
+}
+
+async function list(context: Context, { limit }: ListOptions): Promise<void> {
+  const configuration = await readConfiguration(context);
+  const operations = (await gather(context, configuration)).slice(0, Number(limit) || shownRuns);
+  context.output.result(operations);
+  for (const operation of operations) context.output.item(operation);
+  context.output.lines(renderOperations(operations, { colors: context.output.colors, now: new Date() }));
+}
+
+/** Either source alone is enough for an answer; without both there is none. */
+async function gather(context: Context, { spec }: Configuration): Promise<OperationSummary[]> {
+  const { readOperationLines } = require('../local') as typeof import('../local');
+  const fromTemporal = connectTemporal({ environment: context.environment, timeoutMs: 1500 }).then(async (temporal) => {
+    try {
+      return await listRuns(temporal, spec.name, shownRuns);
+    } finally {
+      await temporal.close();
+    }
+  });
+  const [runs, lines] = await Promise.allSettled([fromTemporal, readOperationLines(spec)]);
+  if (runs.status === 'rejected' && lines.status === 'rejected') throw runs.reason;
+  for (const source of [runs, lines]) {
+    if (source.status === 'rejected') context.output.note(`incomplete: ${toCliFailure(source.reason).message}`);
+  }
+  return mergeOperations(
+    runs.status === 'fulfilled' ? runs.value : [],
+    lines.status === 'fulfilled' ? lines.value : [],
+  );
+}
+
+async function find(context: Context, configuration: Configuration, wanted?: string): Promise<OperationSummary> {
+  const found = pickOperation(await gather(context, configuration), wanted);
+  if (found) return found;
+  const message = wanted ? `no operation ${wanted}` : `no operation of ${configuration.spec.name} yet`;
+  throw new CliFailure('NO_OPERATION', message, { hint: wanted ? 'krakenctl op list' : 'krakenctl deploy' });
+}
+
+async function show(context: Context, _: unknown, [wanted]: string[]): Promise<void> {
+  const configuration = await readConfiguration(context);
+  const { output, environment } = context;
+  const operation = await find(context, configuration, wanted);
+  const view = { colors: output.colors, now: new Date(), columns: output.streams.columns };
+  if (!operation.runId) {
+    output.result({ operation });
+    return output.lines(renderOperation(operation, view));
+  }
+  await withTemporal({ environment }, async (temporal) => {
+    const handle = handleOf(temporal, configuration, operation);
+    const link = uiLink(temporal, handle.workflowId, operation.runId);
+    const progress = await askProgress(temporal, handle);
+    const failure = operation.result === 'failed' ? await handle.result().catch(toCliFailure) : undefined;
+    output.result({ operation, progress, failure: progress?.failure ?? failure, link });
+    output.lines(renderOperation(operation, { ...view, progress, failure: failure as CliFailure | undefined, link }));
+  });
+}
+
+function handleOf(temporal: Temporal, { spec }: Configuration, operation: OperationSummary) {
+  return temporal.client.workflow.getHandle(operationWorkflowId(spec.name), operation.runId);
+}
+
+/** Attaching and cancelling ask Temporal alone: they must work while every host is away. */
+async function findRun(temporal: Temporal, configuration: Configuration, wanted?: string): Promise<OperationSummary> {
+  const runs = await listRuns(temporal, configuration.spec.name, shownRuns);
+  const found = pickOperation(runs, wanted);
+  if (found) return found;
+  const message = wanted ? `Temporal knows no operation ${wanted}` : `no operation of ${configuration.spec.name} yet`;
+  throw new CliFailure('NO_OPERATION', message, { hint: 'krakenctl op list' });
+}
+
+async function attach(context: Context, _: unknown, [wanted]: string[]): Promise<number> {
+  const configuration = await readConfiguration(context);
+  return withTemporal({ environment: context.environment }, async (temporal) => {
+    const run = await findRun(temporal, configuration, wanted);
+    const handle = handleOf(temporal, configuration, run);
+    const link = uiLink(temporal, handle.workflowId, run.runId);
+    context.output.line(`${configuration.spec.name}/${run.id} by ${run.actor} · ${link}`);
+    const followed = await followOperation({ context, temporal, handle });
+    return conclude(context, followed, { spec: configuration.spec, operation: run.id, link });
+  });
+}
+
+async function cancel(context: Context, _: unknown, [wanted]: string[]): Promise<void> {
+  const configuration = await readConfiguration(context);
+  await withTemporal({ environment: context.environment }, async (temporal) => {
+    const run = await findRun(temporal, configuration, wanted);
+    if (run.result !== 'running') {
+      throw new CliFailure('NO_OPERATION', `${run.name ?? run.id} does not run, it is ${run.result}`, {
+        hint: `krakenctl op show ${run.name ?? run.id}`,
+      });
+    }
+    await handleOf(temporal, configuration, run).cancel();
+    context.output.result({ operation: run.id, cancelled: true });
+    context.output.line(`${run.id} is asked to stop: it ends the step it is at, and begins no other`);
+    context.output.line(' watch: krakenctl op attach · what is left then: krakenctl plan');
+  });
+}

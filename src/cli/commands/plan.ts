@@ -1,0 +1,28 @@
+import type { Command } from 'commander';
+import { type Configuration, readConfiguration } from '../configuration';
+import type { Context, Wire } from '../context';
+import { exitCodes } from '../exit-codes';
+import { CliFailure } from '../failure';
+import { lookAtCluster } from '../inspect';
+import { planToken, renderPlan } from '../plan-text';
+
+export function addPlanCommand(program: Command, wire: Wire): void {
+  program
+    .command('plan')
+    .description('what a deploy would do, and why; changes nothing (exit 3: changes pending)')
+    .action(wire(async (context) => showPlan(context, await readConfiguration(context))));
+}
+
+export async function showPlan(context: Context, configuration: Configuration): Promise<number> {
+  const { output } = context;
+  const { observed, plan, planFailure, tookMs, through } = await lookAtCluster(context, configuration, false);
+  if (!plan) {
+    const { code = 'INTERNAL', message = 'no plan could be made', ...details } = planFailure ?? {};
+    throw new CliFailure(code, message, { ...details, data: { observed } });
+  }
+  const token = planToken(plan);
+  output.result({ plan, token, through, tookMs, pending: !plan.empty });
+  const { colors, verbose, streams } = output;
+  output.lines(renderPlan(plan, { colors, verbose, tookMs, columns: streams.columns, hosts: observed.hosts.length }));
+  return plan.empty && plan.unseen.length === 0 ? exitCodes.done : exitCodes.pending;
+}

@@ -1,0 +1,107 @@
+import type { Command } from 'commander';
+import { judgeServing } from '../../cluster/serving';
+import type { ClusterSpec } from '../../cluster/spec';
+import { type Configuration, readConfiguration } from '../configuration';
+import type { Context, Wire } from '../context';
+import { exitCodes } from '../exit-codes';
+import { CliFailure } from '../failure';
+import { lookAtCluster } from '../inspect';
+import { differingKeys } from '../origins';
+import { renderStatus, type StatusFacts } from '../status-text';
+import { parseDuration } from '../time-text';
+
+interface StatusOptions {
+  watch?: string | boolean;
+}
+
+const watchEveryMs = 2000;
+
+export function addStatusCommand(program: Command, wire: Wire): void {
+  program
+    .command('status')
+    .description('does it serve: every part of every host, probed now (exit 11: not whole)')
+    .option('--watch [interval]', 'again and again, until Ctrl-C')
+    .action(wire<StatusOptions>(status));
+}
+
+async function status(context: Context, options: StatusOptions): Promise<number> {
+  const configuration = await readConfiguration(context);
+  if (options.watch) return watch(context, configuration, options.watch);
+  const facts = await gatherStatus(context, configuration);
+  context.output.result(toData(facts));
+  context.output.lines(renderStatus(facts, context.output.colors));
+  return conclude(context, facts);
+}
+
+/** An unhealthy cluster is an answer for a person and a failure for a script. */
+function conclude({ output }: Context, facts: StatusFacts): number {
+  if (facts.serving.state === 'serving') return exitCodes.done;
+  if (output.isText) return exitCodes.unhealthy;
+  const worst = facts.serving.findings.find((f) => f.severity !== 'note');
+  throw new CliFailure('NOT_SERVING', `${facts.spec.name} is ${facts.serving.state}: ${worst?.text ?? ''}`, {
+    host: worst?.host,
+    hint: worst?.hint,
+    retryable: true,
+    data: toData(facts),
+  });
+}
+
+async function watch(context: Context, configuration: Configuration, interval: string | boolean): Promise<number> {
+  const everyMs = interval === true ? watchEveryMs : parseDuration(String(interval));
+  if (everyMs === undefined) throw new CliFailure('USAGE', `--watch ${interval}: expected a time such as 5s`);
+  const { output, signal } = context;
+  let ended = signal.aborted;
+  const end = new Promise<void>((resolve) =>
+    signal.addEventListener('abort', () => {
+      ended = true;
+      resolve();
+    }),
+  );
+  while (!ended) {
+    const facts = await gatherStatus(context, configuration);
+    if (ended) break;
+    output.item(toData(facts));
+    output.result(toData(facts));
+    if (output.isLive) output.streams.out('\x1b[H\x1b[2J');
+    output.lines([...renderStatus(facts, output.colors), '']);
+    await Promise.race([end, new Promise((resolve) => setTimeout(resolve, everyMs))]);
+  }
+  return exitCodes.done;
+}
+
+export async function gatherStatus(context: Context, configuration: Configuration): Promise<StatusFacts> {
+  const { spec } = configuration;
+  const { observed, record, running } = await lookAtCluster(context, configuration, true);
+  return {
+    spec,
+    observed,
+    serving: judgeServing({ spec, observed }),
+    version: record?.spec.images.version ?? spec.images.version,
+    images: await labImages(spec),
+    differing: record && differingKeys(spec, record.spec),
+    running,
+    at: new Date(),
+  };
+}
+
+/** The product cannot tell a stand-in from Kraken; the lab that made the images can. */
+async function labImages(spec: ClusterSpec): Promise<string | undefined> {
+  const { readLab } = require('../../lab/record') as typeof import('../../lab/record');
+  const lab = await readLab(spec.name).catch(() => undefined);
+  const addresses = new Set(lab?.hosts.map((h) => h.address));
+  return lab && spec.nodes.every((n) => addresses.has(n.address)) ? lab.images.kraken : undefined;
+}
+
+function toData({ spec, observed, serving, version, images, differing, running, at }: StatusFacts) {
+  return {
+    cluster: spec.name,
+    state: serving.state,
+    findings: serving.findings,
+    version,
+    images: images ?? null,
+    differing: differing ?? null,
+    running: running ?? null,
+    at: at.toISOString(),
+    hosts: observed.hosts.map((host) => (host.reachable ? { ...host, images: undefined, record: undefined } : host)),
+  };
+}

@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+import type { Context, Wire } from '../context';
+import { CliFailure } from '../failure';
+import { workerVersion } from '../version';
+import { startWorker, stopWorker, workerState } from '../worker-process';
+
+interface WorkerOptions {
+  acceptNewHostKeys?: boolean;
+}
+
+const pinning = ['--accept-new-host-keys', 'pin the keys of hosts that are not known yet'] as const;
+
+export function addWorkerCommands(program: Command, wire: Wire): void {
+  const worker = program
+    .command('worker')
+    .description('the process that does the work: runs workflows, reaches the hosts');
+  worker
+    .command('run')
+    .description('in the foreground, until SIGTERM or Ctrl-C')
+    .option(...pinning)
+    .action(wire<WorkerOptions>(run));
+  worker
+    .command('start')
+    .description('in the background; returns when it polls')
+    .option(...pinning)
+    .action(wire<WorkerOptions>(start));
+  worker.command('stop').description('let what runs come to an end, then stop').action(wire(stop));
+  worker.command('status').description('which workers poll').action(wire(status));
+}
+
+async function run(context: Context, options: WorkerOptions): Promise<void> {
+  const { output, environment, signal } = context;
+  const { resolveAddress } = require('../temporal-address') as typeof import('../temporal-address');
+  const { connectTemporal } = require('../connect') as typeof import('../connect');
+  // Fails with the line to type, where the worker's own connection would only say "transport error".
+  await (await connectTemporal({ environment })).close();
+  // The worker reads the environment; a dev server on another port is known to the CLI alone.
+  process.env.TEMPORAL_ADDRESS ??= resolveAddress(environment).address;
+  const { runWorker } = require('../../workers/run') as typeof import('../../workers/run');
+  const { workerIdentity } = require('../pollers') as typeof import('../pollers');
+  const identity = workerIdentity();
+  await runWorker({
+    identity,
+    acceptNewHostKeys: options.acceptNewHostKeys,
+    signal,
+    onReady: () => output.note(`${identity} polls at ${process.env.TEMPORAL_ADDRESS}`),
+  });
+  output.result({ identity, stopped: true });
+  output.line('worker stopped');
+}
+
+async function start({ output, environment }: Context, options: WorkerOptions): Promise<void> {
+  const state = await startWorker({ environment, acceptNewHostKeys: options.acceptNewHostKeys });
+  output.result(state);
+  const how = state.started ? 'started' : 'runs already';
+  output.line(
+    `${output.colors.green('✔')} worker ${how}, pid ${state.pid}, version ${workerVersion()} · log ${state.log}`,
+  );
+}
+
+async function stop({ output, environment }: Context): Promise<void> {
+  const stopped = await stopWorker(environment);
+  output.result({ stopped });
+  output.line(stopped ? 'worker stopped' : 'no worker of ours was running');
+}
+
+async function status({ output, environment }: Context): Promise<void> {
+  const state = await workerState(environment);
+  output.result(state);
+  for (const poller of state.pollers) output.line(`polls: ${poller.identity}`);
+  if (state.pid) output.line(`ours: pid ${state.pid} · log ${state.log}`);
+  if (state.pollers.length > 0) return;
+  throw new CliFailure('WORKER_MISSING', 'no worker polls', {
+    retryable: true,
+    hint: 'krakenctl worker start',
+    data: state,
+  });
+}

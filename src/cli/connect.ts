@@ -1,0 +1,71 @@
+import { connect } from 'node:net';
+import type { Client, Connection } from '@temporalio/client';
+import { CliFailure } from './failure';
+import { readConnectConfig, resolveAddress, type TemporalAddress } from './temporal-address';
+
+/** An open door to Temporal. */
+export interface Temporal extends TemporalAddress {
+  client: Client;
+  connection: Connection;
+  close(): Promise<void>;
+}
+
+export interface ConnectOptions {
+  environment: NodeJS.ProcessEnv;
+  timeoutMs?: number;
+}
+
+/** @throws {CliFailure} TEMPORAL_UNREACHABLE, with the line to type. */
+export async function connectTemporal({ environment, timeoutMs = 3000 }: ConnectOptions): Promise<Temporal> {
+  const config = readConnectConfig(environment);
+  const where = resolveAddress(environment, config);
+  try {
+    await knock(where.address, timeoutMs);
+    const { Client, Connection } = await import('@temporalio/client');
+    const { address: _, ...options } = config.connectionOptions;
+    const connection = await Connection.connect({
+      ...(options as Parameters<typeof Connection.connect>[0]),
+      address: where.address,
+      connectTimeout: timeoutMs,
+    });
+    const client = new Client({ connection, namespace: where.namespace });
+    return { ...where, client, connection, close: () => connection.close() };
+  } catch (error) {
+    throw unreachable(where, error);
+  }
+}
+
+/** gRPC tries a refused port again until its time is over; a person need not wait for that. */
+function knock(address: string, timeoutMs: number): Promise<void> {
+  const [, host = '127.0.0.1', port] = /^\[?([^\]]*?)\]?:(\d+)$/.exec(address) ?? [];
+  if (port === undefined) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port: Number(port), timeout: timeoutMs });
+    const settle = (end: () => void) => {
+      socket.destroy();
+      end();
+    };
+    socket.once('connect', () => settle(resolve));
+    socket.once('timeout', () => settle(() => reject(new Error(`no answer within ${timeoutMs} ms`))));
+    socket.once('error', (error) => settle(() => reject(error)));
+  });
+}
+
+function unreachable({ address, configured }: TemporalAddress, cause: unknown): CliFailure {
+  const hint = configured ? 'check TEMPORAL_ADDRESS and what listens there' : 'krakenctl temporal up';
+  return new CliFailure('TEMPORAL_UNREACHABLE', `Temporal does not answer at ${address}`, {
+    retryable: true,
+    hint,
+    cause,
+  });
+}
+
+/** Opens, works, closes, whatever happens. */
+export async function withTemporal<T>(options: ConnectOptions, work: (temporal: Temporal) => Promise<T>): Promise<T> {
+  const temporal = await connectTemporal(options);
+  try {
+    return await work(temporal);
+  } finally {
+    await temporal.close().catch(() => undefined);
+  }
+}

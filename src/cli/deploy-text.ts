@@ -1,0 +1,32 @@
+import type { ClusterSpec } from '../cluster/spec';
+import type { DeployReport, OperationProgress, ProofReport } from '../contracts/operation';
+import type { Colors } from './output';
+import { showBrief, showDuration } from './time-text';
+
+export interface DeployView {
+  colors: Colors;
+  progress?: OperationProgress;
+  spec?: ClusterSpec;
+}
+
+/** The last lines of a deploy that ended well. */
+export function describeDeploy(report: DeployReport, { colors, progress }: DeployView): string[] {
+  const { counts } = report.plan;
+  const took = progress?.endedAt ? ` in ${showDuration(progress.endedAt - progress.startedAt)}` : '';
+  if (!report.changed) {
+    return [colors.green(`nothing to change · ${counts.keep} containers and files as they should be${took}`)];
+  }
+  if (report.plan.recordOnly) return [colors.green(`Done${took}. ${report.name}: only the record was written`)];
+  const shown = progress?.stages.some((stage) => stage.id === 'proof' && stage.detail);
+  const proof = report.proof && !shown ? [` proof: ${describeProof(report.proof)}`] : [];
+  return [` ${describeCounts(counts)}`, ...proof, colors.green(`Done${took}. ${report.name} · look: krakenctl status`)];
+}
+
+function describeProof({ pushedThrough, pulledThrough, pushMs, pullMs }: ProofReport): string {
+  return `pushed through ${pushedThrough} ${showBrief(pushMs)} · pulled by digest through ${pulledThrough} ${showBrief(pullMs)} · announce seen in Redis · second look: nothing left to change`;
+}
+
+export function describeCounts(counts: DeployReport['plan']['counts']): string {
+  const { create, replace, change, remove, keep } = counts;
+  return `replace ${replace} · change in place ${change} · create ${create} · remove ${remove} · keep ${keep}`;
+}

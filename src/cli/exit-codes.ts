@@ -1,0 +1,68 @@
+import type { FailureCode } from '../contracts/failures';
+
+/** What the shell is told; documented for scripts, so a number never changes its meaning. */
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  /** Usage or configuration. */
+  usage: 2,
+  /** Changes pending or drift. */
+  pending: 3,
+  preflight: 4,
+  partial: 5,
+  /** Another operation, or another owner, holds the cluster. */
+  held: 6,
+  /** Temporal or its worker unreachable. */
+  temporal: 7,
+  unhealthy: 11,
+  /** The terminal let go of an operation that goes on. */
+  detached: 130,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** What goes wrong before or beside an operation, on this side of Temporal. */
+export const localCodes = [
+  'USAGE',
+  'CONFIG_INVALID',
+  'OPERATION_RUNNING',
+  'NO_OPERATION',
+  'TEMPORAL_UNREACHABLE',
+  'TEMPORAL_BINARY',
+  'TEMPORAL_PORT_TAKEN',
+  'WORKER_MISSING',
+  'WORKER_VERSION',
+  'CHANGES_PENDING',
+  'CANCELLED',
+  'TERMINATED',
+  'TIMED_OUT',
+  'NOT_SERVING',
+  'CONFIRMATION_NEEDED',
+  'DEMO_FAILED',
+  'DETACHED',
+  'NOT_BUILT',
+] as const;
+
+export type LocalCode = (typeof localCodes)[number];
+
+const others: Partial<Record<LocalCode | FailureCode, ExitCode>> = {
+  USAGE: exitCodes.usage,
+  CONFIG_INVALID: exitCodes.usage,
+  CONFIRMATION_NEEDED: exitCodes.usage,
+  NOT_BUILT: exitCodes.usage,
+  OPERATION_RUNNING: exitCodes.held,
+  FOREIGN_OWNER: exitCodes.held,
+  FENCED_OFF: exitCodes.held,
+  TEMPORAL_UNREACHABLE: exitCodes.temporal,
+  WORKER_MISSING: exitCodes.temporal,
+  WORKER_VERSION: exitCodes.temporal,
+  CHANGES_PENDING: exitCodes.pending,
+  PLAN_CHANGED: exitCodes.pending,
+  NOT_SERVING: exitCodes.unhealthy,
+  DETACHED: exitCodes.detached,
+};
+
+/** Every code that is not in the table is a plain failure. */
+export function exitCodeOf(code: string): ExitCode {
+  return others[code as LocalCode] ?? exitCodes.failed;
+}

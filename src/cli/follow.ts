@@ -1,0 +1,112 @@
+import type { WorkflowHandle } from '@temporalio/client';
+import type { OperationProgress } from '../contracts/operation';
+import { progressQuery } from '../contracts/queues';
+import type { Temporal } from './connect';
+import type { Context } from './context';
+import { type Display, openDisplay } from './display';
+import { type CliFailure, isConnectionLoss, toCliFailure } from './failure';
+
+/** Watches one run of an operation to its end, or until the person lets go. */
+export interface Follow {
+  context: Context;
+  temporal: Temporal;
+  handle: WorkflowHandle;
+}
+
+export type Followed = { progress?: OperationProgress } & (
+  | { kind: 'done'; result: unknown }
+  | { kind: 'failed'; failure: CliFailure }
+  | { kind: 'detached' }
+);
+
+type Ending = { kind: 'done'; result: unknown } | { kind: 'failed'; failure: CliFailure } | { kind: 'detached' };
+
+const pollMs = 150;
+const queryTimeoutMs = 2000;
+/** Temporal may be away for so long before the following is given up; the operation itself never is. */
+const lostAfterMs = 120_000;
+/** Fewer missed answers than these are the ordinary hiccup of a worker that starts. */
+const toleratedMisses = 2;
+
+export async function followOperation(follow: Follow): Promise<Followed> {
+  const { context, temporal, handle } = follow;
+  const display = openDisplay(context.output);
+  const seen: { progress?: OperationProgress; ending?: Ending } = {};
+  const ended = Promise.race([awaitEnd(handle), awaitDetach(context.signal)]).then((ending) => {
+    seen.ending = ending;
+  });
+  let misses = 0;
+  while (!seen.ending) {
+    const progress = await askProgress(temporal, handle);
+    misses = progress ? 0 : misses + 1;
+    if (progress) report(seen, { progress, display, context });
+    else if (misses > toleratedMisses) display.waiting('no answer yet: waiting for a worker (krakenctl worker status)');
+    await Promise.race([ended, pause(pollMs)]);
+  }
+  if (seen.ending.kind !== 'detached') {
+    const last = await askProgress(temporal, handle);
+    if (last) report(seen, { progress: last, display, context });
+  }
+  display.end();
+  return { ...seen.ending, progress: seen.progress };
+}
+
+interface Report {
+  progress: OperationProgress;
+  display: Display;
+  context: Context;
+}
+
+function report(seen: { progress?: OperationProgress }, { progress, display, context }: Report): void {
+  const isNew = progress.version !== seen.progress?.version;
+  seen.progress = progress;
+  display.show(progress);
+  if (isNew) context.output.item({ progress: { ...progress, plan: undefined } });
+}
+
+export async function askProgress(
+  temporal: Temporal,
+  handle: WorkflowHandle,
+  timeoutMs: number = queryTimeoutMs,
+): Promise<OperationProgress | undefined> {
+  try {
+    return await temporal.connection.withDeadline(Date.now() + timeoutMs, () =>
+      handle.query<OperationProgress>(progressQuery),
+    );
+  } catch {
+    // No worker, a worker that is just starting, or Temporal away: the end is awaited elsewhere.
+    return undefined;
+  }
+}
+
+/** An operation goes on while Temporal restarts, and so does the waiting. */
+async function awaitEnd(handle: WorkflowHandle): Promise<Ending> {
+  for (let firstLoss = 0, lastLoss = 0; ; ) {
+    try {
+      return { kind: 'done', result: await handle.result() };
+    } catch (error) {
+      if (!causes(error).some(isConnectionLoss)) return { kind: 'failed', failure: toCliFailure(error) };
+      // An outage that ended counts no more.
+      if (Date.now() - lastLoss > 30_000) firstLoss = Date.now();
+      lastLoss = Date.now();
+      if (lastLoss - firstLoss > lostAfterMs) return { kind: 'failed', failure: toCliFailure(error) };
+      await pause(500);
+    }
+  }
+}
+
+function causes(error: unknown): Error[] {
+  return error instanceof Error ? [error, ...causes(error.cause)] : [];
+}
+
+function awaitDetach(signal: AbortSignal): Promise<Ending> {
+  return new Promise((resolve) => {
+    const detach = () => resolve({ kind: 'detached' });
+    if (signal.aborted) detach();
+    else signal.addEventListener('abort', detach, { once: true });
+  });
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto';
+import type { Inspection } from '../contracts/operation';
+import { taskQueues, workflowTypes } from '../contracts/queues';
+import type { Configuration } from './configuration';
+import { connectTemporal, type Temporal } from './connect';
+import type { Context } from './context';
+import { CliFailure, toCliFailure } from './failure';
+import { describeOperation, memoOf } from './operations';
+import { findPollers, requireWorker } from './pollers';
+
+/** All hosts in one look: by the worker, which may be nearer to them, or from here when none answers. */
+export interface Look extends Inspection {
+  through: 'worker' | 'this process';
+  tookMs: number;
+  /** The operation that runs now; undefined when Temporal did not answer, null when none runs. */
+  running?: { operation: string; actor: string; startedAt: Date } | null;
+}
+
+/** A person waits for this before the answer even begins. */
+const reachTimeoutMs = 1000;
+const lookTimeoutMs = 90_000;
+
+export async function lookAtCluster(context: Context, configuration: Configuration, probe: boolean): Promise<Look> {
+  const startedAt = Date.now();
+  const { spec, origins } = configuration;
+  const input = { spec, origins, probe };
+  const took = () => Date.now() - startedAt;
+  const reached = await reachWorker(context, spec.name);
+  if ('temporal' in reached) {
+    const { temporal } = reached;
+    try {
+      const [inspection, running] = await Promise.all([
+        inspectThrough(temporal, spec.name, input),
+        findRunning(temporal, spec.name),
+      ]);
+      return { ...inspection, through: 'worker', tookMs: took(), running };
+    } finally {
+      await temporal.close();
+    }
+  }
+  context.output.note(`${reached.because}: looked from this machine instead`);
+  const { inspectLocally } = require('./local') as typeof import('./local');
+  const inspection = await inspectLocally(input);
+  return { ...inspection, through: 'this process', tookMs: took(), running: reached.running };
+}
+
+type Reached = { temporal: Temporal } | { because: string; running?: Look['running'] };
+
+async function reachWorker({ environment }: Context, cluster: string): Promise<Reached> {
+  let temporal: Temporal;
+  try {
+    temporal = await connectTemporal({ environment, timeoutMs: reachTimeoutMs });
+  } catch (error) {
+    return { because: toCliFailure(error).message };
+  }
+  try {
+    requireWorker(await findPollers(temporal));
+    return { temporal };
+  } catch (error) {
+    const running = await findRunning(temporal, cluster).catch(() => undefined);
+    await temporal.close();
+    return { because: toCliFailure(error).message, running };
+  }
+}
+
+async function inspectThrough(temporal: Temporal, cluster: string, input: object): Promise<Inspection> {
+  return temporal.client.workflow.execute(workflowTypes.inspect, {
+    taskQueue: taskQueues.main,
+    workflowId: `kraken-${cluster}-inspect-${randomBytes(4).toString('hex')}`,
+    args: [input],
+    workflowExecutionTimeout: lookTimeoutMs,
+    staticSummary: `look at ${cluster}`,
+  });
+}
+
+export async function findRunning(temporal: Temporal, cluster: string): Promise<Look['running']> {
+  const description = await describeOperation(temporal, cluster);
+  if (description?.status.name !== 'RUNNING') return null;
+  const { operation = 'an operation', actor = 'unknown' } = memoOf(description);
+  return { operation, actor, startedAt: description.startTime };
+}
+
+/** Looks once from here with leave to pin; a key that changed is refused all the same. */
+export async function pinHostKeys({ output }: Context, { spec, origins }: Configuration): Promise<void> {
+  const { inspectLocally } = require('./local') as typeof import('./local');
+  const { observed } = await inspectLocally({ spec, origins, probe: false }, { acceptNewHostKeys: true });
+  for (const host of observed.hosts) {
+    if (!host.reachable) throw new CliFailure('HOST_UNREACHABLE', host.error, { host: host.host, retryable: true });
+  }
+  output.note(`host keys of ${observed.hosts.length} hosts are pinned in ${spec.ssh.knownHostsPath}`);
+}

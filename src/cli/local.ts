@@ -1,0 +1,63 @@
+import { recordFolder } from '../cluster/names';
+import type { ClusterSpec } from '../cluster/spec';
+import type { OperationLine } from '../contracts/activities';
+import type { InspectInput, Inspection } from '../contracts/operation';
+import { type Composition, composeActivities } from '../workers/compose';
+
+/**
+ * The worker's own functions in this process, for looking only: `plan`, `status` and `logs` work without Temporal
+ * (decisions 7). Nothing is ever changed through here.
+ */
+export interface LocalOptions {
+  acceptNewHostKeys?: boolean;
+}
+
+export function inspectLocally(input: InspectInput, options: LocalOptions = {}): Promise<Inspection> {
+  return withComposition(options, ({ activities }) => activities.inspectCluster(input));
+}
+
+export type LocalHost = Awaited<ReturnType<ReturnType<Composition['hostsFor']>['connect']>>;
+
+/** One connection for as long as the work takes. */
+export function withHost<T>(spec: ClusterSpec, id: string, work: (host: LocalHost) => Promise<T>): Promise<T> {
+  return withComposition({}, async ({ hostsFor }) => {
+    const node = spec.nodes.find((n) => n.id === id);
+    if (!node) throw new RangeError(`no host ${id}`);
+    return work(await hostsFor(spec).connect(node));
+  });
+}
+
+/** `operations.jsonl` of every node that answers, each operation once, oldest first. */
+export function readOperationLines(spec: ClusterSpec): Promise<OperationLine[]> {
+  return withComposition({}, async ({ hostsFor }) => {
+    const read = async (node: ClusterSpec['nodes'][number]) => {
+      const host = await hostsFor(spec).connect(node);
+      const text = await host.files.read(`${recordFolder(spec.name)}/operations.jsonl`);
+      return parseLines(text?.toString('utf8') ?? '');
+    };
+    const answers = await Promise.allSettled(spec.nodes.map(read));
+    const lines = answers.flatMap((a) => (a.status === 'fulfilled' ? a.value : []));
+    const byId = new Map(lines.map((line) => [line.id, line]));
+    return [...byId.values()].sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
+  });
+}
+
+/** A line that was cut by a power loss is left out; the others still count. */
+function parseLines(text: string): OperationLine[] {
+  return text.split('\n').flatMap((line) => {
+    try {
+      return line ? [JSON.parse(line) as OperationLine] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+async function withComposition<T>(options: LocalOptions, work: (c: Composition) => Promise<T>): Promise<T> {
+  const composition = composeActivities(options);
+  try {
+    return await work(composition);
+  } finally {
+    await composition.close();
+  }
+}

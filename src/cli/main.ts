@@ -1,0 +1,50 @@
+import { getEventListeners } from 'node:events';
+import type { Streams } from './output';
+import { runCli } from './program';
+
+const ending = new AbortController();
+
+/** The first signal asks those who listen, so that they let go in order. Without any, and the second time, it is obeyed at once. */
+function listenForSignals(): void {
+  for (const [name, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.on(name, () => {
+      if (ending.signal.aborted || getEventListeners(ending.signal, 'abort').length === 0) process.exit(code);
+      ending.abort(name);
+    });
+  }
+}
+
+function processStreams(): Streams {
+  return {
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+    live: process.stdout.isTTY === true,
+    interactive: process.stdin.isTTY === true,
+    // Not a terminal: a log or a pager, which breaks lines by itself.
+    columns: process.stdout.columns || 160,
+    environment: process.env,
+  };
+}
+
+/** `krakenctl op list | head -1` is no failure. */
+function forgiveClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(0);
+      throw error;
+    });
+  }
+}
+
+async function main(): Promise<void> {
+  listenForSignals();
+  forgiveClosedPipes();
+  const code = await runCli(process.argv.slice(2), processStreams(), ending.signal);
+  // Open connections would keep the process for seconds; what was written must be out first.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+}
+
+void main();

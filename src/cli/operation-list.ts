@@ -1,0 +1,90 @@
+import type { WorkflowExecutionInfo } from '@temporalio/client';
+import { operationWorkflowId } from '../cluster/names';
+import type { OperationLine } from '../contracts/activities';
+import type { DeployReport } from '../contracts/operation';
+import type { Temporal } from './connect';
+import { askProgress } from './follow';
+import { memoOf } from './operations';
+
+/** A list is not worth a longer wait for a worker that is not there. */
+const nameTimeoutMs = 700;
+
+/** One operation, from Temporal, from the record on the nodes, or from both. */
+export interface OperationSummary {
+  id: string;
+  /** `deploy-2`; absent while it runs, and where neither the record nor the result tells. */
+  name?: string;
+  verb: string;
+  actor: string;
+  startedAt: string;
+  endedAt?: string;
+  result: 'running' | 'done' | 'failed' | 'cancelled' | 'terminated';
+  /** In Temporal, as long as it keeps the history. */
+  runId?: string;
+  generation?: number;
+}
+
+/** Newest first. What both know comes from Temporal; what Temporal has forgotten comes from the record. */
+export function mergeOperations(runs: OperationSummary[], lines: OperationLine[]): OperationSummary[] {
+  const known = new Map(lines.map((line) => [line.id, line]));
+  const merged = runs.map((run) => {
+    const line = known.get(run.id);
+    known.delete(run.id);
+    return line ? { ...run, name: line.name, generation: line.generation } : run;
+  });
+  const forgotten = [...known.values()].map(({ planHash: _, ...line }): OperationSummary => line);
+  return [...merged, ...forgotten].sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
+}
+
+/** By id, short name, run id, or the beginning of one of these where only one fits; without any, the newest. */
+export function pickOperation(operations: OperationSummary[], wanted?: string): OperationSummary | undefined {
+  if (wanted === undefined) return operations[0];
+  const names = (o: OperationSummary) => [o.id, o.name, o.runId].filter((n): n is string => n !== undefined);
+  const exact = operations.find((o) => names(o).includes(wanted));
+  if (exact) return exact;
+  const begun = operations.filter((o) => names(o).some((n) => n.startsWith(wanted)));
+  return begun.length === 1 ? begun[0] : undefined;
+}
+
+export async function listRuns(temporal: Temporal, cluster: string, limit: number): Promise<OperationSummary[]> {
+  const runs: OperationSummary[] = [];
+  const query = `WorkflowId = '${operationWorkflowId(cluster)}'`;
+  for await (const run of temporal.client.workflow.list({ query, pageSize: limit })) {
+    runs.push(toSummary(run));
+    if (runs.length >= limit) break;
+  }
+  await Promise.all(runs.map((run) => addName(temporal, cluster, run)));
+  return runs;
+}
+
+function toSummary(run: WorkflowExecutionInfo): OperationSummary {
+  const { operation = run.runId, verb = run.type, actor = 'unknown' } = memoOf(run);
+  return {
+    id: operation,
+    verb,
+    actor,
+    startedAt: run.startTime.toISOString(),
+    endedAt: run.closeTime?.toISOString(),
+    result: resultOf(run.status.name),
+    runId: run.runId,
+  };
+}
+
+function resultOf(status: string): OperationSummary['result'] {
+  if (status === 'RUNNING' || status === 'PAUSED') return 'running';
+  if (status === 'COMPLETED') return 'done';
+  if (status === 'CANCELLED') return 'cancelled';
+  return status === 'TERMINATED' ? 'terminated' : 'failed';
+}
+
+/** The record knows only what changed something: the report has the name, and where there is none, the workflow itself. */
+async function addName(temporal: Temporal, cluster: string, run: OperationSummary): Promise<void> {
+  const handle = temporal.client.workflow.getHandle(operationWorkflowId(cluster), run.runId);
+  if (run.result !== 'done') {
+    run.name = (await askProgress(temporal, handle, nameTimeoutMs))?.name;
+    return;
+  }
+  const report = (await handle.result().catch(() => undefined)) as Partial<DeployReport> | undefined;
+  run.name = report?.name;
+  run.generation = report?.generation;
+}

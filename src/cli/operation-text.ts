@@ -1,0 +1,62 @@
+import type { OperationProgress } from '../contracts/operation';
+import { CliFailure } from './failure';
+import type { OperationSummary } from './operation-list';
+import { type Colors, describeFailure } from './output';
+import { showDuration, showMoment } from './time-text';
+import { renderTree } from './tree';
+
+export interface OperationView {
+  colors: Colors;
+  now: Date;
+  columns: number;
+  progress?: OperationProgress;
+  failure?: CliFailure;
+  link?: string;
+}
+
+export function renderOperations(
+  operations: OperationSummary[],
+  { colors, now }: { colors: Colors; now: Date },
+): string[] {
+  if (operations.length === 0) return ['no operation yet · krakenctl deploy'];
+  const names = operations.map((o) => o.name ?? '-');
+  const width = Math.max(4, ...names.map((name) => name.length));
+  const idWidth = Math.max(2, ...operations.map((o) => o.id.length));
+  const lines = operations.map((o, i) => {
+    const took = showDuration((o.endedAt ? Date.parse(o.endedAt) : now.getTime()) - Date.parse(o.startedAt));
+    const started = showMoment(new Date(o.startedAt), now).padEnd(19);
+    return ` ${names[i]!.padEnd(width)}  ${paint(o.result, colors)}  ${started}  ${took.padStart(6)}  ${o.id.padEnd(idWidth)}  ${o.actor}`;
+  });
+  const head = ` ${'NAME'.padEnd(width)}  ${'RESULT'.padEnd(10)}  ${'STARTED'.padEnd(19)}  ${'TOOK'.padStart(6)}  ${'ID'.padEnd(idWidth)}  BY`;
+  return [head, ...lines];
+}
+
+function paint(result: OperationSummary['result'], colors: Colors): string {
+  const text = result.padEnd(10);
+  if (result === 'done') return colors.green(text);
+  return result === 'running' ? colors.cyan(text) : colors.red(text);
+}
+
+export function renderOperation(operation: OperationSummary, view: OperationView): string[] {
+  const { colors, now, progress, link } = view;
+  const name = operation.name ?? progress?.name;
+  const started = showMoment(new Date(operation.startedAt), now);
+  const head = `${name ? `${name} · ` : ''}${operation.id} by ${operation.actor} · started ${started} · ${operation.result}`;
+  const tree = progress ? renderTree(progress, { colors, now: now.getTime(), columns: view.columns }) : [];
+  const failure = failureOf(view);
+  const unknown =
+    progress || !operation.runId ? [] : [' its stages are known to a worker alone   → krakenctl worker start'];
+  return [
+    head,
+    ...tree,
+    ...unknown,
+    ...(failure ? describeFailure(failure, colors) : []),
+    ...(link ? [` ${link}`] : []),
+  ];
+}
+
+function failureOf({ progress, failure }: OperationView): CliFailure | undefined {
+  if (!progress?.failure) return failure;
+  const { code, message, host, hint } = progress.failure;
+  return new CliFailure(code, message, { host, hint });
+}

@@ -1,0 +1,103 @@
+import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
+import { operationWorkflowId } from '../cluster/names';
+import type { OperationIdentity } from '../contracts/operation';
+import { type OperationMemo, searchAttributes, taskQueues } from '../contracts/queues';
+import type { Temporal } from './connect';
+import { CliFailure } from './failure';
+import { showDuration, showMoment } from './time-text';
+
+/** Operations of a cluster in Temporal. One workflow id per cluster is the lock (decisions 5). */
+export interface OperationStart {
+  type: string;
+  cluster: string;
+  operation: OperationIdentity;
+  input: unknown;
+}
+
+export interface StartedOperation {
+  handle: WorkflowHandle;
+  workflowId: string;
+  runId: string;
+  operation: string;
+}
+
+/** @throws {CliFailure} OPERATION_RUNNING: who holds the cluster, since when, and what can be done. */
+export async function startOperation(temporal: Temporal, start: OperationStart): Promise<StartedOperation> {
+  const { WorkflowExecutionAlreadyStartedError } = await import('@temporalio/client');
+  const { TypedSearchAttributes, SearchAttributeType } = await import('@temporalio/common');
+  const { cluster, operation } = start;
+  const workflowId = operationWorkflowId(cluster);
+  const keyword = (name: string, value: string) => ({ key: { name, type: SearchAttributeType.KEYWORD }, value });
+  const memo: OperationMemo = { cluster, operation: operation.id, verb: operation.verb, actor: operation.actor };
+  try {
+    const { firstExecutionRunId: runId } = await temporal.client.workflow.start(start.type, {
+      taskQueue: taskQueues.main,
+      workflowId,
+      workflowIdConflictPolicy: 'FAIL',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      args: [start.input],
+      memo,
+      typedSearchAttributes: new TypedSearchAttributes([
+        keyword(searchAttributes.cluster, cluster),
+        keyword(searchAttributes.operation, operation.id),
+        keyword(searchAttributes.verb, operation.verb),
+      ]),
+      staticSummary: `${operation.verb} ${cluster} by ${operation.actor}`,
+    });
+    // By its run: the next operation has the same workflow id, and would answer in its place.
+    const handle = temporal.client.workflow.getHandle(workflowId, runId);
+    return { handle, workflowId, runId, operation: operation.id };
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) throw await describeHolder(temporal, cluster);
+    throw error;
+  }
+}
+
+/** Waits for the holder to end, up to a limit, and then starts; somebody else may be quicker, then it waits again. */
+export async function startWhenFree(
+  temporal: Temporal,
+  start: OperationStart,
+  wait: { limitMs: number; note: (text: string) => void },
+): Promise<StartedOperation> {
+  const until = Date.now() + wait.limitMs;
+  for (let said = false; ; said = true) {
+    try {
+      return await startOperation(temporal, start);
+    } catch (error) {
+      if (!(error instanceof CliFailure) || error.code !== 'OPERATION_RUNNING' || Date.now() >= until) throw error;
+      if (!said) wait.note(`${error.message} · waiting up to ${showDuration(wait.limitMs)}`);
+      await new Promise((resolve) => setTimeout(resolve, Math.min(500, Math.max(0, until - Date.now()))));
+    }
+  }
+}
+
+export async function describeHolder(temporal: Temporal, cluster: string, now = new Date()): Promise<CliFailure> {
+  const running = await describeOperation(temporal, cluster).catch(() => undefined);
+  const memo = memoOf(running);
+  const since = running ? ` since ${showMoment(running.startTime, now)}` : '';
+  const who = memo.actor ? ` by ${memo.actor}` : '';
+  const message = `${memo.operation ?? 'another operation'}${who} holds cluster ${cluster}${since}`;
+  return new CliFailure('OPERATION_RUNNING', message, {
+    retryable: true,
+    hint: 'watch: krakenctl op attach · stop it safely: krakenctl op cancel · wait for its end: --wait-lock=60s',
+    data: { cluster, ...memo, startedAt: running?.startTime.toISOString() ?? null },
+  });
+}
+
+/** The newest run under the cluster's id, ended or not; undefined when there never was one. */
+export async function describeOperation(
+  temporal: Temporal,
+  cluster: string,
+  runId?: string,
+): Promise<WorkflowExecutionDescription | undefined> {
+  try {
+    return await temporal.client.workflow.getHandle(operationWorkflowId(cluster), runId).describe();
+  } catch (error) {
+    if (error instanceof Error && error.name === 'WorkflowNotFoundError') return undefined;
+    throw error;
+  }
+}
+
+export function memoOf(description: { memo?: Record<string, unknown> } | undefined): Partial<OperationMemo> {
+  return (description?.memo ?? {}) as Partial<OperationMemo>;
+}

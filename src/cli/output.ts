@@ -1,0 +1,130 @@
+import { createColors } from 'picocolors';
+import type { CliFailure } from './failure';
+
+export type Format = 'text' | 'json' | 'jsonl';
+export type Colors = ReturnType<typeof createColors>;
+
+/** Where a command's words go; the process's streams, or a test's strings. */
+export interface Streams {
+  out(text: string): void;
+  err(text: string): void;
+  /** Standard output is a terminal that can move its cursor. */
+  live: boolean;
+  /** Standard input is a person's. */
+  interactive: boolean;
+  columns: number;
+  environment: NodeJS.ProcessEnv;
+}
+
+export interface OutputOptions {
+  format: Format;
+  color?: 'auto' | 'always' | 'never';
+  verbose?: boolean;
+  quiet?: boolean;
+}
+
+/**
+ * The one place that writes. In `text` the answer goes to standard output and remarks to standard error; in `json` and
+ * `jsonl` standard output carries envelopes alone.
+ */
+export class Output {
+  readonly format: Format;
+  readonly verbose: boolean;
+  readonly quiet: boolean;
+  readonly colors: Colors;
+  private data: unknown;
+
+  constructor(
+    readonly streams: Streams,
+    options: OutputOptions,
+  ) {
+    this.format = options.format;
+    this.verbose = options.verbose ?? false;
+    this.quiet = options.quiet ?? false;
+    this.colors = createColors(options.format === 'text' && wantsColor(streams, options.color ?? 'auto'));
+  }
+
+  get isText(): boolean {
+    return this.format === 'text';
+  }
+
+  /** May redraw: a terminal, text, no CI log that would keep every frame. */
+  get isLive(): boolean {
+    const { CI, TERM } = this.streams.environment;
+    return this.isText && this.streams.live && !this.quiet && TERM !== 'dumb' && !isOn(CI);
+  }
+
+  /** A line of the answer; in JSON modes a remark. */
+  line(text = ''): void {
+    if (this.isText) this.streams.out(`${text}\n`);
+    else this.note(text);
+  }
+
+  lines(texts: string[]): void {
+    for (const text of texts) this.line(text);
+  }
+
+  /** What is worth knowing and is not the answer. */
+  note(text: string): void {
+    if (!this.quiet) this.streams.err(`${text}\n`);
+  }
+
+  detail(text: string): void {
+    if (this.verbose) this.streams.err(`${text}\n`);
+  }
+
+  /** The answer of a command, for JSON modes; the last one counts. */
+  result(data: unknown): void {
+    this.data = data;
+  }
+
+  /** One of many: a line of its own in `jsonl`, nothing in the others. */
+  item(data: unknown): void {
+    if (this.format === 'jsonl') this.streams.out(`${JSON.stringify({ ok: true, data })}\n`);
+  }
+
+  succeed(): void {
+    if (!this.isText) this.streams.out(`${this.envelope({ ok: true, data: this.data ?? null })}\n`);
+  }
+
+  fail(failure: CliFailure): void {
+    const { code, message, host, retryable, hint } = failure;
+    if (!this.isText) {
+      const error = { code, message, host: host ?? null, retryable, hint: hint ?? null };
+      const data = failure.data ?? this.data ?? null;
+      this.streams.out(`${this.envelope({ ok: false, data, error })}\n`);
+    }
+    if (this.isText || this.verbose)
+      for (const line of describeFailure(failure, this.colors)) this.streams.err(`${line}\n`);
+    if (this.verbose) this.streams.err(`${stackOf(failure)}\n`);
+  }
+
+  private envelope(value: object): string {
+    return JSON.stringify(value, null, this.format === 'json' ? 2 : undefined);
+  }
+}
+
+/** One line of what and where, then the rest of a longer message, then the next command. */
+export function describeFailure({ code, host, message, hint }: CliFailure, colors: Colors): string[] {
+  const [first = '', ...rest] = message.split('\n');
+  const where = host && !message.startsWith(host) ? `${host}: ` : '';
+  const lines = [`${colors.red('✘')} ${colors.bold(code)} ${where}${first}`, ...rest.map((line) => `    ${line}`)];
+  return hint ? [...lines, `  → ${hint}`] : lines;
+}
+
+function stackOf(error: Error): string {
+  const inner = error.cause instanceof Error ? `\ncaused by ${stackOf(error.cause)}` : '';
+  return `${error.stack ?? error.message}${inner}`;
+}
+
+/** no-color.org: any non-empty NO_COLOR; a person's `--color` wins over the environment. */
+function wantsColor({ live, environment }: Streams, color: 'auto' | 'always' | 'never'): boolean {
+  if (color !== 'auto') return color === 'always';
+  if (environment.NO_COLOR || environment.TERM === 'dumb') return false;
+  if (isOn(environment.FORCE_COLOR)) return true;
+  return live && !isOn(environment.CI);
+}
+
+function isOn(value: string | undefined): boolean {
+  return value !== undefined && value !== '' && value !== '0' && value !== 'false';
+}

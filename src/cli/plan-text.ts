@@ -1,0 +1,90 @@
+import type { Plan } from '../cluster/plan';
+import { describeCounts } from './deploy-text';
+import { showHosts } from './host-ranges';
+import type { Colors } from './output';
+import { type PlanLine, planLines } from './plan-lines';
+import { showDuration } from './time-text';
+
+export interface PlanView {
+  colors: Colors;
+  columns: number;
+  tookMs: number;
+  hosts: number;
+  /** Names every file, where a line would only count them. */
+  verbose: boolean;
+}
+
+/** So many characters name a plan; the whole hash is compared where it was given. */
+const tokenLength = 12;
+/** Longer lists of names are counted. */
+const shownNames = 46;
+/** A longer text in this column sticks out, instead of pushing all others away. */
+const alignedDetail = 24;
+
+export function planToken(plan: Plan): string {
+  return plan.hash.slice(0, tokenLength);
+}
+
+export function renderPlan(plan: Plan, view: PlanView): string[] {
+  const { colors } = view;
+  const seen = view.hosts - plan.unseen.length;
+  const head = `${colors.bold(plan.cluster)}  ${seen}/${view.hosts} hosts seen in ${showDuration(view.tookMs)} · nothing was changed`;
+  const troubles = [
+    ...plan.unseen.map(({ host, error }) => ` ${host}  ${colors.red('? not seen')}  ${error}`),
+    ...plan.conflicts.map(({ host, what, why }) => ` ${host}  ${colors.red('✘')} ${what}  ${why}`),
+  ];
+  if (plan.empty && troubles.length === 0) {
+    return [head, colors.green(` nothing to change · ${plan.counts.keep} containers and files as they should be`)];
+  }
+  const lines = renderLines(planLines(plan), view);
+  const order = plan.rolling ? [` order  ${plan.stages.map((s) => s.id).join(' → ')}`] : [];
+  return [head, ...troubles, ...lines, ` ${describeCounts(plan.counts)}`, ...order, renderNext(plan)];
+}
+
+function renderNext(plan: Plan): string {
+  if (plan.conflicts.length > 0) return ' mend this by hand first; a deploy would refuse';
+  if (plan.unseen.length > 0) return ' a deploy would refuse until every host is seen: krakenctl status';
+  return ` apply exactly this: krakenctl deploy --plan ${planToken(plan)}`;
+}
+
+function renderLines(lines: PlanLine[], view: PlanView): string[] {
+  const cells = lines.map((line) => ({
+    hosts: showHosts(line.hosts),
+    what: `${line.symbol} ${showNames(line, view.verbose)}`,
+    detail: line.detail,
+    because: line.because,
+  }));
+  const hostWidth = widest(cells.map((c) => c.hosts));
+  const whatWidth = widest(cells.map((c) => c.what).filter((text) => text.length <= shownNames + 2));
+  const detailWidth = widest(cells.map((c) => c.detail).filter((text) => text.length <= alignedDetail));
+  let previous = '';
+  return cells.flatMap((cell) => {
+    const hosts = cell.hosts === previous ? '' : cell.hosts;
+    previous = cell.hosts;
+    const left = ` ${hosts.padEnd(hostWidth)}  ${cell.what.padEnd(whatWidth)}  ${cell.detail.padEnd(detailWidth)}`;
+    return withBecause({ left, because: cell.because, indent: hostWidth + 5 }, view);
+  });
+}
+
+interface Reasoned {
+  left: string;
+  because: string[];
+  indent: number;
+}
+
+/** Beside it where there is room, else below. */
+function withBecause({ left, because, indent }: Reasoned, { colors, columns }: PlanView): string[] {
+  const reasons = because.join('; ');
+  if (reasons === '') return [left.trimEnd()];
+  if (left.length + 2 + reasons.length <= columns) return [`${left}  ${colors.dim(reasons)}`];
+  return [left.trimEnd(), ...because.map((text) => `${' '.repeat(indent)}${colors.dim(text)}`)];
+}
+
+function showNames({ what, plural }: PlanLine, verbose: boolean): string {
+  const names = what.join(' ');
+  return verbose || names.length <= shownNames || what.length < 3 ? names : `${what.length} ${plural}`;
+}
+
+function widest(texts: string[]): number {
+  return Math.max(0, ...texts.map((text) => text.length));
+}

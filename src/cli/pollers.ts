@@ -1,0 +1,67 @@
+import { hostname } from 'node:os';
+import { taskQueues } from '../contracts/queues';
+import type { Temporal } from './connect';
+import { isProcessAlive } from './daemons';
+import { CliFailure } from './failure';
+import { workerVersion } from './version';
+
+/** Workers as Temporal sees them: who asked for work lately. */
+export interface Poller {
+  identity: string;
+  /** `0.1.0+9c1233c2`; undefined for what is no worker of ours. */
+  version?: string;
+  /** Milliseconds since the epoch. */
+  lastSeen: number;
+}
+
+/** A poll hangs for a minute and leaves its mark when it begins, so a younger one belongs to a living worker. */
+const freshMs = 75_000;
+const identityPattern = /^krakenctl@(\S+) (\d+)@(\S+)$/;
+
+/** Carries the version, so that the CLI can tell another's worker without asking it. */
+export function workerIdentity(version = workerVersion()): string {
+  return `krakenctl@${version} ${process.pid}@${hostname()}`;
+}
+
+export function parseIdentity(identity: string): { version: string; pid: number; host: string } | undefined {
+  const [, version, pid, host] = identityPattern.exec(identity) ?? [];
+  return version && host ? { version, pid: Number(pid), host } : undefined;
+}
+
+export async function findPollers({ connection, namespace }: Temporal): Promise<Poller[]> {
+  const answer = await connection.withDeadline(Date.now() + 2000, () =>
+    connection.workflowService.describeTaskQueue({
+      namespace,
+      taskQueue: { name: taskQueues.main },
+      taskQueueType: 1, // Workflow tasks.
+    }),
+  );
+  return (answer.pollers ?? [])
+    .map((p) => ({
+      identity: p.identity ?? '',
+      version: parseIdentity(p.identity ?? '')?.version,
+      lastSeen: Number(p.lastAccessTime?.seconds ?? 0) * 1000,
+    }))
+    .filter(isAlive);
+}
+
+/** Temporal remembers a dead worker for minutes; of this machine's own we know better. */
+export function isAlive({ identity, lastSeen }: Poller, now = Date.now()): boolean {
+  if (now - lastSeen > freshMs) return false;
+  const known = parseIdentity(identity);
+  return known?.host !== hostname() || isProcessAlive(known.pid);
+}
+
+/** @throws {CliFailure} WORKER_MISSING or WORKER_VERSION, with the line to type. */
+export function requireWorker(pollers: Poller[], version = workerVersion()): void {
+  if (pollers.length === 0) {
+    throw new CliFailure('WORKER_MISSING', `no worker polls the task queue ${taskQueues.main}`, {
+      retryable: true,
+      hint: 'krakenctl worker start',
+    });
+  }
+  const other = pollers.find((p) => p.version !== version);
+  if (!other) return;
+  const message = `a worker of version ${other.version ?? 'unknown'} (${other.identity}) polls, this is ${version}`;
+  throw new CliFailure('WORKER_VERSION', message, { hint: 'krakenctl worker stop && krakenctl worker start' });
+}

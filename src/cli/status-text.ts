@@ -1,0 +1,135 @@
+import Table from 'cli-table3';
+import type { Observed, ObservedHost } from '../cluster/observed';
+import { type Finding, type PartState, partState, redisShards, type Serving, showSlots } from '../cluster/serving';
+import type { ClusterSpec, PartName } from '../cluster/spec';
+import type { Colors } from './output';
+import { showClock, showDuration } from './time-text';
+
+/** What `status` shows; everything is given, nothing is asked. */
+export interface StatusFacts {
+  spec: ClusterSpec;
+  observed: Observed;
+  serving: Serving;
+  /** As recorded on the nodes, or as `.env` says where there is no record. */
+  version: string;
+  /** `stand-in` or `real`, where it is known. */
+  images?: string;
+  /** Keys in which `.env` differs from the record; undefined without a record. */
+  differing?: string[];
+  /** The operation that runs; null: none; undefined: Temporal did not say. */
+  running?: { operation: string; actor: string; startedAt: Date } | null;
+  at: Date;
+}
+
+const columns: [string, PartName][] = [
+  ['LB', 'nginx'],
+  ['ORIGIN', 'origin'],
+  ['TRACKER', 'tracker'],
+  ['B-INDEX', 'build-index'],
+  ['PROXY', 'proxy'],
+];
+
+export function renderStatus(facts: StatusFacts, colors: Colors): string[] {
+  return [
+    renderHeadline(facts, colors),
+    ...renderTable(facts, colors),
+    ...facts.serving.findings.map((f) => renderFinding(f, colors)),
+    ...renderDifference(facts),
+  ];
+}
+
+function renderHeadline(
+  { spec, observed, serving, version, images, running, at }: StatusFacts,
+  colors: Colors,
+): string {
+  const paint = { serving: colors.green, degraded: colors.yellow, down: colors.red }[serving.state];
+  const counted = serving.findings.filter((f) => f.severity !== 'note').length;
+  const found = counted === 0 ? '' : `, ${counted} ${counted === 1 ? 'finding' : 'findings'}`;
+  const label = images ? `${version} (${images})` : version;
+  const seen = `seen ${showClock(at)} from ${observed.hosts.filter((h) => h.reachable).length}/${observed.hosts.length} hosts`;
+  return `${colors.bold(spec.name)}  ${paint(serving.state.toUpperCase())}${found} · ${label} · ${seen} · ${describeRunning(running, at)}`;
+}
+
+function describeRunning(running: StatusFacts['running'], at: Date): string {
+  if (running === undefined) return 'operations unknown, Temporal does not answer';
+  if (running === null) return 'no operation running';
+  const { operation, actor, startedAt } = running;
+  return `${operation} by ${actor} runs for ${showDuration(at.getTime() - startedAt.getTime())}`;
+}
+
+const noBorders = {
+  chars: Object.fromEntries(
+    [
+      'top',
+      'top-mid',
+      'top-left',
+      'top-right',
+      'bottom',
+      'bottom-mid',
+      'bottom-left',
+      'bottom-right',
+      'left',
+      'left-mid',
+      'mid',
+      'mid-mid',
+      'right',
+      'right-mid',
+    ].map((name) => [name, '']),
+  ),
+  style: { head: [], border: [], 'padding-left': 1, 'padding-right': 1 },
+};
+
+function renderTable({ spec, observed }: StatusFacts, colors: Colors): string[] {
+  const head = ['HOST', ...columns.map(([title]) => title), 'REDIS (replica on)', 'DISK'];
+  const table = new Table({ ...noBorders, chars: { ...noBorders.chars, middle: '' }, head });
+  const shards = redisShards(observed);
+  for (const host of observed.hosts) {
+    const cells = columns.map(([, part]) => paintState(partState({ spec, observed }, host, part), colors));
+    const redis = shards
+      .filter((s) => s.host === host.host)
+      .map((s) => `${showSlots(s.slots)} ${showReplica(s.replica)}`);
+    table.push([host.host, ...cells, redis.join(', ') || redisMissing(host), showDisk(host)]);
+  }
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd());
+}
+
+function redisMissing(host: ObservedHost): string {
+  return host.reachable ? 'no master' : '?';
+}
+
+function showReplica(replica: { host: string; linkUp: boolean } | undefined): string {
+  if (!replica) return '(none)';
+  return `(${replica.host} ${replica.linkUp ? 'ok' : 'not in sync'})`;
+}
+
+function showDisk(host: ObservedHost): string {
+  return host.reachable ? `${Math.round(host.diskUsedPercent)}%` : '?';
+}
+
+function paintState(state: PartState, colors: Colors): string {
+  if (state === 'ready') return colors.green('ready');
+  if (state === 'not here') return colors.dim('-');
+  if (state === 'unseen') return colors.yellow('?');
+  return colors.red(state);
+}
+
+function renderFinding({ severity, host, text, hint }: Finding, colors: Colors): string {
+  const symbol = { down: colors.red('✘'), degraded: colors.yellow('!'), note: colors.dim('i') }[severity];
+  const line = ` ${symbol} ${host ? `${host}: ` : ''}${text}`;
+  return hint ? `${line}   → ${hint}` : line;
+}
+
+/** More names than these are counted. */
+const shownKeys = 4;
+
+function renderDifference({ differing }: StatusFacts): string[] {
+  if (!differing) return [' i no node has a record of a deploy yet   → krakenctl deploy'];
+  if (differing.length === 0) return [];
+  const names = differing.slice(0, shownKeys).join(', ');
+  const rest = differing.length > shownKeys ? ', …' : '';
+  const keys = differing.length === 1 ? '1 key' : `${differing.length} keys`;
+  return [` i your .env differs from the record in ${keys}: ${names}${rest}   → krakenctl plan`];
+}

@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface Version {
+  version: string;
+  /** Names the sources this was built from. */
+  build: string;
+  /** Names those of them that a worker runs. */
+  worker: string;
+  commit?: string;
+}
+
+/** Written by the build beside the code; without one (tests run on the sources) there is only the package's version. */
+export function readVersion(): Version {
+  try {
+    return JSON.parse(readFileSync(join(__dirname, '..', 'build.json'), 'utf8')) as Version;
+  } catch {
+    const text = readFileSync(join(__dirname, '..', '..', 'package.json'), 'utf8');
+    return { version: (JSON.parse(text) as { version: string }).version, build: 'source', worker: 'source' };
+  }
+}
+
+/** `0.1.0+9c1233c2`: equal only for a worker of the same sources. */
+export function workerVersion({ version, worker }: Version = readVersion()): string {
+  return `${version}+${worker}`;
+}

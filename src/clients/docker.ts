@@ -1,0 +1,157 @@
+import Docker from 'dockerode';
+import { imageVerbs } from './docker-images';
+import { logVerbs } from './docker-logs';
+import { EngineError, ImageMissingError, NameTakenError } from './errors';
+import type { ContainerCreate, ContainerInfo, Engine } from './host';
+import type { StreamAgent } from './stream-agent';
+
+interface EngineReply extends Error {
+  statusCode?: number;
+  reason?: string;
+  json?: { message?: string };
+}
+
+/** What every verb needs: the client and whose engine it is. */
+export interface EngineClient {
+  docker: Docker;
+  host: string;
+  /** Runs a request and gives its failure a name. */
+  ask<T>(what: string, request: () => Promise<T>): Promise<T>;
+}
+
+/** Docker Engine API over connections of the given agent. The version is the engine's own. */
+export function createEngine(agent: StreamAgent, host: string): Engine {
+  // Only the agent connects; host and port are never dialled.
+  const docker = new Docker({ protocol: 'http', host: 'docker', port: 80, agent } as Docker.DockerOptions);
+  const client: EngineClient = { docker, host, ask: (what, request) => named({ host, what }, request) };
+  return { ...containerVerbs(client), ...imageVerbs(client), ...logVerbs(client) };
+}
+
+async function named<T>({ host, what }: { host: string; what: string }, request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    throw engineFailure(error as EngineReply, host, what);
+  }
+}
+
+function engineFailure(error: EngineReply, host: string, what: string): Error {
+  const status = error.statusCode;
+  const text = error.json?.message ?? error.reason ?? error.message;
+  const message = `${host}: docker ${what}: ${text}`;
+  if (isImageMissing(text, status)) return new ImageMissingError(message, host, { cause: error });
+  if (status === 409 && what.startsWith('create')) return new NameTakenError(message, host, status, { cause: error });
+  return new EngineError(message, host, status ?? 0, { cause: error });
+}
+
+/** Words of registries and engines of several versions for "no such image, or not for you". */
+function isImageMissing(text: string, status: number | undefined): boolean {
+  if (
+    /manifest unknown|manifest for .* not found|pull access denied|repository .* not found|name unknown|no basic auth|no matching manifest/i.test(
+      text,
+    )
+  )
+    return true;
+  return status === 404 && /manifest|repository/i.test(text);
+}
+
+type ContainerVerbs = Pick<
+  Engine,
+  'version' | 'list' | 'inspect' | 'create' | 'start' | 'stop' | 'remove' | 'kill' | 'exec'
+>;
+
+/** Statuses that say "it is so already". */
+async function already(statuses: number[], request: Promise<unknown>): Promise<void> {
+  try {
+    await request;
+  } catch (error) {
+    if (!statuses.includes((error as EngineReply).statusCode ?? 0)) throw error;
+  }
+}
+
+function containerVerbs({ docker, ask }: EngineClient): ContainerVerbs {
+  const inspect = async (idOrName: string): Promise<ContainerInfo | undefined> => {
+    if (idOrName === '') return undefined;
+    try {
+      return toInfo(await docker.getContainer(idOrName).inspect());
+    } catch (error) {
+      if ((error as EngineReply).statusCode === 404) return undefined;
+      throw error;
+    }
+  };
+  return {
+    version: () =>
+      ask('version', async () => {
+        const v = await docker.version();
+        return { version: v.Version, apiVersion: v.ApiVersion, platform: `${v.Os}/${v.Arch}` };
+      }),
+    list: ({ cluster, names }) =>
+      ask('ps', async () => {
+        const all = await docker.listContainers({ all: true });
+        const wanted = all.filter(
+          (c) =>
+            c.Labels['io.krakenctl.cluster'] === cluster || c.Names.some((n) => names.includes(n.replace(/^\//, ''))),
+        );
+        // The list lacks start time, restarts and exit code; what vanished in between is simply not there.
+        const infos = await Promise.all(wanted.map((c) => inspect(c.Id)));
+        return infos.filter((c) => c !== undefined);
+      }),
+    inspect: (idOrName) => ask(`inspect ${idOrName}`, () => inspect(idOrName)),
+    create: (container) =>
+      ask(`create ${container.name}`, async () => (await docker.createContainer(toCreate(container))).id),
+    start: (id) => ask(`start ${id}`, () => already([304], docker.getContainer(id).start())),
+    stop: (id, t) => ask(`stop ${id}`, () => already([304, 404], docker.getContainer(id).stop({ t }))),
+    remove: (id) => ask(`rm ${id}`, () => already([404], docker.getContainer(id).remove())),
+    kill: (id, signal) => ask(`kill ${id}`, async () => void (await docker.getContainer(id).kill({ signal }))),
+    exec: (id, argv) => ask(`exec ${argv[0]}`, () => execute(docker, id, argv)),
+  };
+}
+
+async function execute(docker: Docker, id: string, argv: string[]): Promise<{ exitCode: number; output: string }> {
+  const exec = await docker.getContainer(id).exec({ Cmd: argv, AttachStdout: true, AttachStderr: true, Tty: true });
+  const stream = await exec.start({ Tty: true });
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
+  const { ExitCode } = await exec.inspect();
+  return { exitCode: ExitCode ?? -1, output: Buffer.concat(chunks).toString() };
+}
+
+function toInfo(c: Docker.ContainerInspectInfo): ContainerInfo {
+  const started = Date.parse(c.State.StartedAt);
+  return {
+    id: c.Id,
+    name: c.Name.replace(/^\//, ''),
+    labels: c.Config.Labels ?? {},
+    image: c.Config.Image,
+    imageId: c.Image,
+    state: c.State.Status,
+    startedAt: started > 0 ? Math.floor(started / 1000) : 0,
+    restartCount: c.RestartCount,
+    exitCode: c.State.ExitCode,
+  };
+}
+
+/** Host network for all parts (decisions 13); every capability is dropped that is not named. */
+function toCreate(c: ContainerCreate): Docker.ContainerCreateOptions {
+  return {
+    name: c.name,
+    Image: c.image,
+    Cmd: c.command,
+    Labels: c.labels,
+    HostConfig: {
+      NetworkMode: 'host',
+      Binds: c.mounts.map((m) => `${m.source}:${m.target}${m.readOnly ? ':ro' : ''}`),
+      Tmpfs: Object.fromEntries(c.tmpfs.map((folder) => [folder, ''])),
+      Memory: c.memoryBytes,
+      MemorySwap: c.memoryBytes,
+      NanoCpus: c.nanoCpus,
+      CapDrop: ['ALL'],
+      CapAdd: c.capAdd,
+      RestartPolicy: { Name: 'unless-stopped' },
+      LogConfig: {
+        Type: 'json-file',
+        Config: { 'max-size': String(c.logMaxSizeBytes), 'max-file': String(c.logMaxFiles) },
+      },
+    },
+  };
+}

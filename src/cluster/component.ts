@@ -1,0 +1,144 @@
+import type { DesiredMount, Readiness } from './desired';
+import { configFolder, dataFolder, mountedConfigFolder } from './names';
+import { type ClusterSpec, type HostSpec, type PartName, partNames } from './spec';
+
+/** What each part is: one row a part, read by everything that has to know something about "an origin" or "a tracker". */
+export interface Component {
+  /** Image reference as hosts pull it. */
+  image(spec: ClusterSpec): string;
+  command(spec: ClusterSpec, node: HostSpec): string[];
+  /** Ports that it listens on, on the host's network. */
+  ports(spec: ClusterSpec): number[];
+  readiness(spec: ClusterSpec): Readiness;
+  /** Parts, on whatever host, that must be there before it can work. They stand before it in {@link partNames}. */
+  waitsFor: PartName[];
+  /** Folder inside the container whose contents must outlive it; absent: the part keeps nothing. */
+  state?: string;
+  /** Folders that start empty with each start of the container. */
+  tmpfs: string[];
+  /** True where a changed configuration is loaded by the running part, so that it never makes a new container. */
+  reloads?: boolean;
+}
+
+/** All but these are dropped: the images' own starters change owners and users, nothing more (lab.md ran the same four). */
+const capabilities = ['CHOWN', 'DAC_OVERRIDE', 'SETGID', 'SETUID'];
+
+const krakenImage = (name: string) => (spec: ClusterSpec) =>
+  `${spec.images.registry}/kraken-${name}:${spec.images.version}`;
+
+const krakenConfig = ['--config', `${mountedConfigFolder}/production.yaml`];
+
+/** Sockets of an earlier start stop a part with "address already in use". */
+const krakenTmpfs = ['/tmp'];
+
+function redis(port: (spec: ClusterSpec) => number, waitsFor: PartName[]): Component {
+  return {
+    image: (spec) => spec.images.redis,
+    // The official image's starter changes to its redis user exactly when the first word is redis-server.
+    command: () => ['redis-server', `${mountedConfigFolder}/redis.conf`],
+    ports: (spec) => [port(spec), port(spec) + 10_000],
+    readiness: (spec) => ({ kind: 'redis', port: port(spec) }),
+    waitsFor,
+    state: '/data',
+    tmpfs: [],
+  };
+}
+
+export const components: Record<PartName, Component> = {
+  redis: redis((spec) => spec.ports.redis, []),
+  'redis-replica': redis((spec) => spec.ports.redisReplica, []),
+  'redis-router': {
+    image: (spec) => spec.images.envoy,
+    // Without --disable-hot-restart Envoy ends when the process that started it does.
+    command: () => [
+      ...['envoy', '-c', `${mountedConfigFolder}/envoy.yaml`],
+      ...['--concurrency', '1', '--disable-hot-restart', '--log-level', 'warning'],
+    ],
+    ports: (spec) => [spec.ports.redisRouter, spec.ports.redisRouterAdmin],
+    readiness: (spec) => ({ kind: 'http', port: spec.ports.redisRouterAdmin, path: '/ready' }),
+    waitsFor: ['redis', 'redis-replica'],
+    tmpfs: [],
+  },
+  testfs: {
+    image: krakenImage('testfs'),
+    command: () => ['/bin/sh', `${mountedConfigFolder}/start.sh`],
+    ports: (spec) => [spec.ports.testfs],
+    readiness: (spec) => ({ kind: 'http', port: spec.ports.testfs, path: '/health' }),
+    waitsFor: [],
+    // testfs has no setting for its folder: it makes one under /tmp.
+    state: '/tmp',
+    tmpfs: [],
+  },
+  origin: {
+    image: krakenImage('origin'),
+    command: (spec, node) => [
+      ...['/usr/bin/kraken-origin', ...krakenConfig],
+      // The very name by which the others list it; otherwise it does not find itself in the ring and ends.
+      ...['--blobserver-hostname', node.address, '--blobserver-port', `${spec.ports.origin}`],
+      ...['--peer-ip', node.address, '--peer-port', `${spec.ports.originPeer}`],
+    ],
+    ports: (spec) => [spec.ports.origin, spec.ports.originPeer],
+    readiness: (spec) => ({ kind: 'http', port: spec.ports.origin, path: '/readiness' }),
+    waitsFor: ['testfs'],
+    state: '/var/cache/kraken/kraken-origin',
+    tmpfs: krakenTmpfs,
+  },
+  tracker: {
+    image: krakenImage('tracker'),
+    command: (spec) => ['/usr/bin/kraken-tracker', ...krakenConfig, '--port', `${spec.ports.tracker}`],
+    ports: (spec) => [spec.ports.tracker],
+    readiness: (spec) => ({ kind: 'http', port: spec.ports.tracker, path: '/readiness' }),
+    waitsFor: ['redis-router', 'origin'],
+    tmpfs: krakenTmpfs,
+  },
+  'build-index': {
+    image: krakenImage('build-index'),
+    command: (spec) => ['/usr/bin/kraken-build-index', ...krakenConfig, '--port', `${spec.ports.buildIndex}`],
+    ports: (spec) => [spec.ports.buildIndex],
+    readiness: (spec) => ({ kind: 'http', port: spec.ports.buildIndex, path: '/readiness' }),
+    waitsFor: ['testfs', 'origin'],
+    state: '/var/cache/kraken/kraken-build-index',
+    tmpfs: krakenTmpfs,
+  },
+  proxy: {
+    image: krakenImage('proxy'),
+    command: (spec) => ['/usr/bin/kraken-proxy', ...krakenConfig, '--port', `${spec.ports.proxy}`],
+    ports: (spec) => [spec.ports.proxy],
+    // A proxy has no /readiness: it answers 404 there.
+    readiness: (spec) => ({ kind: 'http', port: spec.ports.proxy, path: '/health' }),
+    waitsFor: ['origin', 'build-index'],
+    state: '/var/cache/kraken/kraken-proxy',
+    tmpfs: krakenTmpfs,
+  },
+  nginx: {
+    image: (spec) => spec.images.nginx,
+    command: () => ['nginx', '-c', `${mountedConfigFolder}/nginx.conf`, '-g', 'daemon off;'],
+    ports: (spec) => [spec.ports.lbProxy, spec.ports.lbTracker],
+    readiness: (spec) => ({ kind: 'http', port: spec.ports.lbProxy, path: '/health' }),
+    waitsFor: ['proxy', 'tracker', 'build-index'],
+    tmpfs: ['/tmp'],
+    reloads: true,
+  },
+};
+
+/** How a part says that it is ready. */
+export function readinessOf(spec: ClusterSpec, part: PartName): Readiness {
+  return components[part].readiness(spec);
+}
+
+/** Parts of one node in start order; NGINX runs on the nodes that LB_NODES names. */
+export function partsOf(spec: ClusterSpec, node: HostSpec): PartName[] {
+  return partNames.filter((part) => part !== 'nginx' || spec.loadBalancers.includes(node.id));
+}
+
+export function capabilitiesOf(spec: ClusterSpec, part: PartName): string[] {
+  const isPrivileged = components[part].ports(spec).some((port) => port < 1024);
+  return isPrivileged ? [...capabilities, 'NET_BIND_SERVICE'].sort() : [...capabilities];
+}
+
+export function mountsOf(spec: ClusterSpec, part: PartName): DesiredMount[] {
+  const mounts = [{ source: configFolder(spec.name, part), target: mountedConfigFolder, readOnly: true }];
+  const { state } = components[part];
+  if (state) mounts.push({ source: dataFolder(spec.name, part), target: state, readOnly: false });
+  return mounts;
+}

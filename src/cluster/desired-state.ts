@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import { capabilitiesOf, components, mountsOf, partsOf, readinessOf } from './component';
+import type {
+  DesiredContainer,
+  DesiredFile,
+  DesiredHost,
+  DesiredRedisInstance,
+  DesiredState,
+  ResolvedImages,
+} from './desired';
+import { configFolder, containerName } from './names';
+import { slotRange } from './redis-topology';
+import { renderFiles } from './render/files';
+import { nginxConfigSum } from './render/nginx';
+import { type ClusterSpec, type HostSpec, type PartName, partNames } from './spec';
+
+/**
+ * What each host should carry. The same spec and images give the same bytes; the order of the nodes counts, since it says who
+ * replicates whom, and nothing else does.
+ */
+export function desiredState(spec: ClusterSpec, images: ResolvedImages): DesiredState {
+  const hosts = spec.nodes.map((node) => desiredHost(spec, node, images));
+  const redis = desiredRedis(spec);
+  const sums = hosts.map((host) => [
+    host.host,
+    host.files.map((file) => [file.path, file.mode, file.sha256]),
+    host.containers.map((container) => [container.name, container.fingerprint]),
+  ]);
+  return { cluster: spec.name, hosts, redis, hash: sha256(JSON.stringify([spec.name, sums, redis])) };
+}
+
+export function imageReference(spec: ClusterSpec, part: PartName): string {
+  return components[part].image(spec);
+}
+
+/** References of all parts, each once, in start order. */
+export function requiredImages(spec: ClusterSpec): string[] {
+  return [...new Set(partNames.map((part) => imageReference(spec, part)))];
+}
+
+/** Each node carries a master and the replica of the node's before it, so that no node takes a whole shard with it. */
+export function desiredRedis(spec: ClusterSpec): DesiredRedisInstance[] {
+  const { nodes, ports } = spec;
+  return nodes.flatMap(({ id: host, address }, i): DesiredRedisInstance[] => [
+    { host, part: 'redis', address, port: ports.redis, role: 'master', slots: slotRange(i, nodes.length) },
+    {
+      ...{ host, part: 'redis-replica', address, port: ports.redisReplica, role: 'replica' },
+      follows: nodes.at(i - 1)!.id,
+    },
+  ]);
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function desiredHost(spec: ClusterSpec, node: HostSpec, images: ResolvedImages): DesiredHost {
+  const parts = partsOf(spec, node).map((part) => {
+    const files = desiredFiles(spec, node, part);
+    return { files, container: desiredContainer({ spec, node, part, files, images }) };
+  });
+  return {
+    host: node.id,
+    files: parts.flatMap((part) => part.files),
+    containers: parts.map((part) => part.container),
+  };
+}
+
+/** Readable for all: there is no secret in them, and some images read them as a user of their own. */
+const fileMode = 0o644;
+
+function desiredFiles(spec: ClusterSpec, node: HostSpec, part: PartName): DesiredFile[] {
+  return Object.entries(renderFiles(spec, node, part)).map(([name, contents]) => ({
+    host: node.id,
+    part,
+    path: `${configFolder(spec.name, part)}/${name}`,
+    mode: fileMode,
+    contents,
+    sha256: sha256(contents),
+  }));
+}
+
+interface ContainerInput {
+  spec: ClusterSpec;
+  node: HostSpec;
+  part: PartName;
+  files: DesiredFile[];
+  images: ResolvedImages;
+}
+
+/** @throws {Error} when nobody has said what the part's image is. */
+function desiredContainer({ spec, node, part, files, images }: ContainerInput): DesiredContainer {
+  const { command, tmpfs, reloads } = components[part];
+  const image = imageReference(spec, part);
+  const imageDigest = images[image];
+  if (imageDigest === undefined) throw new Error(`${image} was not resolved`);
+  const { memoryBytes, cpus } = spec.limits[part];
+  const made = {
+    name: containerName(spec.name, node.id, part),
+    host: node.id,
+    part,
+    image,
+    imageDigest,
+    command: command(spec, node),
+    mounts: mountsOf(spec, part),
+    tmpfs: [...tmpfs],
+    memoryBytes,
+    nanoCpus: Math.round(cpus * 1e9),
+    capAdd: capabilitiesOf(spec, part),
+    logMaxSizeBytes: spec.logs.maxSizeBytes,
+    logMaxFiles: spec.logs.maxFiles,
+    restartPolicy: 'unless-stopped' as const,
+    readiness: readinessOf(spec, part),
+  };
+  const ingredients = ingredientsOf(made, reloads ? [] : files);
+  const fingerprint = sha256(JSON.stringify(Object.entries(ingredients)));
+  const reloadSum = reloads ? nginxConfigSum(files[0]!.contents) : undefined;
+  return { ...made, ingredients, fingerprint, ...(reloadSum && { reloadSum }) };
+}
+
+/** Sorted by name. Whatever is not here may change without a new container: readiness, and files that are reloaded. */
+function ingredientsOf(
+  made: Omit<DesiredContainer, 'ingredients' | 'fingerprint'>,
+  files: DesiredFile[],
+): Record<string, string> {
+  const sum = (value: unknown) => sha256(JSON.stringify(value));
+  return {
+    capabilities: sum(made.capAdd),
+    command: sum(made.command),
+    ...(files.length > 0 && { config: sum(files.map(({ path, sha256 }) => [path, sha256])) }),
+    // The digest itself, not a sum of it, so that a plan can name both images.
+    image: made.imageDigest,
+    limits: sum([made.memoryBytes, made.nanoCpus]),
+    logging: sum([made.logMaxSizeBytes, made.logMaxFiles]),
+    mounts: sum(made.mounts),
+    restart: sum(made.restartPolicy),
+    tmpfs: sum(made.tmpfs),
+  };
+}

@@ -1,0 +1,214 @@
+import { createHash } from 'node:crypto';
+import type { ClusterSpec } from '../spec';
+import { addressesOf } from './kraken';
+import { notice } from './notice';
+
+/**
+ * The load balancer. A push is several requests tied to one proxy's disk, so what belongs to one repository goes to one proxy;
+ * every LB computes the same choice from the same list. Agents see trackers and build-indexes behind one port.
+ */
+export function nginxText(spec: ClusterSpec): string {
+  const text = [notice, processes(spec), `http {\n${indent(http(spec))}\n}\n`].join('\n');
+  return text.replace(sumLine, `return 200 "${nginxConfigSum(text)}\\n";`);
+}
+
+const sumLine = /return 200 "[0-9a-f]*\\n";/;
+
+/**
+ * SHA-256 of a configuration, the line that says the sum itself left out: the running NGINX answers it at
+ * `/.krakenctl/config`, which tells what it has loaded, not what lies on the disk.
+ */
+export function nginxConfigSum(text: string): string {
+  return createHash('sha256').update(text.replace(sumLine, '')).digest('hex');
+}
+
+function indent(text: string): string {
+  return text.replace(/^(?=.)/gm, '  ');
+}
+
+/** All cores of a large machine would each take memory under the same limit. */
+const usualWorkers = 4;
+
+function processes({ nginx, limits }: ClusterSpec): string {
+  const workers = limits.nginx.cpus > 0 ? Math.ceil(limits.nginx.cpus) : usualWorkers;
+  return `
+# These names exist in every distribution's image.
+user nobody nogroup;
+worker_processes ${workers};
+worker_rlimit_nofile ${nginx.workerConnections * 2};
+pid /tmp/nginx.pid;
+error_log /dev/stderr warn;
+
+events {
+  worker_connections ${nginx.workerConnections};
+}
+`;
+}
+
+function http(spec: ClusterSpec): string {
+  return [basics(spec), logs, temporary, routing, upstreams(spec), proxyServer(spec), trackerServer(spec)].join('\n\n');
+}
+
+const logs = `# Announces come every few seconds from every peer: only those that fail are logged.
+map $uri:$status $is_logged {
+  ~^/announce.*:[123] 0;
+  default 1;
+}
+log_format short '$remote_addr [$time_iso8601] "$request" $status $body_bytes_sent $request_time $upstream_addr $upstream_status';
+access_log /dev/stdout short if=$is_logged;`;
+
+const temporary = `client_body_temp_path /tmp/client_body;
+proxy_temp_path /tmp/proxy;
+fastcgi_temp_path /tmp/fastcgi;
+uwsgi_temp_path /tmp/uwsgi;
+scgi_temp_path /tmp/scgi;`;
+
+/** A repository's name may itself contain /blobs/: the longest name counts, as in the registry's own router. */
+const routing = `map $uri $repository {
+  ~^/v2/(?<name>.+)/(?:blobs|manifests)/ $name;
+  default '';
+}
+
+geo $is_this_host {
+  127.0.0.0/8 1;
+  default 0;
+}
+
+# An empty key is not counted: the node's own requests are never refused.
+map $is_this_host $limited_client {
+  1 '';
+  default $binary_remote_addr;
+}`;
+
+function basics({ nginx, nodes }: ClusterSpec): string {
+  const retryWithin = Math.max(10, nginx.connectTimeoutSeconds * nodes.length);
+  return `default_type application/octet-stream;
+server_tokens off;
+sendfile on;
+tcp_nopush on;
+keepalive_timeout ${nginx.keepaliveTimeoutSeconds}s;
+absolute_redirect off;
+
+# Layers have no limit here and go through as they come.
+client_max_body_size 0;
+client_body_timeout ${nginx.readTimeoutSeconds}s;
+send_timeout ${nginx.sendTimeoutSeconds}s;
+proxy_request_buffering off;
+proxy_max_temp_file_size 0;
+
+proxy_http_version 1.1;
+proxy_set_header Connection '';
+proxy_set_header Host $http_host;
+proxy_set_header X-Real-IP $remote_addr;
+proxy_set_header X-Forwarded-For $remote_addr;
+proxy_set_header X-Forwarded-Proto $scheme;
+# Kraken knows no logins; nothing behind this line needs to see one.
+proxy_set_header Authorization '';
+# The parts name their inner ports, which clients cannot reach.
+proxy_redirect ~^https?://[^/]+(/.*)$ $1;
+
+proxy_connect_timeout ${nginx.connectTimeoutSeconds}s;
+proxy_read_timeout ${nginx.readTimeoutSeconds}s;
+proxy_send_timeout ${nginx.sendTimeoutSeconds}s;
+# A request that was not sent yet goes to the next part, whatever its method. A POST or PATCH that was sent may have been done:
+# it is not repeated (no non_idempotent). 502 is what a part's inner NGINX says while the part behind it is down.
+proxy_next_upstream error timeout http_502;
+proxy_next_upstream_timeout ${retryWithin}s;
+
+limit_conn_zone $limited_client zone=clients:10m;
+limit_conn_status 429;`;
+}
+
+function upstreams(spec: ClusterSpec): string {
+  const { ports } = spec;
+  return [
+    upstream(spec, { name: 'proxies_by_repository', port: ports.proxy, choice: 'hash $repository consistent' }),
+    upstream(spec, { name: 'proxies', port: ports.proxy, choice: 'least_conn' }),
+    upstream(spec, { name: 'trackers', port: ports.tracker, choice: 'least_conn' }),
+    upstream(spec, { name: 'build_indexes', port: ports.buildIndex, choice: 'least_conn' }),
+  ].join('\n\n');
+}
+
+interface Upstream {
+  name: string;
+  port: number;
+  choice: string;
+}
+
+function upstream(spec: ClusterSpec, { name, port, choice }: Upstream): string {
+  const { maxFails, failTimeoutSeconds, upstreamKeepalive } = spec.nginx;
+  const failing = `max_fails=${maxFails} fail_timeout=${failTimeoutSeconds}s`;
+  const lines = [
+    // Shared, so that all workers know what one of them has found dead.
+    `zone ${name} 256k;`,
+    `${choice};`,
+    ...addressesOf(spec, port).map((address) => `server ${address} ${failing};`),
+    ...(upstreamKeepalive > 0 ? [`keepalive ${upstreamKeepalive};`] : []),
+  ];
+  return `upstream ${name} {\n${indent(lines.join('\n'))}\n}`;
+}
+
+/** A location that passes requests on, counted against the client that sends them. */
+function passing({ nginx }: ClusterSpec, match: string, lines: string[]): string {
+  const limit = nginx.connectionsPerClient > 0 ? [`limit_conn clients ${nginx.connectionsPerClient};`] : [];
+  return `location ${match} {\n${indent([...limit, ...lines].join('\n'))}\n}`;
+}
+
+/** Of this NGINX alone, and never counted against a client: who asks whether the LB lives must get an answer. */
+const ownHealth = `location = /health {
+  access_log off;
+  default_type text/plain;
+  return 200 "OK\\n";
+}`;
+
+function server(port: number, locations: string[]): string {
+  return `server {\n${indent([`listen ${port};`, ...locations].join('\n\n'))}\n}`;
+}
+
+function proxyServer(spec: ClusterSpec): string {
+  return server(spec.ports.lbProxy, [
+    ownHealth,
+    `# Through to a proxy: says whether a pull could be served.
+location = /readiness {
+  access_log off;
+  proxy_pass http://proxies/health;
+}`,
+    `# The sum of this very text, for krakenctl. No allow/deny here: return is done before they are asked.
+location = /.krakenctl/config {
+  access_log off;
+  default_type text/plain;
+  if ($is_this_host = 0) { return 404; }
+  return 200 "\\n";
+}`,
+    `location = /.krakenctl/status {
+  access_log off;
+  stub_status;
+  allow 127.0.0.0/8;
+  deny all;
+}`,
+    passing(spec, '~ ^/v2/.+/(?:blobs|manifests)/', ['proxy_pass http://proxies_by_repository;']),
+    passing(spec, '/', ['proxy_pass http://proxies;']),
+  ]);
+}
+
+/** An announce is answered at once or not at all, so a tracker that hangs is left early. */
+const announceSeconds = 10;
+
+function trackerServer(spec: ClusterSpec): string {
+  return server(spec.ports.lbTracker, [
+    ownHealth,
+    `# Through to a tracker, which asks an origin.
+location = /readiness {
+  access_log off;
+  proxy_pass http://trackers;
+}`,
+    passing(spec, '^~ /announce', [
+      `proxy_read_timeout ${Math.min(spec.nginx.readTimeoutSeconds, announceSeconds)}s;`,
+      '# Announced twice is announced once (a set in Redis), so here a POST may be repeated.',
+      'proxy_next_upstream error timeout http_502 non_idempotent;',
+      'proxy_pass http://trackers;',
+    ]),
+    passing(spec, '~ ^/(?:tags|repositories|list)/', ['proxy_pass http://build_indexes;']),
+    passing(spec, '/', ['proxy_pass http://trackers;']),
+  ]);
+}

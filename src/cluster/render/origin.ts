@@ -1,0 +1,13 @@
+import type { ClusterSpec } from '../spec';
+import { addressesOf, backendsOf, cleanupOf, healthFilter, healthInterval, krakenText, writebackOf } from './kraken';
+
+export function originText(spec: ClusterSpec): string {
+  return krakenText('origin', {
+    cluster: { static: addressesOf(spec, spec.ports.origin) },
+    hashring: { max_replica: spec.kraken.maxReplica, refresh_interval: healthInterval },
+    healthcheck: healthFilter,
+    backends: backendsOf(spec, 'blobs'),
+    castore: { cache_cleanup: cleanupOf(spec) },
+    writeback: writebackOf(spec),
+  });
+}

@@ -1,0 +1,133 @@
+import { defineKey, type Section } from '../key';
+import { hostAddress, path } from '../values/places';
+import { cpus, port, size } from '../values/quantities';
+import { authSecret, backupRepository, webhookUrl } from '../values/remotes';
+import { cron } from '../values/schedules';
+import { flag } from '../values/text';
+
+/** Names that are kept for what comes later, so that nobody's `.env` has to change then and nobody is promised it now. */
+
+const tls = 'TLS is not built yet';
+const auth = 'authentication is not built yet';
+const recovery = 'recovery is not built yet';
+const backup = 'backups are not built yet';
+const agents = 'deploying agents is not built yet';
+
+function defineSwitch(section: Section, why: string, notYet: string) {
+  return defineKey({ section, why, default: 'false', range: 'false', schema: flag, status: { notYet, as: 'switch' } });
+}
+
+function defineFile(why: string, example: string) {
+  return defineKey({
+    section: 'tls',
+    why,
+    absent: 'none',
+    example,
+    range: 'an absolute path or one that begins with ~/',
+    schema: path,
+    status: { notYet: tls, as: 'companion' },
+  });
+}
+
+export const tlsKeys = {
+  ENABLE_TLS: defineSwitch('tls', 'TLS between all parts, load balancers and agents.', tls),
+  CERT_PATH: defineFile('Certificate, on the machine of the worker.', '/etc/ssl/certs/kraken.crt'),
+  KEY_PATH: defineFile('Its private key, on the machine of the worker.', '/etc/ssl/private/kraken.key'),
+  CA_PATH: defineFile(
+    'Certificates by which the parts know each other, on the machine of the worker.',
+    '/etc/ssl/certs/kraken-ca.crt',
+  ),
+};
+
+export const authKeys = {
+  ENABLE_AUTH: defineSwitch('auth', 'Only known agents and users may push and pull.', auth),
+  AUTH_SECRET: defineKey({
+    section: 'auth',
+    why: 'Secret from which the credentials of agents are made; better in the environment than in a file.',
+    absent: 'none',
+    example: 'your-secret-key',
+    range: '12 to 256 printable characters',
+    schema: authSecret,
+    secret: true,
+    status: { notYet: auth, as: 'companion' },
+  }),
+};
+
+export const recoveryKeys = {
+  RECOVERY_ENABLED: defineSwitch('recovery', 'Failed parts are found and healed without a person.', recovery),
+  ALERT_WEBHOOK_URL: defineKey({
+    section: 'recovery',
+    why: 'Who is told when something needs a person.',
+    absent: 'nobody',
+    example: 'https://alerts.example.com/hook',
+    range: 'an http or https URL',
+    schema: webhookUrl,
+    secret: true,
+    status: { notYet: 'alerts are not built yet', as: 'switch' },
+  }),
+  LB_VIP: defineKey({
+    section: 'recovery',
+    why: 'One address that moves between the load balancers.',
+    absent: 'none, clients know every load balancer',
+    example: '10.0.1.100',
+    range: 'an IPv4 address or host name',
+    schema: hostAddress,
+    status: { notYet: 'a virtual address for the load balancers is not built yet', as: 'switch' },
+  }),
+};
+
+export const backupKeys = {
+  AUTO_BACKUP: defineSwitch('backup', 'Backups by schedule.', backup),
+  BACKUP_SCHEDULE: defineKey({
+    section: 'backup',
+    why: 'When a backup is made.',
+    absent: 'none',
+    example: '0 2 * * *',
+    range: 'a cron expression of five fields, in quotes',
+    schema: cron,
+    status: { notYet: backup, as: 'companion' },
+  }),
+  BACKUP_REPOSITORY: defineKey({
+    section: 'backup',
+    why: 'Where backups go; a folder on this machine is lost with it.',
+    absent: 'none',
+    example: 'sftp:backup@backup.example.com:/srv/kraken',
+    range: '/folder, sftp:user@host:/folder or s3:https://host/bucket/folder',
+    schema: backupRepository,
+    status: { notYet: backup, as: 'companion' },
+  }),
+};
+
+function defineAgentPort(why: string, number: number) {
+  const status = { notYet: agents, as: 'switch' } as const;
+  return defineKey({
+    section: 'agents',
+    why,
+    default: String(number),
+    range: 'a port, 1 to 65535',
+    schema: port,
+    status,
+  });
+}
+
+export const agentKeys = {
+  AGENT_PORT: defineAgentPort('Registry from which Docker on each VM pulls.', 8080),
+  AGENT_PEER_PORT: defineAgentPort('Where other agents fetch pieces.', 8090),
+  AGENT_SERVER_PORT: defineAgentPort("The agent's own interface.", 8091),
+  AGENT_MEMORY_LIMIT: defineKey({
+    section: 'agents',
+    why: 'Hard memory limit of an agent (idle 70-83 MiB).',
+    default: '512m',
+    range: 'a size, 128m to 1t',
+    schema: size({ min: 128 * 2 ** 20, max: 2 ** 40 }),
+    status: { notYet: agents, as: 'switch' },
+  }),
+  AGENT_CPU_LIMIT: defineKey({
+    section: 'agents',
+    why: 'CPU limit of an agent in cores.',
+    default: '0',
+    range: 'cores, 0 to 512 with at most two decimals; 0 = no limit',
+    schema: cpus,
+    status: { notYet: agents, as: 'switch' },
+  }),
+};

@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs';
+import { writeEnvValue } from '../../src/config/env-value';
+import type { KeyDefinition } from '../../src/config/key';
+import { keyNames, keys } from '../../src/config/keys';
+import { loadConfig } from '../../src/config/load';
+import { renderEnv } from '../../src/config/template';
+import { leastEnv, leastText } from './samples';
+
+/** Whatever stands in a field, what comes out of it means the same to a shell, a URL, a path and a configuration file. */
+
+const payloads = [
+  '$(touch canary)',
+  '`touch canary`',
+  '${IFS}touch${IFS}canary',
+  ';touch canary',
+  '|touch canary',
+  '&& touch canary',
+  '\ntouch canary\n',
+  '\r\nCLUSTER_NAME=x',
+  '> canary',
+  '"; touch canary; "',
+  "'; touch canary; '",
+  '\\',
+  '{{7*7}}',
+  '%0atouch',
+  '%2e%2e%2f',
+  '../../etc/passwd',
+  '/..',
+  '..\\..\\x',
+  '\u0000',
+  '\u001b[2J',
+  '\u202e',
+  '\u200b',
+  '\u2028',
+  '\ufeff',
+  '😀',
+  '-oProxyCommand=touch canary',
+  '--privileged',
+  '*',
+  '#',
+  '<script>',
+];
+const wraps: ((payload: string) => string)[] = [
+  (p) => p,
+  (p) => `a${p}`,
+  (p) => `${p}a`,
+  (p) => `a${p}b`,
+  (p) => `/srv/${p}`,
+  (p) => `10.0.1.9${p}`,
+  (p) => `a.test/${p}:v1`,
+  (p) => `v1${p}`,
+  (p) => `ana@${p}`,
+  (p) => `${p}@10.0.1.9:22`,
+];
+const hostile = wraps.flatMap((wrap) => payloads.map(wrap));
+
+/** All that any text of a spec may consist of. */
+const harmless = /^[A-Za-z0-9._@+=,:/~-]*$/;
+
+test('there are 300 hostile strings', () => {
+  expect(new Set(hostile).size).toBe(300);
+});
+
+/** Keys whose value is a text; a number has no room for anything but digits. */
+const textKeys = keyNames.filter((name) => {
+  const { default: text, example, schema }: KeyDefinition = keys[name];
+  return !['number', 'boolean'].includes(typeof schema.parse(text ?? example!));
+});
+
+test.each([...textKeys, 'CLUSTER_NODE_2'])('nothing hostile passes %s into a spec', (key) => {
+  for (const text of hostile) {
+    const asFlag = loadConfig({ environment: { ...leastEnv, IMAGE_SOURCE: 'load' }, flags: { [key]: text } });
+    const asLine = loadConfig({
+      envFile: { name: '.env', text: leastText.replace(new RegExp(`^${key}=.*\n`, 'm'), '') + lineOf(key, text) },
+    });
+    for (const loaded of [asFlag, asLine]) {
+      if (loaded.ok)
+        for (const value of stringsIn([loaded.spec, loaded.logDir, loaded.metricsDir])) expectHarmless(value);
+      else expect(JSON.stringify(loaded.mistakes)).not.toMatch(/[\u0000-\u001f\u202e\u200b\u2028]/);
+    }
+  }
+  expect(existsSync('canary')).toBe(false);
+});
+
+test('nothing hostile that init is given becomes a second setting', () => {
+  for (const text of hostile) {
+    const loaded = loadConfig({ envFile: { name: '.env', text: renderEnv({ ...leastEnv, SSH_USER: text }) } });
+    if (loaded.ok) for (const value of stringsIn(loaded.spec)) expectHarmless(value);
+  }
+});
+
+function lineOf(key: string, text: string): string {
+  return `${key}=${writeEnvValue(text)}\n`;
+}
+
+function expectHarmless(value: string): void {
+  expect(value).toMatch(harmless);
+  expect(value.split('/')).not.toContain('..');
+  expect(value.startsWith('-')).toBe(false);
+}
+
+function stringsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(stringsIn) : [];
+}

@@ -1,0 +1,281 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { formatMistakes, loadConfig, loadConfigFile } from '../../src/config/load';
+import { Secret } from '../../src/config/secret';
+import { leastEnv, leastText, loadText, mistakesOf } from './samples';
+
+describe('a configuration of four lines', () => {
+  const loaded = loadText('');
+
+  test('is complete', () => {
+    expect(loaded).toMatchObject({
+      ok: true,
+      warnings: [],
+      logDir: '/tmp/kraken-logs',
+      metricsDir: '/tmp/kraken-metrics',
+      spec: {
+        name: 'cluster',
+        loadBalancers: ['node-1', 'node-2', 'node-3'],
+        nodes: [{ id: 'node-1', address: '10.0.1.10', ssh: { address: '10.0.1.10', port: 22, user: 'root' } }, {}, {}],
+        ports: {
+          origin: 8080,
+          tracker: 8081,
+          buildIndex: 8082,
+          proxy: 8083,
+          lbProxy: 5000,
+          lbTracker: 5003,
+          redis: 6379,
+        },
+        storage: { backend: 'testfs' },
+      },
+    });
+  });
+
+  test('says of every value who said it', () => {
+    expect(loaded.ok && loaded.settings).toMatchObject({
+      CLUSTER_NODE_2: { value: '10.0.1.11', origin: '.env:2', inUse: true },
+      ORIGIN_PORT: { value: '8080', origin: 'default', inUse: true },
+      LB_NODES: { value: 'node-1,node-2,node-3', origin: 'default' },
+      SSH_PROXY_JUMP: { value: null, origin: 'default' },
+      ENABLE_TLS: { value: 'false', inUse: false, note: 'not in use: TLS is not built yet' },
+    });
+  });
+});
+
+describe('who wins', () => {
+  const envFile = { name: '.env', text: `${leastText}ORIGIN_PORT=1001\n` };
+
+  test.each([
+    ['.env over the default', {}, {}, 1001, '.env:5'],
+    ['the environment over .env', { ORIGIN_PORT: '1002' }, {}, 1002, 'environment'],
+    ['a flag over both', { ORIGIN_PORT: '1002' }, { ORIGIN_PORT: '1003' }, 1003, 'flag'],
+    ['nobody by an empty environment variable', { ORIGIN_PORT: '' }, {}, 1001, '.env:5'],
+    ['nobody by a flag that was not given', {}, { ORIGIN_PORT: undefined }, 1001, '.env:5'],
+  ])('%s', (_rule, environment, flags, port, origin) => {
+    const loaded = loadConfig({ envFile, environment, flags });
+    expect(loaded).toMatchObject({
+      ok: true,
+      spec: { ports: { origin: port } },
+      settings: { ORIGIN_PORT: { origin } },
+    });
+  });
+
+  test('only known names are read from the environment', () => {
+    const loaded = loadConfig({ envFile, environment: { ORIGIN_PROT: 'x', PATH: '/bin', CLUSTER_NODE_X: 'x' } });
+    expect(loaded.ok && Object.keys(loaded.settings)).not.toContain('ORIGIN_PROT');
+  });
+
+  test('only the value that wins is judged', () => {
+    const text = `${leastText}ENABLE_TLS=true\n`;
+    expect(loadConfig({ envFile: { name: '.env', text } }).ok).toBe(false);
+    expect(loadConfig({ envFile: { name: '.env', text }, environment: { ENABLE_TLS: 'false' } }).ok).toBe(true);
+  });
+
+  test('a mistake says whether file, environment or flag has it', () => {
+    const loaded = loadConfig({ envFile, environment: { TRACKER_PORT: 'x' }, flags: { PROXY_PORT: 'y' } });
+    expect(mistakesOf(loaded).map(({ file }) => file)).toEqual(['flag', 'environment'].toSorted());
+  });
+
+  test('a flag for a key that does not exist is a fault of the caller', () => {
+    expect(() => loadConfig({ flags: { ORIGIN_PROT: '1' } })).toThrow(RangeError);
+  });
+});
+
+describe('SSH', () => {
+  test('an address may carry user and port, and has those of SSH_USER and SSH_PORT without', () => {
+    const loaded = loadText('SSH_USER=ana\nSSH_PORT=2022\nCLUSTER_NODE_4=ops@node-4.example.com:2222\n');
+    expect(loaded.ok && loaded.spec.nodes.map(({ ssh }) => ssh)).toEqual([
+      { address: '10.0.1.10', user: 'ana', port: 2022 },
+      { address: '10.0.1.11', user: 'ana', port: 2022 },
+      { address: '10.0.1.12', user: 'ana', port: 2022 },
+      { address: 'node-4.example.com', user: 'ops', port: 2222 },
+    ]);
+  });
+
+  test("the bastion has SSH's own port unless it is given, whatever SSH_PORT says of the nodes", () => {
+    const loaded = loadText('SSH_PORT=2022\nSSH_PROXY_JUMP=ops@bastion.example.com\n');
+    expect(loaded.ok && loaded.spec.ssh.proxyJump).toEqual({ address: 'bastion.example.com', user: 'ops', port: 22 });
+  });
+
+  test.each([
+    ['the agent, where one runs', '', { HOME: '/h', SSH_AUTH_SOCK: '/run/agent' }, undefined],
+    ['the usual file, where none runs', '', { HOME: '/h' }, '/h/.ssh/id_ed25519'],
+    ['the given file, in any case', 'SSH_KEY_PATH=~/k\n', { HOME: '/h', SSH_AUTH_SOCK: '/run/agent' }, '/h/k'],
+  ])('the key is %s', (_rule, lines, environment, keyPath) => {
+    const loaded = loadText(lines, environment);
+    expect(loaded.ok && loaded.spec.ssh.keyPath).toBe(keyPath);
+  });
+});
+
+describe('what is not built yet', () => {
+  test.each([
+    ['ENABLE_TLS=true', /^TLS is not built/],
+    ['ENABLE_AUTH=true', /^authentication is not built/],
+    ['RECOVERY_ENABLED=true', /^recovery is not built/],
+    ['AUTO_BACKUP=true', /^backups are not built/],
+    ['STORAGE_BACKEND=s3', /^S3 as storage backend is not built/],
+    ['ALERT_WEBHOOK_URL=https://alerts.example.com/hook', /^alerts are not built/],
+    ['LB_VIP=10.0.1.100', /^a virtual address .* is not built/],
+    ['AGENT_PORT=8088', /^deploying agents is not built/],
+    ['AGENT_CPU_LIMIT=1', /^deploying agents is not built/],
+  ])('%s is refused with the reason', (line, reason) => {
+    const mistakes = mistakesOf(loadText(`${line}\n`));
+    expect(mistakes).toMatchObject([{ line: 5, key: line.split('=')[0], problem: expect.stringMatching(reason) }]);
+  });
+
+  test.each(['ENABLE_TLS=false', 'AUTO_BACKUP=false', 'STORAGE_BACKEND=testfs', 'AGENT_PORT=8080'])(
+    '%s is accepted, since it promises nothing',
+    (line) => {
+      expect(loadText(`${line}\n`)).toMatchObject({ ok: true, warnings: [] });
+    },
+  );
+
+  test('companions are validated, shown as not in use and said aloud', () => {
+    const loaded = loadText('CERT_PATH=/c\nKEY_PATH=/k\nBACKUP_SCHEDULE="0 2 * * *"\nAUTH_SECRET=0123456789ab\n');
+    expect(loaded.ok && loaded.warnings.map(({ message }) => message)).toEqual([
+      'not in use: CERT_PATH, KEY_PATH (TLS is not built yet)',
+      'not in use: AUTH_SECRET (authentication is not built yet)',
+      'not in use: BACKUP_SCHEDULE (backups are not built yet)',
+    ]);
+    expect(loaded.ok && loaded.settings.CERT_PATH).toMatchObject({ value: '/c', origin: '.env:5', inUse: false });
+    expect(mistakesOf(loadText('CERT_PATH=c\nBACKUP_SCHEDULE="0 25 * * *"\n'))).toHaveLength(2);
+  });
+});
+
+/** The snippets of the seed's README are what its users have in their files. */
+describe("the seed's own snippets", () => {
+  const seed = readFileSync(join(__dirname, 'seed-readme.md'), 'utf8');
+  const snippets = [...seed.matchAll(/```bash\n(.*?)```/gs)]
+    .map(([, text]) => text!)
+    .filter((text) => /^[A-Z_0-9]+=/m.test(text));
+
+  test('are found', () => {
+    expect(snippets).toHaveLength(5);
+  });
+
+  test('parse without a mistake, but for what is refused as not built, with the right reasons', () => {
+    const text = `${snippets.join('\n')}\nKRAKEN_IMAGE_REGISTRY=registry.test/kraken\n`;
+    const loaded = loadConfig({ envFile: { name: '.env', text: text.replace(/ENABLE_TLS=true(?=\nCERT_PATH)/, '') } });
+    expect(mistakesOf(loaded).map(({ key, problem }) => [key, problem])).toEqual([
+      ['ENABLE_TLS', 'TLS is not built yet'],
+      ['RECOVERY_ENABLED', 'recovery is not built yet'],
+      ['AUTO_BACKUP', 'backups are not built yet'],
+      ['ENABLE_AUTH', 'authentication is not built yet'],
+    ]);
+  });
+
+  test('make the same cluster as its defaults when these are off', () => {
+    const text = snippets.join('\n').replaceAll(/^(ENABLE_\w+|RECOVERY_ENABLED|AUTO_BACKUP)=true$/gm, '');
+    const loaded = loadConfig({
+      envFile: { name: '.env', text: `${text}\nKRAKEN_IMAGE_REGISTRY=registry.test/kraken\n` },
+    });
+    const least = loadText('', {});
+    expect(loaded.ok && loaded.spec).toEqual(least.ok && least.spec);
+  });
+});
+
+describe('secrets', () => {
+  test('print as [redacted] wherever they are put', () => {
+    const secret = new Secret('hunter2');
+    expect([`${secret}`, JSON.stringify({ secret }), inspect({ secret }), String(secret), secret.reveal()]).toEqual([
+      '[redacted]',
+      '{"secret":"[redacted]"}',
+      '{ secret: [redacted] }',
+      '[redacted]',
+      'hunter2',
+    ]);
+    expect(Object.keys(secret)).toEqual([]);
+  });
+
+  test('are nowhere in what loadConfig returns, right or wrong', () => {
+    const right = loadText('AUTH_SECRET=hunter2-hunter2\n');
+    expect(right.ok).toBe(true);
+    expect(JSON.stringify(right) + inspect(right, { depth: 9, showHidden: true })).not.toContain('hunter2');
+    const wrong = loadText(
+      'AUTH_SECRET=hunter2\nAUTH_SECRT=hunter2\nALERT_WEBHOOK_URL=https://x.example.com/hunter2\n',
+    );
+    expect(mistakesOf(wrong)).toHaveLength(3);
+    expect(JSON.stringify(wrong)).not.toContain('hunter2');
+  });
+
+  test('a password in an address is refused and not shown', () => {
+    const wrong = loadText('BACKUP_REPOSITORY=s3:https://ana:hunter2@s3.example.com/bucket\n');
+    expect(mistakesOf(wrong)).toHaveLength(1);
+    expect(JSON.stringify(wrong)).not.toContain('hunter2');
+  });
+});
+
+describe('mistakes', () => {
+  test('come all at once, in the order of the file, and name the nearest key', () => {
+    const loaded = loadText('ORIGIN_PROT=8080\nTRACKER_PORT=x\nCLUSTER_NODE_4=10.0.1.10\nB\n');
+    const lines = formatMistakes(mistakesOf(loaded));
+    expect(lines.map((line) => line.slice(0, 6))).toEqual(['.env:5', '.env:6', '.env:7', '.env:8']);
+    expect(lines[0]).toMatch(/^\.env:5 {2}ORIGIN_PROT=8080 +unknown name, nearest: ORIGIN_PORT; expected /);
+    expect(lines[2]).toContain('the same address as CLUSTER_NODE_1');
+  });
+
+  test('of a binary file stay readable', () => {
+    const lines = formatMistakes(mistakesOf(loadConfig({ envFile: { name: '.env', text: '\u0000x\n'.repeat(500) } })));
+    expect(lines.length).toBe(101);
+    expect(lines.at(-1)).toMatch(/^… and \d+ more$/);
+  });
+
+  test.each([
+    ['many misspelt keys', Array.from({ length: 1999 }, (_, i) => `ORIGIN_MEMORY_LI${i}=x`).join('\n')],
+    ['lines full of blanks', `A=a${' '.repeat(4000)}b\n`.repeat(1999)],
+    ['one endless line', `A="${'\\"'.repeat(2 ** 19)}`],
+    ['endless lines', '\n'.repeat(2 ** 20)],
+  ])('of a hostile file take no time: %s', (_rule, text) => {
+    const start = Date.now();
+    expect(loadConfig({ envFile: { name: '.env', text } }).ok).toBe(false);
+    expect(Date.now() - start).toBeLessThan(10_000);
+  });
+});
+
+describe('loadConfigFile', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'krakenctl-config-'));
+  const path = join(folder, 'file.env');
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('reads the file it is given and names it', () => {
+    writeFileSync(path, leastText);
+    const loaded = loadConfigFile({ path, environment: {} });
+    expect(loaded.ok && loaded.settings.CLUSTER_NODE_1?.origin).toBe(`${path}:1`);
+  });
+
+  test('a named file that is not there is a mistake, and so is a folder', () => {
+    expect(mistakesOf(loadConfigFile({ path: join(folder, 'none') }))).toMatchObject([
+      { problem: 'no such file', hint: 'krakenctl init writes one' },
+    ]);
+    expect(mistakesOf(loadConfigFile({ path: folder }))).toMatchObject([{ problem: 'a folder, not a file' }]);
+  });
+
+  test('what is not UTF-8, and what is too large to be a .env, is one mistake', () => {
+    writeFileSync(path, Buffer.from([0x41, 0x3d, 0xff, 0x0a]));
+    expect(mistakesOf(loadConfigFile({ path }))).toMatchObject([{ problem: 'not UTF-8' }]);
+    writeFileSync(path, Buffer.alloc(2 ** 20 + 1, 0x23));
+    expect(mistakesOf(loadConfigFile({ path }))).toMatchObject([{ problem: 'larger than 1 MiB' }]);
+  });
+
+  test('a file that may not be read is a mistake', () => {
+    writeFileSync(path, leastText);
+    chmodSync(path, 0);
+    const unreadable = process.getuid?.() !== 0;
+    expect(loadConfigFile({ path }).ok).toBe(!unreadable);
+  });
+
+  test('without a .env everything may come from the environment', () => {
+    const here = process.cwd();
+    process.chdir(folder);
+    try {
+      expect(loadConfigFile({ environment: leastEnv }).ok).toBe(true);
+      expect(mistakesOf(loadConfigFile({ environment: {} }))).toMatchObject([
+        { file: '.env', problem: 'no such file' },
+      ]);
+    } finally {
+      process.chdir(here);
+    }
+  });
+});

@@ -1,0 +1,218 @@
+import { execFile } from 'node:child_process';
+
+/**
+ * The independent observer: what is on the lab's hosts, by the docker CLI, redis-cli, curl and sha256sum, and by nothing of
+ * `src`. It judges every end state, so a fault of the product cannot hide in it. A host is named by its lab container.
+ */
+export interface ContainerFacts {
+  id: string;
+  name: string;
+  /** As it was asked for. */
+  image: string;
+  imageId: string;
+  /** Docker's State.Status. */
+  state: string;
+  labels: Record<string, string>;
+  createdAt: string;
+  startedAt: string;
+  restartCount: number;
+  exitCode: number;
+  memoryBytes: number;
+  nanoCpus: number;
+  networkMode: string;
+  restartPolicy: string;
+}
+
+export interface RedisNodeFacts {
+  id: string;
+  /** `address:port` */
+  address: string;
+  flags: string[];
+  /** Empty for a master. */
+  masterId: string;
+  linkState: string;
+  /** As Redis writes them, `0-5460`. */
+  slots: string[];
+}
+
+export interface RedisFacts {
+  /** `CLUSTER INFO` */
+  cluster: Record<string, string>;
+  /** `INFO replication`; `master_link_status` on a replica. */
+  replication: Record<string, string>;
+  /** The cluster as this instance sees it. */
+  nodes: RedisNodeFacts[];
+}
+
+/** All containers of the host's engine, running or not, by name. */
+export async function observeContainers(host: string): Promise<Record<string, ContainerFacts>> {
+  const ids = lines(await onHost(host, ['docker', 'ps', '-aq', '--no-trunc']));
+  if (ids.length === 0) return {};
+  const inspected = JSON.parse(await onHost(host, ['docker', 'inspect', ...ids])) as Inspected[];
+  const facts = inspected.map(toFacts).sort((a, b) => a.name.localeCompare(b.name));
+  return Object.fromEntries(facts.map((it) => [it.name, it]));
+}
+
+/** Hex SHA-256 of every regular file below the folder, by path; none when the folder is missing. */
+export async function observeFiles(host: string, folder = '/etc/kraken'): Promise<Record<string, string>> {
+  const find = ['find', folder, '-type', 'f', '-exec', 'sha256sum', '{}', '+'];
+  const found = await tryOnHost(host, find);
+  if (found.code !== 0 && !/No such file/.test(found.stderr)) throw new Error(`${host}: ${found.stderr}`);
+  const pairs = lines(found.stdout).map((line) => [line.slice(66), line.slice(0, 64)] as const);
+  return Object.fromEntries(pairs.sort(([a], [b]) => a.localeCompare(b)));
+}
+
+/** Text of every file of the cluster's record on this host, by file name; none when there is no record. */
+export async function observeRecord(host: string, cluster: string): Promise<Record<string, string>> {
+  const folder = `/var/lib/krakenctl/${cluster}`;
+  const paths = Object.keys(await observeFiles(host, folder));
+  const texts = await Promise.all(
+    paths.map(async (path) => [path.slice(folder.length + 1), await readText(host, path)]),
+  );
+  return Object.fromEntries(texts);
+}
+
+export function readText(host: string, path: string): Promise<string> {
+  return onHost(host, ['cat', path]);
+}
+
+/** Changes a file as a person would, for what a plan should find. */
+export async function appendText(host: string, path: string, text: string): Promise<void> {
+  await onHost(host, ['tee', '-a', path], text);
+}
+
+/** An instance as it sees itself and its cluster, by redis-cli in its own container. */
+export async function observeRedis(host: string, container: string, port: number): Promise<RedisFacts> {
+  const cli = (...words: string[]) =>
+    onHost(host, ['docker', 'exec', container, 'redis-cli', '-p', String(port), ...words]);
+  const [cluster, replication, nodes] = await Promise.all([
+    cli('cluster', 'info'),
+    cli('info', 'replication'),
+    cli('cluster', 'nodes'),
+  ]);
+  return { cluster: colonPairs(cluster), replication: colonPairs(replication), nodes: lines(nodes).map(toRedisNode) };
+}
+
+/** Status that the URL has for the host itself; 0 when nothing answers within 5 s. */
+export async function httpStatus(host: string, url: string): Promise<number> {
+  const curl = ['curl', '-s', '-o', '/dev/null', '-m', '5', '-w', '%{http_code}', url];
+  return Number.parseInt((await tryOnHost(host, curl)).stdout, 10) || 0;
+}
+
+/**
+ * Makes an image of one file with this text on the host and pushes it, for example as `127.0.0.1:5000/probe/hello:1`.
+ * Resolves with the digest that the registry gave it, `sha256:…`.
+ */
+export async function pushTiny(host: string, reference: string, text: string): Promise<string> {
+  await onHost(host, ['docker', 'import', '-', reference], tarOf('probe', text));
+  const output = await onHost(host, ['docker', 'push', reference]);
+  const digest = /digest: (sha256:[0-9a-f]{64})/.exec(output)?.[1];
+  if (!digest) throw new Error(`${host}: no digest in the output of docker push: ${output}`);
+  return digest;
+}
+
+/** Pulls what {@link pushTiny} pushed by its digest, after forgetting it, and resolves with the text that was in it. */
+export async function pullTiny(host: string, repository: string, digest: string): Promise<string> {
+  const reference = `${repository}@${digest}`;
+  await forgetImages(host, repository);
+  await onHost(host, ['docker', 'pull', '-q', reference]);
+  const id = (await onHost(host, ['docker', 'create', reference, 'none'])).trim();
+  const archive = await onHost(host, ['docker', 'cp', `${id}:/probe`, '-']);
+  await onHost(host, ['docker', 'rm', id]);
+  const size = Number.parseInt(archive.slice(124, 136), 8);
+  return archive.slice(512, 512 + size);
+}
+
+/** Removes the repository's images from the host's engine, so that a pull has to fetch them. */
+export async function forgetImages(host: string, repository: string): Promise<void> {
+  const ids = lines(await onHost(host, ['docker', 'image', 'ls', '-q', '--no-trunc', repository]));
+  if (ids.length > 0) await onHost(host, ['docker', 'rmi', '-f', ...new Set(ids)]);
+}
+
+/** Runs a program on the host; its standard output. @throws {Error} with what it said, unless it exits 0. */
+export async function onHost(host: string, argv: string[], input?: string): Promise<string> {
+  const { code, stdout, stderr } = await tryOnHost(host, argv, input);
+  if (code !== 0) throw new Error(`${host}: ${argv.slice(0, 8).join(' ')} exited ${code}: ${stderr.trim()}`);
+  return stdout;
+}
+
+function tryOnHost(host: string, argv: string[], input?: string): Promise<Ended> {
+  const args = ['exec', ...(input === undefined ? [] : ['-i']), host, ...argv];
+  return new Promise((resolve) => {
+    const child = execFile('docker', args, { timeout: 60_000, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+      resolve({ code, stdout, stderr: stderr || (error?.message ?? '') });
+    });
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(input);
+  });
+}
+
+interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+interface Inspected {
+  Id: string;
+  Name: string;
+  Image: string;
+  Created: string;
+  RestartCount: number;
+  State: { Status: string; StartedAt: string; ExitCode: number };
+  Config: { Image: string; Labels: Record<string, string> | null };
+  HostConfig: { Memory: number; NanoCpus: number; NetworkMode: string; RestartPolicy: { Name: string } };
+}
+
+function toFacts(it: Inspected): ContainerFacts {
+  return {
+    id: it.Id,
+    name: it.Name.replace(/^\//, ''),
+    image: it.Config.Image,
+    imageId: it.Image,
+    state: it.State.Status,
+    labels: it.Config.Labels ?? {},
+    createdAt: it.Created,
+    startedAt: it.State.StartedAt,
+    restartCount: it.RestartCount,
+    exitCode: it.State.ExitCode,
+    memoryBytes: it.HostConfig.Memory,
+    nanoCpus: it.HostConfig.NanoCpus,
+    networkMode: it.HostConfig.NetworkMode,
+    restartPolicy: it.HostConfig.RestartPolicy.Name,
+  };
+}
+
+/** `<id> <ip:port@bus[,host]> <flags> <master> <ping> <pong> <epoch> <link> <slot> …` */
+function toRedisNode(line: string): RedisNodeFacts {
+  const [id = '', address = '', flags = '', masterId = '', , , , linkState = '', ...slots] = line.split(' ');
+  return {
+    id,
+    address: address.replace(/@.*/, ''),
+    flags: flags.split(','),
+    masterId: masterId === '-' ? '' : masterId,
+    linkState,
+    slots,
+  };
+}
+
+function colonPairs(text: string): Record<string, string> {
+  const pairs = text.split(/\r?\n/).map((line) => /^([^#:]+):(.*)$/.exec(line));
+  return Object.fromEntries(pairs.filter((it) => it !== null).map(([, key, value]) => [key, value]));
+}
+
+function lines(text: string): string[] {
+  return text.split(/\r?\n/).filter((line) => line !== '');
+}
+
+/** A tar archive with one file of ASCII text; everything that could differ between runs is left at zero. */
+function tarOf(name: string, text: string): string {
+  const octal = (value: number, width: number) => `${value.toString(8).padStart(width - 1, '0')}\0`;
+  const before =
+    name.padEnd(100, '\0') + octal(0o644, 8) + octal(0, 8) + octal(0, 8) + octal(text.length, 12) + octal(0, 12);
+  const after = '0'.padEnd(101, '\0') + 'ustar\x0000'.padEnd(255, '\0');
+  const sum = [...`${before}        ${after}`].reduce((total, letter) => total + letter.charCodeAt(0), 0);
+  const header = `${before}${sum.toString(8).padStart(6, '0')}\0 ${after}`;
+  return header + text.padEnd(Math.ceil(text.length / 512) * 512, '\0') + '\0'.repeat(1024);
+}

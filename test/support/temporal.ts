@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { createActivities } from '../../src/activities';
+import type { ActivityDependencies } from '../../src/activities/dependencies';
+import type { ClusterSpec } from '../../src/cluster/spec';
+import type { DeployInput, DeployReport } from '../../src/contracts/operation';
+import { taskQueues } from '../../src/contracts/queues';
+import { exampleSpec } from './cluster';
+import type { MemoryLab } from './memory-hosts';
+
+/** A worker over in-memory hosts, on the shared dev server. */
+export interface Bench {
+  environment: TestWorkflowEnvironment;
+  deploy(change?: (input: DeployInput) => void): Promise<DeployReport>;
+  start(change?: (input: DeployInput) => void): ReturnType<TestWorkflowEnvironment['client']['workflow']['start']>;
+  close(): Promise<void>;
+}
+
+let installed = false;
+
+export async function openBench(
+  lab: MemoryLab,
+  options: { ownerId?: string; spec?: ClusterSpec } = {},
+): Promise<Bench> {
+  if (!installed) Runtime.install({ logger: new DefaultLogger('ERROR') });
+  installed = true;
+  const namespace = 'default';
+  const environment = await TestWorkflowEnvironment.createFromExistingServer({
+    address: process.env.KRAKENCTL_TEST_TEMPORAL!,
+    namespace,
+  });
+  const deps: ActivityDependencies = {
+    hostsFor: () => lab,
+    archives: { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) },
+    ownerId: options.ownerId ?? 'owner-1',
+    now: Date.now,
+  };
+  const suffix = randomUUID();
+  // Both queues of the product are renamed by one suffix: the stream queue is named in workflow code, so it is shared.
+  const common = {
+    connection: environment.nativeConnection,
+    namespace,
+    activities: createActivities(deps),
+    maxHeartbeatThrottleInterval: '500ms' as const,
+  };
+  const main = await Worker.create({
+    ...common,
+    taskQueue: suffix,
+    workflowBundle: { codePath: process.env.KRAKENCTL_TEST_BUNDLE! },
+  });
+  const stream = await Worker.create({ ...common, taskQueue: taskQueues.stream });
+  const running = Promise.all([main.run(), stream.run()]);
+  const start: Bench['start'] = (change = () => undefined) => {
+    const input: DeployInput = {
+      operation: { id: `20261123-000000-deploy-${randomUUID().slice(0, 4)}`, verb: 'deploy', actor: 'ana@ops-1' },
+      spec: options.spec ?? exampleSpec(),
+      origins: {},
+      owner: { temporal: '127.0.0.1:7233', namespace },
+    };
+    change(input);
+    return environment.client.workflow.start('deployCluster', {
+      taskQueue: suffix,
+      workflowId: `test-${randomUUID()}`,
+      args: [input],
+    });
+  };
+  return {
+    environment,
+    start,
+    deploy: async (change) => (await start(change)).result() as Promise<DeployReport>,
+    async close() {
+      main.shutdown();
+      stream.shutdown();
+      await running;
+    },
+  };
+}
