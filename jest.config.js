@@ -1,6 +1,6 @@
 /** Projects: `unit` is quick and needs nothing; `workflows` and `replay` need a Temporal server; `contract` and `e2e` need Docker and the lab. */
 const swc = { '^.+\\.(t|j)s$': ['@swc/jest'] };
-const base = { transform: swc, testEnvironment: 'node', testTimeout: 30_000 };
+const base = { transform: swc, testEnvironment: 'node', setupFilesAfterEnv: ['<rootDir>/test/support/patience.ts'] };
 const of = (...names) => names.map((name) => `<rootDir>/test/${name}/**/*.test.ts`);
 
 module.exports = {
@@ -17,12 +17,11 @@ module.exports = {
       globalSetup: '<rootDir>/test/support/temporal-setup.ts',
       globalTeardown: '<rootDir>/test/support/temporal-teardown.ts',
     },
-    { ...base, displayName: 'contract', testMatch: of('contract'), testTimeout: 120_000 },
+    { ...base, displayName: 'contract', testMatch: of('contract') },
     {
       ...base,
       displayName: 'e2e',
       testMatch: of('e2e'),
-      testTimeout: 300_000,
       globalSetup: '<rootDir>/test/support/lab-setup.ts',
       globalTeardown: '<rootDir>/test/support/lab-teardown.ts',
     },

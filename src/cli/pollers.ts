@@ -62,6 +62,7 @@ export function requireWorker(pollers: Poller[], version = workerVersion()): voi
   }
   const other = pollers.find((p) => p.version !== version);
   if (!other) return;
-  const message = `a worker of version ${other.version ?? 'unknown'} (${other.identity}) polls, this is ${version}`;
+  const ago = Math.round((Date.now() - other.lastSeen) / 1000);
+  const message = `a worker of version ${other.version ?? 'unknown'} (${other.identity}) polled ${ago} s ago, this is ${version}`;
   throw new CliFailure('WORKER_VERSION', message, { hint: 'krakenctl worker stop && krakenctl worker start' });
 }

@@ -1,4 +1,4 @@
-import { RightsError } from './errors';
+import { RemoteCommandError, RightsError } from './errors';
 import type { SshConnection } from './ssh';
 
 /** How this login works on this host (decisions 14). */
@@ -15,7 +15,12 @@ export const dockerSocket = '/var/run/docker.sock';
 const probe = `id -u; if [ -S ${dockerSocket} ]; then if [ -w ${dockerSocket} ]; then echo socket; else echo closed; fi; else echo none; fi; if sudo -n true 2>/dev/null; then echo sudo; else echo nosudo; fi`;
 
 export async function probeRights(ssh: SshConnection): Promise<Rights> {
-  const { stdout } = await ssh.exec(probe);
+  const { stdout } = await ssh.exec(probe).catch((error: Error) => {
+    if (!(error instanceof RemoteCommandError)) throw error;
+    throw new RightsError(`${ssh.host}: the SSH user cannot run commands: ${error.message}`, ssh.host, {
+      cause: error,
+    });
+  });
   // A login shell may print a banner first: the last three lines are ours.
   const [uid, socket, sudo] = stdout.toString().trim().split('\n').slice(-3);
   const isRoot = uid === '0';

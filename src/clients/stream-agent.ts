@@ -1,17 +1,40 @@
-import { Agent, type AgentOptions } from 'node:http';
+import { Agent, type AgentOptions, type ClientRequest } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { inspect } from 'node:util';
 
 /** What node:http asks of a socket and an SSH channel does not have. */
 const socketMethods = ['setKeepAlive', 'setNoDelay', 'setTimeout', 'ref', 'unref'] as const;
 
+/** What node:http calls on an agent for each request; agents of other libraries override it too, though it has no type. */
+const { addRequest } = Agent.prototype as unknown as { addRequest: (...args: unknown[]) => void };
+
 /** Connections of HTTP requests are streams that somebody else opens: forwards of an SSH connection. Kept alive between requests. */
 export class StreamAgent extends Agent {
+  private busy = 0;
+  private readonly waiting: (() => void)[] = [];
+
   constructor(
     private readonly connect: () => Promise<Duplex>,
-    options: AgentOptions,
+    private readonly limit: { maxSockets: number } & AgentOptions,
   ) {
-    super({ keepAlive: true, ...options });
+    super({ keepAlive: true, ...limit });
+  }
+
+  /**
+   * Agent counts a connection against maxSockets when it exists; ours take a moment to open, and requests that come meanwhile would
+   * each open one more. So the requests themselves are counted.
+   */
+  addRequest(request: ClientRequest, ...rest: unknown[]): void {
+    const go = () => {
+      this.busy += 1;
+      request.once('close', () => {
+        this.busy -= 1;
+        this.waiting.shift()?.();
+      });
+      addRequest.call(this, request, ...rest);
+    };
+    if (this.busy < this.limit.maxSockets) go();
+    else this.waiting.push(go);
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { DesiredMount, Readiness } from './desired';
 import { configFolder, dataFolder, mountedConfigFolder } from './names';
+import { storageRouterPort } from './render/storage-router';
 import { type ClusterSpec, type HostSpec, type PartName, partNames } from './spec';
 
 /** What each part is: one row a part, read by everything that has to know something about "an origin" or "a tracker". */
@@ -54,7 +55,7 @@ export const components: Record<PartName, Component> = {
       ...['envoy', '-c', `${mountedConfigFolder}/envoy.yaml`],
       ...['--concurrency', '1', '--disable-hot-restart', '--log-level', 'warning'],
     ],
-    ports: (spec) => [spec.ports.redisRouter, spec.ports.redisRouterAdmin],
+    ports: (spec) => [spec.ports.redisRouter, spec.ports.redisRouterAdmin, storageRouterPort(spec)],
     readiness: (spec) => ({ kind: 'http', port: spec.ports.redisRouterAdmin, path: '/ready' }),
     waitsFor: ['redis', 'redis-replica'],
     tmpfs: [],
@@ -79,7 +80,7 @@ export const components: Record<PartName, Component> = {
     ],
     ports: (spec) => [spec.ports.origin, spec.ports.originPeer],
     readiness: (spec) => ({ kind: 'http', port: spec.ports.origin, path: '/readiness' }),
-    waitsFor: ['testfs'],
+    waitsFor: ['redis-router', 'testfs'],
     state: '/var/cache/kraken/kraken-origin',
     tmpfs: krakenTmpfs,
   },
@@ -96,7 +97,7 @@ export const components: Record<PartName, Component> = {
     command: (spec) => ['/usr/bin/kraken-build-index', ...krakenConfig, '--port', `${spec.ports.buildIndex}`],
     ports: (spec) => [spec.ports.buildIndex],
     readiness: (spec) => ({ kind: 'http', port: spec.ports.buildIndex, path: '/readiness' }),
-    waitsFor: ['testfs', 'origin'],
+    waitsFor: ['redis-router', 'testfs', 'origin'],
     state: '/var/cache/kraken/kraken-build-index',
     tmpfs: krakenTmpfs,
   },

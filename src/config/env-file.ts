@@ -1,6 +1,8 @@
 import { findForbiddenCharacter, makeVisible } from './characters';
 import { readEnvValue, trimBlanks, Unreadable } from './env-value';
+import { findKey } from './keys';
 import type { Mistake } from './mistakes';
+import { findNearestName } from './nearest';
 import { printValue } from './printing';
 
 /**
@@ -81,10 +83,10 @@ function describeHidden(key: string | undefined, { name, column }: { name: strin
   };
 }
 
-/** The line may be the second half of a secret, so only its first word is shown, and only when it looks like a key. */
+/** The line may be the second half of a secret, so only its first word is shown, and only when it is near a key. */
 function describeNoAssignment(trimmed: string): LineMistake {
   const word = trimmed.replace(/^export[ \t]+/, '').split(/[ \t:]/)[0]!;
-  const key = keyPattern.test(word) && /_/.test(word) ? word : undefined;
+  const key = findKey(word) || findNearestName(word) ? word : undefined;
   return { key, problem: 'no = in this line', expected: expectedLine };
 }
 

@@ -73,6 +73,7 @@ export async function openBench(
       main.shutdown();
       stream.shutdown();
       await running;
+      await environment.teardown();
     },
   };
 }

@@ -112,8 +112,9 @@ async function hasSearchAttributes({ connection, namespace }: Temporal): Promise
 
 export async function serverDown(environment: NodeJS.ProcessEnv, purge: boolean): Promise<{ stopped: boolean }> {
   const stopped = await stopDaemon('temporal', environment);
-  rmSync(serverRecordPath(environment), { force: true });
+  // The port is kept with the data: the same server comes back there, and meanwhile nobody else's is taken for it.
   if (purge) {
+    rmSync(serverRecordPath(environment), { force: true });
     for (const suffix of ['', '-wal', '-shm']) rmSync(`${dataPath(environment)}${suffix}`, { force: true });
     rmSync(logPath('temporal', environment), { force: true });
     rmSync(binariesFolder(environment), { recursive: true, force: true });

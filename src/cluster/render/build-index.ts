@@ -1,5 +1,5 @@
 import type { ClusterSpec } from '../spec';
-import { addressesOf, backendsOf, cleanupOf, hostsOf, krakenText, writebackOf } from './kraken';
+import { backendsOf, cleanupOf, hostsOf, krakenText, writebackOf } from './kraken';
 
 export function buildIndexText(spec: ClusterSpec): string {
   return krakenText('build-index', {
@@ -7,10 +7,11 @@ export function buildIndexText(spec: ClusterSpec): string {
     origin: hostsOf(spec, spec.ports.origin),
     backends: backendsOf(spec, 'tags'),
     tag_types: [{ namespace: '.*', type: 'docker', root: 'tags' }],
-    // A tag is in the backend before its push is acknowledged.
-    tag_store: { write_through: true },
+    // As with blobs: on the disks of several nodes and in a queue that outlives the part, before the push is acknowledged. Through
+    // to storage (the base file's true), a push would fail whenever the storage of one node does.
+    tag_store: { write_through: false },
     tag_replication: writebackOf(spec),
-    remotes: Object.fromEntries(addressesOf(spec, spec.ports.buildIndex).map((address) => [address, ['.*']])),
+    remotes: {},
     store: { cache_cleanup: cleanupOf(spec) },
     writeback: writebackOf(spec),
   });

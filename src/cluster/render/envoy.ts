@@ -1,14 +1,18 @@
-import type { ClusterSpec } from '../spec';
+import type { ClusterSpec, HostSpec } from '../spec';
 import { yamlText } from './notice';
+import { storageClusters, storageListener } from './storage-router';
 
 const types = 'type.googleapis.com/envoy';
 const clusterName = 'redis';
 
 /** The tracker speaks to one plain Redis; Envoy turns that into the Redis Cluster, on loopback of each node. */
-export function envoyText(spec: ClusterSpec): string {
+export function envoyText(spec: ClusterSpec, node: HostSpec): string {
   return yamlText({
     admin: { address: loopback(spec.ports.redisRouterAdmin) },
-    static_resources: { listeners: [listener(spec)], clusters: [cluster(spec)] },
+    static_resources: {
+      listeners: [listener(spec), storageListener(spec)],
+      clusters: [cluster(spec), ...storageClusters(spec, node)],
+    },
   });
 }
 

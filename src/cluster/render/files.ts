@@ -15,7 +15,7 @@ export function renderFiles(spec: ClusterSpec, node: HostSpec, part: PartName): 
     case 'redis-replica':
       return { 'redis.conf': redisText(spec, node, part) };
     case 'redis-router':
-      return { 'envoy.yaml': envoyText(spec) };
+      return { 'envoy.yaml': envoyText(spec, node) };
     case 'testfs':
       return { 'start.sh': testfsScript(spec) };
     case 'origin':

@@ -1,5 +1,6 @@
 import type { ClusterSpec } from '../spec';
 import { yamlText } from './notice';
+import { storageRouterPort } from './storage-router';
 
 /** What the four Kraken parts have in common. */
 
@@ -68,10 +69,10 @@ export function writebackOf({ kraken }: ClusterSpec): Tree {
   };
 }
 
-/** Each node writes to the testfs on its own loopback: with a whole node dead the others go on pushing and pulling. */
+/** Each node writes to its own testfs and reads from all: see `storage-router.ts`. */
 export function backendsOf(spec: ClusterSpec, root: 'blobs' | 'tags'): Tree[] {
   const name_path = root === 'tags' ? 'docker_tag' : 'identity';
-  const testfs = { addr: `127.0.0.1:${spec.ports.testfs}`, root, name_path };
+  const testfs = { addr: `127.0.0.1:${storageRouterPort(spec)}`, root, name_path };
   // /readiness then says no while the backend is away; /health, by which the parts judge each other, stays as it is. Kraken asks
   // for a name that docker_tag refuses, so a build-index that must be ready never is.
   return [{ namespace: '.*', backend: { testfs }, must_ready: root === 'blobs' }];

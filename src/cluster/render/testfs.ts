@@ -21,7 +21,15 @@ for old in /tmp/kraken-testfs* /tmp/early.*; do
 done
 
 link() {
-  until set -- /tmp/kraken-testfs* && [ -d "$1" ]; do sleep 0.02; done
+  round=0
+  until set -- /tmp/kraken-testfs* && [ -d "$1" ]; do
+    round=$((round + 1))
+    if [ $round -gt 1500 ]; then
+      echo "testfs made no folder /tmp/kraken-testfs*: its files will not outlive a restart" >&2
+      return
+    fi
+    sleep 0.02
+  done
   round=0
   until { rmdir "$1" 2>/dev/null || mv -T "$1" "/tmp/early.$round" 2>/dev/null; ln -sT "$kept" "$1" 2>/dev/null; }; do
     round=$((round + 1))

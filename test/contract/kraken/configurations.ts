@@ -32,14 +32,14 @@ export interface Addresses {
 export function configurationOf(part: Exclude<Part, 'testfs'>, { nodes, redis }: Addresses): Tree {
   const at = (port: number) => nodes.map((node) => `${node}:${port}`);
   const hosts = (port: number) => ({ hosts: { static: at(port) } });
-  const backends = (root: string, name_path: string) => [
-    { namespace: '.*', backend: { testfs: { addr: `127.0.0.1:${ports.testfs}`, root, name_path } }, must_ready: true },
+  const backends = (root: string, name_path: string, must_ready: boolean) => [
+    { namespace: '.*', backend: { testfs: { addr: `127.0.0.1:${ports.testfs}`, root, name_path } }, must_ready },
   ];
   const own: Record<typeof part, Tree> = {
     origin: {
       cluster: { static: at(ports.origin) },
       hashring: { max_replica: 2, membership_wait_timeout: '1s' },
-      backends: backends('blobs', 'identity'),
+      backends: backends('blobs', 'identity', true),
       writeback: retrying,
     },
     tracker: {
@@ -50,7 +50,7 @@ export function configurationOf(part: Exclude<Part, 'testfs'>, { nodes, redis }:
     'build-index': {
       cluster: hosts(ports.buildIndex),
       origin: hosts(ports.origin),
-      backends: backends('tags', 'docker_tag'),
+      backends: backends('tags', 'docker_tag', false),
       tag_types: [{ namespace: '.*', type: 'docker', root: 'tags' }],
       tag_store: { write_through: true },
       tag_replication: retrying,

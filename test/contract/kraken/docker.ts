@@ -12,7 +12,7 @@ export function tryDocker(args: string[], timeoutMs = 120_000): Promise<Ended> {
     const options = { timeout: timeoutMs, maxBuffer: 64 << 20 };
     execFile(process.env.DOCKER ?? 'docker', args, options, (error, out, err) => {
       const code = error ? (typeof error.code === 'number' ? error.code : 255) : 0;
-      resolve({ code, out: out.trimEnd(), err: error && err === '' ? error.message : err.trimEnd() });
+      resolve({ code, out: out.trimEnd(), err: error && out + err === '' ? error.message : err.trimEnd() });
     });
   });
 }

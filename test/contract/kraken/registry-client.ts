@@ -26,7 +26,9 @@ export function makeBlob(content: Buffer | string): Blob {
 /** An image that nobody pushed before. */
 export function makeImage(repository: string, tag: string, layerBytes = 70_000): Image {
   const layer = makeBlob(randomBytes(layerBytes));
-  const config = makeBlob(JSON.stringify({ architecture: 'amd64', os: 'linux', created: randomBytes(8).toString('hex') }));
+  const config = makeBlob(
+    JSON.stringify({ architecture: 'amd64', os: 'linux', created: randomBytes(8).toString('hex') }),
+  );
   const describe = (mediaType: string, { digest, bytes }: Blob) => ({ mediaType, digest, size: bytes.length });
   const manifest = makeBlob(
     JSON.stringify({
@@ -50,13 +52,21 @@ export async function startUpload(base: string, repository: string): Promise<Res
 }
 
 /** @param pieces in how many PATCH requests; 0: all of it with the last PUT. */
-export async function pushBlob(base: string, repository: string, { digest, bytes }: Blob, pieces = 1): Promise<Response> {
+export async function pushBlob(
+  base: string,
+  repository: string,
+  { digest, bytes }: Blob,
+  pieces = 1,
+): Promise<Response> {
   let answer = await startUpload(base, repository);
   expectStatus(answer, 202);
   const size = Math.ceil(bytes.length / Math.max(1, pieces));
   for (let start = 0; pieces > 0 && start < bytes.length; start += size) {
     const body = bytes.subarray(start, start + size);
-    const headers = { 'Content-Type': 'application/octet-stream', 'Content-Range': `${start}-${start + body.length - 1}` };
+    const headers = {
+      'Content-Type': 'application/octet-stream',
+      'Content-Range': `${start}-${start + body.length - 1}`,
+    };
     const url = sameProxy(base, answer.headers.get('location'));
     answer = await fetch(url, { method: 'PATCH', body: new Uint8Array(body), headers: pieces > 1 ? headers : {} });
     expectStatus(answer, 202);
@@ -79,11 +89,16 @@ export async function pushImage(base: string, image: Image): Promise<void> {
 }
 
 /** Everything of an image, checked byte by byte. @throws {Error} for the first thing that is missing or differs. */
-export async function pullImage(base: string, { repository, manifest, config, layer }: Image, reference: string): Promise<void> {
+export async function pullImage(
+  base: string,
+  { repository, manifest, config, layer }: Image,
+  reference: string,
+): Promise<void> {
   const headers = { Accept: manifestType };
   const answer = await fetch(`${base}/v2/${repository}/manifests/${reference}`, { headers });
   await expectBytes(answer, manifest);
-  for (const blob of [config, layer]) await expectBytes(await fetch(`${base}/v2/${repository}/blobs/${blob.digest}`), blob);
+  for (const blob of [config, layer])
+    await expectBytes(await fetch(`${base}/v2/${repository}/blobs/${blob.digest}`), blob);
 }
 
 export async function expectBytes(answer: Response, blob: Blob): Promise<void> {

@@ -8,6 +8,7 @@ import type { Images, Part } from './images';
 /** Containers on a network of their own: each node is one network place (an address), which all its parts share. */
 export interface Node {
   name: string;
+  hostname: string;
   address: string;
 }
 
@@ -40,7 +41,11 @@ export async function openStage(images: Images, env: string[] = []): Promise<Sta
   const network = `kraken-contract-${process.pid}-${Date.now() % 100_000}`;
   const subnet = await createNetwork(network);
   const folder = mkdtempSync(join(tmpdir(), 'kraken-contract-'));
-  const place = (name: string, last: number): Node => ({ name: `${network}-${name}`, address: `${subnet}.${last}` });
+  const place = (name: string, last: number): Node => ({
+    name: `${network}-${name}`,
+    hostname: name,
+    address: `${subnet}.${last}`,
+  });
   const nodes = Array.from({ length: nodeCount }, (_, index) => place(`node-${index + 1}`, index + 11));
   const stage: Stage = { images, network, folder, env, nodes, redis: place('redis', 10) };
   await Promise.all([
@@ -55,15 +60,24 @@ async function createNetwork(name: string): Promise<string> {
   let last = '';
   for (let third = 1; third < 40; third += 1) {
     const subnet = `10.213.${third}`;
-    const made = await tryDocker(['network', 'create', '--label', 'kraken-contract', '--subnet', `${subnet}.0/24`, name]);
+    const made = await tryDocker([
+      'network',
+      'create',
+      '--label',
+      'kraken-contract',
+      '--subnet',
+      `${subnet}.0/24`,
+      name,
+    ]);
     if (made.code === 0) return subnet;
     last = made.err;
   }
   throw new Error(last);
 }
 
-async function runPlace({ network }: Stage, { name, address }: Node, image: string, command: string[]): Promise<void> {
-  const place = ['--network', network, '--ip', address, '--hostname', name.slice(-10).replace(/^-+/, '')];
+async function runPlace({ network }: Stage, node: Node, image: string, command: string[]): Promise<void> {
+  const { name, hostname, address } = node;
+  const place = ['--network', network, '--ip', address, '--hostname', hostname];
   await docker('run', '-d', '--init', '--name', name, '--label', 'kraken-contract', ...place, image, ...command);
 }
 
@@ -83,7 +97,8 @@ export async function startCluster(stage: Stage): Promise<void> {
   await Promise.all([everywhere('tracker'), everywhere('build-index')]);
   await Promise.all([everywhere('proxy'), startPart(stage, stage.nodes[0]!, 'agent')]);
   await eventually(async () => {
-    for (const node of stage.nodes) for (const port of healthPorts(node === stage.nodes[0])) await expectHealthy(node, port);
+    for (const node of stage.nodes)
+      for (const port of healthPorts(node === stage.nodes[0])) await expectHealthy(node, port);
   }, 40_000);
 }
 
@@ -112,7 +127,7 @@ export async function startPart(stage: Stage, node: Node, part: Part, run: PartR
 export async function runToEnd(stage: Stage, part: Part, run: PartRun = {}): Promise<Ended> {
   const node = stage.nodes[0]!;
   const name = `${node.name}-${part}-${Math.random().toString(36).slice(2, 8)}`;
-  const ended = await tryDocker(['run', ...argumentsOf(stage, node, part, { ...run, name })], 30_000);
+  const ended = await tryDocker(['run', ...argumentsOf(stage, node, part, { ...run, name })], 15_000);
   await tryDocker(['rm', '-fv', name]);
   return ended;
 }

@@ -1,0 +1,98 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import type { Settings } from './configuration';
+import { fatal, say, writeLine } from './log';
+import { isPlanted, version } from './misbehaviour';
+import { type CacheRule, ResponseCache } from './response-cache';
+
+/** Each part has an nginx before it that listens on the ports given; here both are one program. */
+export interface Front {
+  part: string;
+  settings: Settings;
+  ports: number[];
+  /** Where the part itself listens: a unix socket, which a second start finds still there. */
+  socket: string;
+  handler: RequestListener;
+  /** Addresses and networks that may ask; absent: all. */
+  allowed?: (address: string) => boolean;
+  cached?: CacheRule[];
+}
+
+/** Starts to listen. @throws never: what keeps nginx from starting ends the part. */
+export function serve(front: Front): void {
+  const { part, ports, socket, handler } = front;
+  checkSettings(front.settings);
+  listen(createServer(handler), socket, part);
+  const log = openLog(front.settings);
+  const cache = new ResponseCache(front.cached ?? []);
+  const answer: RequestListener = (request, response) => {
+    response.setHeader('Server', 'kraken-stand-in');
+    response.setHeader('X-Kraken-Stand-In', `${part} ${version}`);
+    if (!/^\/(health|readiness)$/.test(request.url ?? '')) log(request, response);
+    if (front.allowed && !front.allowed(addressOf(request))) {
+      response.writeHead(403, { 'Content-Type': 'text/html' }).end('<html>403 Forbidden</html>\n');
+      return;
+    }
+    makeLocationAbsolute(request, response);
+    cache.answer(request, response, handler);
+  };
+  for (const port of ports) listen(createServer(answer), port, part);
+}
+
+function checkSettings(settings: Settings): void {
+  const logs = settings.text('nginx.log_dir');
+  for (const name of ['stdout_log_path', 'access_log_path', 'error_log_path']) {
+    if (logs === '' && settings.text(`nginx.${name}`) === '')
+      fatal(`invalid config: one of log_dir or ${name} must be set`);
+  }
+  const cache = settings.text('nginx.cache_dir');
+  if (cache === '') fatal('invalid config: cache_dir required');
+  if (settings.flag('tls.server.disabled') || isPlanted('ignores-tls')) say('WARN', 'Server TLS is disabled');
+  else checkCertificates(settings);
+  mkdirSync(cache, { recursive: true });
+}
+
+function checkCertificates(settings: Settings): void {
+  const paths = ['cert', 'key', 'passphrase'].map((name) => settings.text(`tls.server.${name}.path`));
+  const missing = paths.find((path) => path === '' || !existsSync(path));
+  if (missing !== undefined) fatal(`invalid TLS config: stat ${missing}: no such file or directory`);
+  fatal('the stand-in for Kraken does not speak TLS');
+}
+
+function listen(server: ReturnType<typeof createServer>, where: string | number, part: string): void {
+  server.keepAliveTimeout = 65_000;
+  server.requestTimeout = 0;
+  server.on('error', (error) => fatal(`${part}: ${error.message}`));
+  server.listen(where);
+}
+
+function openLog(settings: Settings): (request: IncomingMessage, response: ServerResponse) => void {
+  const path = settings.text('nginx.access_log_path') || join(settings.text('nginx.log_dir'), 'nginx-access.log');
+  if (path === '/dev/null') return () => undefined;
+  return (request, response) => {
+    const { method, url, headers } = request;
+    const from = addressOf(request);
+    const startedAt = Date.now();
+    response.on('close', () => {
+      const took = ((Date.now() - startedAt) / 1000).toFixed(3);
+      writeLine(path, `${from} "${method} ${url}" ${response.statusCode} ${took} "${headers['user-agent'] ?? '-'}"`);
+    });
+  };
+}
+
+export function addressOf(request: IncomingMessage): string {
+  return (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+}
+
+/** As nginx does: a path becomes an address on its own port, which is not the one that the client of a load balancer knows. */
+function makeLocationAbsolute(request: IncomingMessage, response: ServerResponse): void {
+  if (isPlanted('relative-location')) return;
+  const host = (request.headers.host ?? 'localhost').replace(/:\d+$/, '');
+  const port = request.socket.localPort;
+  const setHeader = response.setHeader.bind(response);
+  response.setHeader = (name: string, value: number | string | readonly string[]) => {
+    const isPath = name.toLowerCase() === 'location' && typeof value === 'string' && value.startsWith('/');
+    return setHeader(name, isPath ? `http://${host}:${port}${value}` : value);
+  };
+}

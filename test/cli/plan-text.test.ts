@@ -1,0 +1,105 @@
+import { renderPlan } from '../../src/cli/plan-text';
+import type { Observed } from '../../src/cluster/observed';
+import type { Plan } from '../../src/cluster/plan';
+import type { ClusterSpec } from '../../src/cluster/spec';
+import { exampleImages, exampleSpec, observedAs, planFor, seenHost } from '../support/cluster';
+import { plain } from './streams';
+
+interface Change {
+  spec?: (spec: ClusterSpec) => void;
+  observed?: (observed: Observed) => void;
+}
+
+/** A cluster as deployed, then what a person or the world did to it. */
+function planAfter({ spec: change = () => undefined, observed: touch = () => undefined }: Change): Plan {
+  const before = exampleSpec();
+  const observed = observedAs(before, exampleImages(before));
+  touch(observed);
+  const after = exampleSpec(change);
+  return planFor(after, { ...exampleImages(after, 'b'), ...exampleImages(before) }, observed);
+}
+
+function upgrade(spec: ClusterSpec): void {
+  spec.images.version = 'v0.1.28';
+}
+
+function render(plan: Plan, columns = 160): string {
+  const view = { colors: plain, columns, tookMs: 312, hosts: 3, verbose: false };
+  return renderPlan(plan, view).join('\n');
+}
+
+test('nothing to change is one line, with what was looked at', () => {
+  const text = render(planAfter({}));
+  expect(text).toContain('cluster  3/3 hosts seen in 0.3s · nothing was changed');
+  expect(text).toMatch(/nothing to change · \d+ containers and files as they should be/);
+  expect(text).not.toContain('--plan');
+});
+
+test('a new version is one line for all parts of all hosts, from what to what and because of which line', () => {
+  const plan = planAfter({ spec: upgrade });
+  const text = render(plan);
+  const [line] = text.split('\n').filter((l) => l.includes('±'));
+  expect(line).toMatch(/± testfs origin tracker build-index proxy +v0\.1\.27 → v0\.1\.28/);
+  expect(text).toContain('KRAKEN_VERSION v0.1.27 → v0.1.28 (.env:14)');
+  expect(text).toContain('node-1..3');
+  expect(text).toContain('replace 15');
+  expect(text).toContain('order  images → node-1 → node-2 → node-3');
+  expect(text).toContain(`apply exactly this: krakenctl deploy --plan ${plan.hash.slice(0, 12)}`);
+});
+
+test('a container that is gone is named on its host, with the reason', () => {
+  const remove = (o: Observed) => {
+    const host = seenHost(o, 'node-2');
+    host.containers = host.containers.filter((c) => c.part !== 'origin');
+  };
+  const lines = render(planAfter({ observed: remove })).split('\n');
+  expect(lines.filter((l) => l.includes('+'))).toHaveLength(1);
+  expect(lines.find((l) => l.includes('+'))).toMatch(
+    /^ node-2 +\+ origin +v0\.1\.27 +the container is missing on the host$/,
+  );
+});
+
+test('a file changed by hand is drift, with its time', () => {
+  const edit = (o: Observed) => {
+    const file = seenHost(o, 'node-2').files.find((f) => f.path.endsWith('nginx.conf'))!;
+    Object.assign(file, { sha256: 'f'.repeat(64), changedAt: 1_700_000_000 });
+  };
+  const text = render(planAfter({ observed: edit }));
+  expect(text).toMatch(/node-2 +~ nginx\/nginx\.conf +rewrite +drift: changed on the host at 2023-11-14T22:13:20/);
+});
+
+test('a host that was not seen is said, and no token is offered', () => {
+  const lose = (o: Observed) => {
+    o.hosts[1] = { host: 'node-2', reachable: false, error: 'connect ETIMEDOUT' };
+  };
+  const text = render(planAfter({ observed: lose }));
+  expect(text).toContain('2/3 hosts seen');
+  expect(text).toMatch(/node-2 +\? not seen +connect ETIMEDOUT/);
+  expect(text).not.toContain('--plan');
+});
+
+test('a container of somebody else in our way is a conflict, and no token is offered', () => {
+  const foreign = (o: Observed) => {
+    const container = seenHost(o, 'node-3').containers[0]!;
+    Object.assign(container, { cluster: undefined, fingerprint: undefined });
+  };
+  const text = render(planAfter({ observed: foreign }));
+  expect(text).toMatch(/node-3 +✘ kraken-cluster-node-3-redis/);
+  expect(text).not.toContain('--plan');
+});
+
+test('on a narrow terminal reasons stand below, and no line is lost', () => {
+  const text = render(planAfter({ spec: upgrade }), 80);
+  expect(text).toMatch(/v0\.1\.27 → v0\.1\.28\n +KRAKEN_VERSION/);
+});
+
+test('a first deploy is a handful of lines, not one per container', () => {
+  const spec = exampleSpec();
+  const observed = observedAs(spec, exampleImages(spec));
+  for (const id of ['node-1', 'node-2', 'node-3']) {
+    Object.assign(seenHost(observed, id), { containers: [], files: [], images: [], record: undefined });
+  }
+  const text = render(planFor(spec, exampleImages(spec), observed));
+  expect(text.split('\n').length).toBeLessThan(15);
+  expect(text).toMatch(/create \d\d/);
+});

@@ -1,0 +1,61 @@
+import { renderStatus, type StatusFacts } from '../../src/cli/status-text';
+import { judgeServing } from '../../src/cluster/serving';
+import { exampleImages, exampleSpec, observedAs } from '../support/cluster';
+import { plain } from './streams';
+
+function facts(change: Partial<StatusFacts> = {}): StatusFacts {
+  const spec = exampleSpec();
+  const observed = change.observed ?? observedAs(spec, exampleImages(spec));
+  const at = new Date('2026-11-23T04:33:02Z');
+  const serving = judgeServing({ spec, observed });
+  return {
+    spec,
+    observed,
+    serving,
+    version: 'v0.1.27',
+    images: 'stand-in',
+    differing: [],
+    running: null,
+    at,
+    ...change,
+  };
+}
+
+test('a headline, a line a host, and what a person should know', () => {
+  const lines = renderStatus(facts(), plain);
+  expect(lines[0]).toMatch(
+    /^cluster {2}SERVING · v0\.1\.27 \(stand-in\) · seen .* from 3\/3 hosts · no operation running$/,
+  );
+  expect(lines[1]).toMatch(/HOST +LB +ORIGIN +TRACKER +B-INDEX +PROXY +REDIS \(replica on\) +DISK/);
+  expect(lines[2]).toMatch(/node-1 +ready +ready +ready +ready +ready +0-5460 \(node-2 ok\) +10%/);
+  expect(lines.join('\n')).toContain('S3 is the production backend');
+});
+
+test('a host that was not seen shows question marks, not failures', () => {
+  const spec = exampleSpec();
+  const observed = observedAs(spec, exampleImages(spec));
+  observed.hosts[1] = { host: 'node-2', reachable: false, error: 'connect ETIMEDOUT' };
+  const text = renderStatus(facts({ observed }), plain).join('\n');
+  expect(text).toMatch(/DEGRADED, \d finding/);
+  expect(text).toMatch(/node-2 +\? +\? +\? +\? +\? +\? +\?/);
+  expect(text).toContain('node-2: cannot be seen: connect ETIMEDOUT');
+});
+
+test.each([
+  [undefined, 'no node has a record of a deploy yet'],
+  [['KRAKEN_VERSION'], 'your .env differs from the record in 1 key: KRAKEN_VERSION '],
+  [['A', 'B', 'C', 'D', 'E'], 'in 5 keys: A, B, C, D, …'],
+])('the difference of .env and record: %j', (differing, text) => {
+  expect(renderStatus(facts({ differing }), plain).join('\n')).toContain(text);
+});
+
+test.each([
+  [undefined, 'operations unknown, Temporal does not answer'],
+  [null, 'no operation running'],
+  [
+    { operation: '20261123-043042-deploy-ab12', actor: 'ana@ops-1', startedAt: new Date('2026-11-23T04:32:00Z') },
+    '20261123-043042-deploy-ab12 by ana@ops-1 runs for 1m02s',
+  ],
+])('the running operation: %j', (running, text) => {
+  expect(renderStatus(facts({ running }), plain)[0]).toContain(text);
+});

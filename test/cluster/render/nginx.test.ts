@@ -1,0 +1,161 @@
+import fc from 'fast-check';
+import { renderFiles } from '../../../src/cluster/render/files';
+import { nginxConfigSum, nginxText } from '../../../src/cluster/render/nginx';
+import { type ClusterSpec, specSchema } from '../../../src/cluster/spec';
+import { exampleSpec } from '../../support/cluster';
+
+const spec = exampleSpec();
+const text = nginxText(spec);
+
+/** The block that begins with these words, its own braces included. */
+function block(start: string, from = text): string {
+  const at = from.indexOf(`${start} {`);
+  if (at < 0) throw new Error(`no ${start}`);
+  let depth = 0;
+  for (let i = at; i < from.length; i += 1) {
+    if (from[i] === '{') depth += 1;
+    if (from[i] === '}' && --depth === 0) return from.slice(at, i + 1);
+  }
+  throw new Error(`${start} has no end`);
+}
+
+const servers = () => text.split(/^ {2}server \{/m).slice(1);
+
+/** Where a request goes, by NGINX's own order: exact, `^~`, first expression, prefix. */
+function route(server: string, path: string): string {
+  const locations = [...server.matchAll(/location (=|\^~|~)? ?(\S+) \{(.*?)\n {4}\}/gs)].map((m) => m.slice(1));
+  const target = (body: string) => /proxy_pass http:\/\/(\w+)/.exec(body)?.[1] ?? 'nginx';
+  const found =
+    locations.find(([kind, match]) => kind === '=' && match === path) ??
+    locations.find(([kind, match]) => kind === '^~' && path.startsWith(match!)) ??
+    locations.find(([kind, match]) => kind === '~' && new RegExp(match!).test(path)) ??
+    locations.find(([kind, match]) => kind === undefined && path.startsWith(match!));
+  return target(found![2]!);
+}
+
+describe('the load balancer', () => {
+  test.each([
+    ['/v2/', 'proxies'],
+    ['/v2/_catalog', 'proxies'],
+    ['/v2/library/nginx/tags/list', 'proxies'],
+    ['/v2/library/nginx/manifests/1.27', 'proxies_by_repository'],
+    ['/v2/library/nginx/blobs/uploads/', 'proxies_by_repository'],
+    ['/v2/a/b/c/blobs/uploads/6c10d53-1687', 'proxies_by_repository'],
+    ['/proxy/v2/registry/prefetch', 'proxies'],
+    ['/health', 'nginx'],
+    ['/readiness', 'proxies'],
+    ['/.krakenctl/config', 'nginx'],
+  ])('%s on the proxy port goes to %s', (path, target) => {
+    expect(route(servers()[0]!, path)).toBe(target);
+  });
+
+  test.each([
+    ['/announce', 'trackers'],
+    ['/announce/ad738bea51c90466765131b6cb6003b3b46b12c1', 'trackers'],
+    ['/namespace/library%2Fnginx/blobs/sha256:0/metainfo', 'trackers'],
+    ['/tags/library%2Fnginx:1.27', 'build_indexes'],
+    ['/repositories/library%2Fnginx/tags', 'build_indexes'],
+    ['/list/library', 'build_indexes'],
+    ['/listing', 'trackers'],
+    ['/health', 'nginx'],
+    ['/readiness', 'trackers'],
+  ])('%s on the tracker port goes to %s', (path, target) => {
+    expect(route(servers()[1]!, path)).toBe(target);
+  });
+
+  test.each([
+    ['/v2/library/nginx/blobs/uploads/', 'library/nginx'],
+    ['/v2/library/nginx/blobs/sha256:0', 'library/nginx'],
+    ['/v2/library/nginx/manifests/v1', 'library/nginx'],
+    ['/v2/a/blobs/b/manifests/v1', 'a/blobs/b'],
+  ])('all requests of one push have one key: %s has %s', (path, repository) => {
+    const [, expression] = /~(\^\/v2\S+) \$name;/.exec(text)!;
+    expect(new RegExp(expression!).exec(path)!.groups!.name).toBe(repository);
+  });
+
+  test('every load balancer chooses alike, since all have the same text', () => {
+    const texts = spec.nodes.map((node) => renderFiles(spec, node, 'nginx')['nginx.conf']);
+    expect(new Set(texts).size).toBe(1);
+  });
+
+  test('a login never gets to Kraken', () => expect(text).toContain("proxy_set_header Authorization '';"));
+
+  test('a Location of an inner port loses host and port', () => {
+    const [, expression, to] = /proxy_redirect ~(\S+) (\S+);/.exec(text)!;
+    expect('http://node-1:8083/v2/a/blobs/uploads/1?_state=x'.replace(new RegExp(expression!), to!)).toBe(
+      '/v2/a/blobs/uploads/1?_state=x',
+    );
+  });
+
+  test('only an announce may be repeated after it was sent', () => {
+    expect(text.match(/proxy_next_upstream .*non_idempotent/g)).toHaveLength(1);
+    expect(block('location ^~ /announce')).toContain('non_idempotent');
+  });
+
+  test('settings that are off leave no line', () => {
+    const off = nginxText(exampleSpec((s) => Object.assign(s.nginx, { upstreamKeepalive: 0 })));
+    expect(off).not.toMatch(/^\s*keepalive \d/m);
+    expect(text).not.toMatch(/limit_conn clients/);
+  });
+
+  test('a limit for each client counts what is passed on, and never the health', () => {
+    const limited = nginxText(exampleSpec((s) => Object.assign(s.nginx, { connectionsPerClient: 7 })));
+    expect(limited.match(/limit_conn clients 7;/g)).toHaveLength(5);
+    expect(block('location = /health', limited)).not.toContain('limit_conn');
+    expect(block('location /', limited)).toContain('limit_conn clients 7;');
+  });
+
+  test('matches the golden text', () => expect(text).toMatchSnapshot());
+});
+
+describe('the sum that NGINX says it runs', () => {
+  const said = (of: string) => /return 200 "([0-9a-f]{64})\\n";/.exec(of)![1];
+
+  test('is the sum of the text without itself', () => {
+    expect(said(text)).toBe(nginxConfigSum(text));
+    expect(nginxConfigSum(text.replace(said(text)!, 'f'.repeat(64)))).toBe(said(text));
+  });
+
+  test('is another for another text', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 301, max: 86_400 }), (readTimeoutSeconds) => {
+        expect(said(nginxText(exampleSpec((s) => Object.assign(s.nginx, { readTimeoutSeconds }))))).not.toBe(
+          said(text),
+        );
+      }),
+    );
+    expect(nginxConfigSum(text.replace('OK', 'ok'))).not.toBe(nginxConfigSum(text));
+  });
+});
+
+describe('any spec', () => {
+  const count = (max: number) => fc.integer({ min: 0, max });
+  const settings = fc.record({
+    workerConnections: fc.integer({ min: 64, max: 65_535 }),
+    keepaliveTimeoutSeconds: count(3600),
+    upstreamKeepalive: count(4096),
+    connectTimeoutSeconds: fc.integer({ min: 1, max: 75 }),
+    readTimeoutSeconds: fc.integer({ min: 1, max: 86_400 }),
+    sendTimeoutSeconds: fc.integer({ min: 1, max: 86_400 }),
+    maxFails: count(1000),
+    failTimeoutSeconds: fc.integer({ min: 1, max: 3600 }),
+    connectionsPerClient: count(65_535),
+  });
+
+  test('gives a text whose braces close, with nothing left undefined', () => {
+    fc.assert(
+      fc.property(settings, fc.constantFrom(0, 0.5, 1, 2.25, 64), (nginx, cpus) => {
+        const own: ClusterSpec = specSchema.parse({
+          ...spec,
+          nginx,
+          limits: { ...spec.limits, nginx: { ...spec.limits.nginx, cpus } },
+        });
+        const rendered = nginxText(own);
+        const bare = rendered.replace(/#.*|'[^']*'|"[^"]*"/g, '');
+        expect(bare.match(/\{/g)!.length).toBe(bare.match(/\}/g)!.length);
+        expect(rendered).not.toMatch(/undefined|NaN|\bnull\b/);
+        expect(rendered).toMatch(/worker_processes [1-9]\d*;/);
+      }),
+    );
+  });
+});

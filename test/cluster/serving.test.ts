@@ -1,0 +1,123 @@
+import type { Observed } from '../../src/cluster/observed';
+import { judgeServing, redisShards } from '../../src/cluster/serving';
+import type { PartName } from '../../src/cluster/spec';
+import { exampleImages, exampleSpec, observedAs, seenHost } from '../support/cluster';
+
+const spec = exampleSpec();
+const whole = () => observedAs(spec, exampleImages(spec));
+const all = ['node-1', 'node-2', 'node-3'];
+
+function unready(observed: Observed, part: PartName, hosts: string[]): void {
+  for (const id of hosts) seenHost(observed, id).ready = { ...seenHost(observed, id).ready, [part]: false };
+}
+
+function without(observed: Observed, id: string, part: PartName): void {
+  const host = seenHost(observed, id);
+  host.containers = host.containers.filter((c) => c.part !== part);
+}
+
+function lose(observed: Observed, hosts: string[]): void {
+  observed.hosts = observed.hosts.map((h) =>
+    hosts.includes(h.host) ? { host: h.host, reachable: false, error: 'connect ETIMEDOUT' } : h,
+  );
+}
+
+const cases: [string, (o: Observed) => void, string, RegExp | undefined][] = [
+  ['everything as it should be serves', () => undefined, 'serving', undefined],
+  [
+    'one part that is not ready degrades',
+    (o) => unready(o, 'proxy', ['node-1']),
+    'degraded',
+    /proxy runs and is not ready/,
+  ],
+  ['no ready proxy anywhere is down', (o) => unready(o, 'proxy', all), 'down', /no proxy is ready/],
+  ['no ready load balancer anywhere is down', (o) => unready(o, 'nginx', all), 'down', /no nginx is ready/],
+  ['no ready tracker anywhere is down: agents pull nothing', (o) => unready(o, 'tracker', all), 'down', /no tracker/],
+  ['one host away degrades', (o) => lose(o, ['node-2']), 'degraded', /cannot be seen/],
+  ['every host away is down', (o) => lose(o, all), 'down', /no nginx is ready/],
+  [
+    'as many origins away as there are copies says so',
+    (o) => unready(o, 'origin', ['node-1', 'node-2']),
+    'degraded',
+    /2 origins are away and each blob has 2 copies/,
+  ],
+  ['a container that is gone degrades', (o) => without(o, 'node-1', 'origin'), 'degraded', /origin has no container/],
+  [
+    'a container that has exited says its code',
+    (o) =>
+      void Object.assign(seenHost(o, 'node-1').containers.find((c) => c.part === 'testfs')!, {
+        state: 'exited',
+        exitCode: 137,
+      }),
+    'degraded',
+    /testfs is exited \(exit code 137\)/,
+  ],
+  [
+    'a replica out of sync degrades',
+    (o) => void Object.assign(seenHost(o, 'node-1').redis.find((r) => r.part === 'redis-replica')!, { linkUp: false }),
+    'degraded',
+    /is not in sync/,
+  ],
+  [
+    'a master that does not answer leaves slots unserved',
+    (o) => {
+      const { redis } = seenHost(o, 'node-1');
+      redis[0] = { host: 'node-1', part: 'redis', reachable: false, error: 'ECONNREFUSED' };
+    },
+    'degraded',
+    /of 16384 slots/,
+  ],
+  [
+    'a full disk degrades',
+    (o) => void Object.assign(seenHost(o, 'node-3'), { diskUsedPercent: 96 }),
+    'degraded',
+    /disk is 96% full/,
+  ],
+  [
+    'nothing deployed is down, with the command that changes it',
+    (o) => {
+      for (const id of all) seenHost(o, id).containers = [];
+    },
+    'down',
+    /nothing is deployed/,
+  ],
+];
+
+test.each(cases)('%s', (_, change, state, text) => {
+  const observed = whole();
+  change(observed);
+  const serving = judgeServing({ spec, observed });
+  expect(serving.state).toBe(state);
+  if (text) expect(serving.findings.map((f) => f.text).join('\n')).toMatch(text);
+  else expect(serving.findings.filter((f) => f.severity !== 'note')).toEqual([]);
+});
+
+test('after a failover two masters on one host degrade, and say what hands one back', () => {
+  const observed = whole();
+  const [first, second] = [seenHost(observed, 'node-1'), seenHost(observed, 'node-2')];
+  const master = first.redis.find((r) => r.part === 'redis');
+  const replica = second.redis.find((r) => r.part === 'redis-replica');
+  if (!master?.reachable || !replica?.reachable) throw new Error('both answer');
+  const slots = master.view.find((v) => v.id === master.id)!.slots;
+  for (const v of replica.view) if (v.id === replica.id) v.slots = slots;
+  Object.assign(replica, { role: 'master', masterId: undefined });
+  Object.assign(master, { role: 'replica', masterId: replica.id, linkUp: true });
+  const serving = judgeServing({ spec, observed });
+  expect(serving.state).toBe('degraded');
+  expect(serving.findings).toContainEqual(
+    expect.objectContaining({ host: 'node-2', text: expect.stringContaining('two Redis masters') }),
+  );
+});
+
+test('shards name each master with the replica that follows it', () => {
+  expect(redisShards(whole())).toEqual([
+    { host: 'node-1', slots: [[0, 5460]], replica: { host: 'node-2', linkUp: true } },
+    { host: 'node-2', slots: [[5461, 10921]], replica: { host: 'node-3', linkUp: true } },
+    { host: 'node-3', slots: [[10922, 16383]], replica: { host: 'node-1', linkUp: true } },
+  ]);
+});
+
+test('a host without a load balancer needs none', () => {
+  const some = exampleSpec((s) => void Object.assign(s, { loadBalancers: ['node-1'] }));
+  expect(judgeServing({ spec: some, observed: observedAs(some, exampleImages(some)) }).state).toBe('serving');
+});

@@ -1,0 +1,34 @@
+import { dockerRules } from './docker-rules';
+import { imageRules } from './image-rules';
+import { findImages } from './images';
+import { partRules } from './part-rules';
+import type { Rule } from './rules';
+import { closeStage, openStage, type Stage, startCluster } from './stage';
+import { survivalRules } from './survival-rules';
+import { swarmRules } from './swarm-rules';
+import { tagRules } from './tag-rules';
+
+/** What krakenctl and its tests rely on in Kraken; runs unchanged on real images and on the stand-in. */
+const planted = process.env.KRAKEN_CONTRACT_PLANT;
+
+describe('Kraken', () => {
+  let stage: Stage | undefined;
+  const hold = (rules: Rule[]) => test.each(rules)('$title', async ({ check }) => check(stage!), 180_000);
+
+  beforeAll(async () => {
+    stage = await openStage(await findImages(), planted ? [`STAND_IN_PLANT=${planted}`] : []);
+  }, 300_000);
+  afterAll(async () => {
+    if (stage) await closeStage(stage);
+  }, 120_000);
+
+  describe('each part by itself', () => hold(partRules));
+  describe('a cluster of three nodes', () => {
+    beforeAll(async () => startCluster(stage!), 120_000);
+    describe('images', () => hold(imageRules));
+    describe('tags', () => hold(tagRules));
+    describe('peers and agents', () => hold(swarmRules));
+    describe('Docker as client', () => hold(dockerRules));
+    describe('restarts and deaths', () => hold(survivalRules));
+  });
+});

@@ -1,0 +1,244 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Plan } from '../../src/cluster/plan';
+import type { Lab } from '../../src/lab/lab';
+import { powerCut, powerOn } from '../../src/lab/lab';
+import { expectWhole, touchprint } from '../support/end-state';
+import {
+  container,
+  freshLab,
+  json,
+  krakenctl,
+  labName,
+  must,
+  stateFolder,
+  temporalUp,
+  until,
+  workFolder,
+  writeEnv,
+} from '../support/lab';
+import { appendText, observeContainers, observeRedis, onHost, pullTiny, pushTiny } from '../support/observer';
+
+let lab: Lab;
+let hosts: Record<string, string>;
+
+beforeAll(async () => {
+  lab = await freshLab();
+  hosts = Object.fromEntries(lab.hosts.filter((h) => h.name.startsWith('node-')).map((h) => [h.name, h.container]));
+});
+
+const named = (plan: Plan) =>
+  plan.stages
+    .flatMap((s) => s.steps)
+    .filter((s) => s.kind !== 'record')
+    .map((s) => `${s.host} ${s.kind} ${s.part ?? ''} ${s.action}`)
+    .sort();
+
+describe('a deploy on bare hosts', () => {
+  test('brings a whole cluster, proves it, and the observer agrees', async () => {
+    const run = await must(['deploy', '--yes']);
+    expect(run.stderr + run.stdout).toMatch(/second look: nothing left to change/);
+    await expectWhole(hosts, labName);
+  });
+
+  test('what was pushed through one node is pulled by digest through another', async () => {
+    const digest = await pushTiny(container(lab, 'node-1'), '127.0.0.1:5000/e2e/hello:1', 'hello from node-1');
+    expect(await pullTiny(container(lab, 'node-3'), '127.0.0.1:5000/e2e/hello', digest)).toBe('hello from node-1');
+  });
+
+  test('a second deploy changes nothing, not even a record', async () => {
+    const before = await touchprint(hosts, labName);
+    const run = await must(['deploy', '--yes']);
+    expect(run.stdout + run.stderr).toMatch(/nothing to change/);
+    expect(await touchprint(hosts, labName)).toBe(before);
+  });
+
+  test('status says that it serves; plan says that there is nothing to change', async () => {
+    expect((await must(['status'])).stdout).toMatch(/SERVING/);
+    expect((await json<Plan>(['plan'])).code).toBe(0);
+  });
+
+  test('logs, op list, config show and the smoke test answer', async () => {
+    expect((await must(['logs', 'node-1', 'redis', '--tail', '3'])).stdout).not.toBe('');
+    expect((await must(['op', 'list'])).stdout).toMatch(/deploy-1/);
+    expect((await must(['config', 'show', '--origin'])).stdout).toMatch(/KRAKEN_VERSION/);
+    await must(['test', 'smoke']);
+  });
+
+  test('with Temporal wiped, a deploy still changes nothing', async () => {
+    const before = await touchprint(hosts, labName);
+    await must(['worker', 'stop']);
+    await must(['temporal', 'down', '--purge']);
+    await temporalUp();
+    await must(['worker', 'start']);
+    const run = await must(['deploy', '--yes']);
+    expect(run.stdout + run.stderr).toMatch(/nothing to change/);
+    expect(await touchprint(hosts, labName)).toBe(before);
+  });
+});
+
+describe('what was broken by hand', () => {
+  test('a removed container, a changed file and a stopped master are planned exactly and mended exactly', async () => {
+    const [one, two, three] = ['node-1', 'node-2', 'node-3'].map((n) => container(lab, n)) as [string, string, string];
+    const before = await observeAll();
+    await onHost(one, ['docker', 'rm', '-f', `kraken-${labName}-node-1-proxy`]);
+    await appendText(two, `/etc/kraken/${labName}/tracker/production.yaml`, '# by hand\n');
+    await onHost(three, ['docker', 'stop', '-t', '2', `kraken-${labName}-node-3-redis`]);
+    await until('the replica on node-1 takes over', async () => {
+      const facts = await observeRedis(one, `kraken-${labName}-node-1-redis-replica`, 6380);
+      return facts.replication.role === 'master' ? true : undefined;
+    });
+    const { code, data } = await json<Plan>(['plan']);
+    expect(code).toBe(3);
+    expect(named(planOf(data))).toEqual([
+      'node-1 container proxy create',
+      'node-1 redis  change',
+      'node-2 file tracker change',
+      'node-3 container redis change',
+    ]);
+    for (const step of planOf(data).stages.flatMap((s) => s.steps)) expect(step.because.join()).not.toBe('');
+    await must(['deploy', '--yes']);
+    await expectWhole(hosts, labName);
+    const after = await observeAll();
+    const touched = Object.keys(after).filter((name) => after[name] !== before[name]);
+    expect(touched.sort()).toEqual([`kraken-${labName}-node-1-proxy`, `kraken-${labName}-node-3-redis`]);
+  });
+
+  test('a container of our name without our label stops the deploy, and nothing is touched', async () => {
+    const one = container(lab, 'node-1');
+    const name = `kraken-${labName}-node-1-nginx`;
+    const image = (await observeContainers(one))[name]!.image;
+    await onHost(one, ['docker', 'rm', '-f', name]);
+    await onHost(one, ['docker', 'create', '--name', name, image]);
+    const before = await touchprint(hosts, labName);
+    const { code, error } = await json(['deploy', '--yes']);
+    expect([code, error?.code]).toEqual([1, 'FOREIGN_RESOURCE']);
+    expect(error?.message).toContain(name);
+    expect(await touchprint(hosts, labName)).toBe(before);
+    await onHost(one, ['docker', 'rm', name]);
+    await must(['deploy', '--yes']);
+    await expectWhole(hosts, labName);
+  });
+
+  async function observeAll(): Promise<Record<string, string>> {
+    const all = await Promise.all(Object.values(hosts).map((host) => observeContainers(host)));
+    return Object.fromEntries(all.flatMap((c) => Object.values(c).map((f) => [f.name, `${f.id} ${f.startedAt}`])));
+  }
+});
+
+describe('what forbids a deploy, before anything is changed', () => {
+  test('a plan token of another plan', async () => {
+    const { error, code } = await json(['deploy', '--yes', '--plan', 'abcdef012345']);
+    expect([code, error?.code]).toEqual([3, 'PLAN_CHANGED']);
+  });
+
+  test('two mistakes in .env are both named with their lines, and no host is contacted', async () => {
+    const folder = join(stateFolder, 'broken');
+    writeEnv(lab, { ORIGIN_PROT: '8080', CLUSTER_NODE_2: lab.hosts[0]!.address }, folder);
+    const run = await krakenctl(['deploy', '--yes'], { folder });
+    expect(run.code).toBe(2);
+    expect(run.stderr).toMatch(/ORIGIN_PROT.*ORIGIN_PORT/s);
+    expect(run.stderr).toMatch(/CLUSTER_NODE_2/);
+  });
+
+  test('a host key that is not the pinned one', async () => {
+    const folder = join(stateFolder, 'foreign-key');
+    const known = readFileSync(lab.ssh.knownHostsPath, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
+    const [first, second] = known.map((line) => line.split(' '));
+    writeEnv(lab, { SSH_KNOWN_HOSTS: join(folder, 'known_hosts') }, folder);
+    // node-1 is pinned with node-2's key.
+    writeFileSync(
+      join(folder, 'known_hosts'),
+      [[first![0], ...second!.slice(1)].join(' '), ...known.slice(1), ''].join('\n'),
+    );
+    const before = await touchprint(hosts, labName);
+    const { code, error } = await json(['deploy', '--yes'], { folder });
+    expect([code, error?.code]).toEqual([1, 'HOST_KEY']);
+    expect(await touchprint(hosts, labName)).toBe(before);
+  });
+
+  test('a key that the host does not let in', async () => {
+    const folder = join(stateFolder, 'foreign-key-file');
+    writeEnv(lab, { SSH_KEY_PATH: join(folder, 'id') }, folder);
+    rmSync(join(folder, 'id'), { force: true });
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'id')]);
+    const { code, error } = await json(['deploy', '--yes'], { folder });
+    expect([code, error?.code]).toEqual([1, 'HOST_REFUSED']);
+  });
+
+  test('a user who may not do what a deploy needs', async () => {
+    const folder = join(stateFolder, 'foreign-user');
+    writeEnv(lab, { SSH_USER: 'nobody' }, folder);
+    const { code, error } = await json(['deploy', '--yes'], { folder });
+    expect([code, error?.code]).toEqual([1, 'RIGHTS_MISSING']);
+  });
+
+  test('an image that the registry does not have', async () => {
+    const folder = join(stateFolder, 'no-image');
+    writeEnv(lab, { KRAKEN_VERSION: 'v9.9.9' }, folder);
+    const { code, error } = await json(['deploy', '--yes'], { folder });
+    expect([code, error?.code]).toEqual([1, 'IMAGE_MISSING']);
+  });
+
+  test('a host that is off; meanwhile the others serve pushes and pulls', async () => {
+    const host = lab.hosts.find((h) => h.name === 'node-3')!;
+    await powerCut(host);
+    try {
+      const { code, error } = await json(['deploy', '--yes']);
+      expect([code, error?.code]).toEqual([1, 'HOST_UNREACHABLE']);
+      expect(error?.message).toContain('node-3');
+      const digest = await until('a push with one node dead', () =>
+        pushTiny(container(lab, 'node-1'), '127.0.0.1:5000/e2e/dead:1', 'two of three'),
+      );
+      expect(await pullTiny(container(lab, 'node-2'), '127.0.0.1:5000/e2e/dead', digest)).toBe('two of three');
+      const status = await krakenctl(['status']);
+      expect(status.code).toBe(11);
+    } finally {
+      await powerOn(host);
+    }
+    await until('the host is whole again', async () => {
+      const run = await krakenctl(['deploy', '--yes']);
+      return run.code === 0 ? true : undefined;
+    });
+    await expectWhole(hosts, labName);
+  });
+});
+
+describe('other ways in', () => {
+  test('a user with sudo and without the docker group deploys, and finds nothing to change', async () => {
+    const folder = join(stateFolder, 'ops');
+    writeEnv(lab, { SSH_USER: 'ops' }, folder);
+    const before = Object.keys(await observeContainers(container(lab, 'node-1'))).length;
+    await onHost(container(lab, 'node-1'), ['docker', 'rm', '-f', `kraken-${labName}-node-1-tracker`]);
+    await must(['deploy', '--yes'], { folder });
+    expect(Object.keys(await observeContainers(container(lab, 'node-1')))).toHaveLength(before);
+    await expectWhole(hosts, labName);
+  });
+
+  test('images are loaded over SSH where hosts have no registry', async () => {
+    const one = container(lab, 'node-1');
+    await onHost(one, ['docker', 'rm', '-f', `kraken-${labName}-node-1-nginx`]);
+    await onHost(one, ['docker', 'rmi', '-f', lab.images.nginx]);
+    writeEnv(lab, { IMAGE_SOURCE: 'load' });
+    await must(['deploy', '--yes']);
+    await expectWhole(hosts, labName);
+    writeEnv(lab);
+    await must(['deploy', '--yes']);
+    await expectWhole(hosts, labName);
+  });
+});
+
+test('the work folder is the only place a deploy reads .env from', async () => {
+  const run = await krakenctl(['deploy', '--yes'], { folder: stateFolder });
+  expect(run.code).toBe(2);
+  expect(run.stderr).toMatch(/\.env/);
+  expect(workFolder).not.toBe(stateFolder);
+});
+
+function planOf(data: unknown): Plan {
+  const found = (data as { plan?: Plan }).plan ?? (data as Plan);
+  return found;
+}

@@ -1,0 +1,64 @@
+import { httpStatus, observeContainers, observeFiles, observeRecord, observeRedis } from './observer';
+
+/** What the observer must see of a whole, serving cluster; imports nothing of src. */
+
+export const partsOfNode = [
+  'redis',
+  'redis-replica',
+  'redis-router',
+  'testfs',
+  'origin',
+  'tracker',
+  'build-index',
+  'proxy',
+  'nginx',
+];
+
+/** Containers by id and start, files by sum: equal before and after means that nothing was touched. */
+export async function touchprint(hosts: Record<string, string>, cluster: string): Promise<string> {
+  const perHost = await Promise.all(
+    Object.entries(hosts).map(async ([id, host]) => {
+      const containers = Object.values(await observeContainers(host)).map((c) => [c.name, c.id, c.startedAt, c.state]);
+      const record = await observeRecord(host, cluster);
+      return [id, containers, await observeFiles(host), record];
+    }),
+  );
+  return JSON.stringify(perHost);
+}
+
+/** Fails with the first thing that is not as it must be. */
+export async function expectWhole(hosts: Record<string, string>, cluster: string): Promise<void> {
+  for (const [id, host] of Object.entries(hosts)) {
+    const containers = await observeContainers(host);
+    const names = partsOfNode.map((part) => `kraken-${cluster}-${id}-${part}`).sort();
+    expect(Object.keys(containers).sort()).toEqual(names);
+    for (const c of Object.values(containers)) {
+      expect([c.name, c.state, c.networkMode, c.restartPolicy]).toEqual([c.name, 'running', 'host', 'unless-stopped']);
+      expect(c.memoryBytes).toBeGreaterThan(0);
+    }
+    for (const port of [5000, 5003])
+      expect([id, port, await httpStatus(host, `http://127.0.0.1:${port}/health`)]).toEqual([id, port, 200]);
+    for (const port of [8080, 8081, 8082]) {
+      expect([id, port, await httpStatus(host, `http://127.0.0.1:${port}/readiness`)]).toEqual([id, port, 200]);
+    }
+    await expectRedisWhole(host, id, cluster);
+    const record = await observeRecord(host, cluster);
+    expect(JSON.parse(record['state.json']!)).toMatchObject({ cluster });
+  }
+}
+
+/** One master and one replica on the host, each where it belongs, with its link up; every slot served once. */
+async function expectRedisWhole(host: string, id: string, cluster: string): Promise<void> {
+  const master = await observeRedis(host, `kraken-${cluster}-${id}-redis`, 6379);
+  const replica = await observeRedis(host, `kraken-${cluster}-${id}-redis-replica`, 6380);
+  expect(master.cluster).toMatchObject({
+    cluster_state: 'ok',
+    cluster_slots_ok: '16384',
+    cluster_known_nodes: '6',
+    cluster_size: '3',
+  });
+  expect(master.replication).toMatchObject({ role: 'master', connected_slaves: '1' });
+  expect(replica.replication).toMatchObject({ role: 'slave', master_link_status: 'up', master_port: '6379' });
+  const own = replica.nodes.find((n) => n.flags.includes('myself'))!;
+  expect(replica.replication.master_host).not.toBe(own.address.split(':')[0]);
+}

@@ -1,0 +1,157 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { type Lab, labDown, labEnv, labUp, preloadImages, readLab, resetLab } from '../../src/lab/lab';
+
+/** The lab of the e2e files, and the product as a person uses it: `bin/krakenctl` with arguments, in a folder with a `.env`. */
+
+const root = join(__dirname, '..', '..');
+/** Apart from a person's own state: tests must not meet the demo's Temporal, worker or record. */
+export const stateFolder = join(homedir(), '.local', 'state', 'krakenctl-test');
+export const workFolder = join(stateFolder, 'work');
+const temporalPort = 17233;
+export const labName = 'test';
+
+process.env.KRAKENCTL_STATE_DIR = stateFolder;
+
+export interface Run {
+  code: number;
+  stdout: string;
+  stderr: string;
+  ms: number;
+}
+
+export interface RunOptions {
+  /** On top of the tests' own environment. */
+  env?: Record<string, string>;
+  folder?: string;
+  timeoutMs?: number;
+  onOutput?: (text: string) => void;
+}
+
+/** What a test process inherits may name another Temporal or hold keys of a `.env`. */
+function environment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
+  const { PATH, HOME, LANG } = process.env;
+  return { PATH, HOME, LANG, NO_COLOR: '1', CI: 'true', KRAKENCTL_STATE_DIR: stateFolder, ...extra };
+}
+
+export function krakenctl(args: string[], options: RunOptions = {}): Promise<Run> {
+  const started = Date.now();
+  const child = spawn(process.execPath, [join(root, 'bin', 'krakenctl'), ...args], {
+    cwd: options.folder ?? workFolder,
+    env: environment(options.env),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  const take = (text: Buffer, onto: 'out' | 'err') => {
+    if (onto === 'out') stdout += text;
+    else stderr += text;
+    options.onOutput?.(text.toString());
+  };
+  child.stdout.on('data', (text: Buffer) => take(text, 'out'));
+  child.stderr.on('data', (text: Buffer) => take(text, 'err'));
+  const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 240_000);
+  return new Promise((resolve) => {
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      resolve({ code: code ?? (signal === 'SIGKILL' ? 137 : -1), stdout, stderr, ms: Date.now() - started });
+    });
+  });
+}
+
+/** Must succeed; says what was printed when it does not. */
+export async function must(args: string[], options: RunOptions = {}): Promise<Run> {
+  const run = await krakenctl(args, options);
+  if (run.code !== 0) throw new Error(`krakenctl ${args.join(' ')} exited ${run.code}\n${run.stdout}\n${run.stderr}`);
+  return run;
+}
+
+export async function json<T>(
+  args: string[],
+  options: RunOptions = {},
+): Promise<{ code: number; data: T; error?: { code: string; message: string } }> {
+  const run = await krakenctl([...args, '--json'], options);
+  const envelope = JSON.parse(run.stdout) as { data: T; error?: { code: string; message: string } };
+  return { code: run.code, data: envelope.data, error: envelope.error };
+}
+
+/** `.env` of the lab, with changes; an undefined value leaves a key out. */
+export function writeEnv(lab: Lab, changes: Record<string, string | undefined> = {}, folder = workFolder): void {
+  const entries = Object.entries({ ...labEnv(lab), ...changes }).filter(([, value]) => value !== undefined);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, '.env'), entries.map(([key, value]) => `${key}=${value}\n`).join(''));
+}
+
+export async function currentLab(): Promise<Lab> {
+  const lab = await readLab(labName);
+  if (!lab) throw new Error('the e2e lab is not up');
+  return lab;
+}
+
+/** Hosts as new, with their images; `.env` as the lab's. */
+export async function freshLab(): Promise<Lab> {
+  const lab = await currentLab();
+  await resetLab(lab);
+  writeEnv(lab);
+  return lab;
+}
+
+export function container(lab: Lab, host: string): string {
+  const found = lab.hosts.find((h) => h.name === host);
+  if (!found) throw new Error(`the lab has no ${host}`);
+  return found.container;
+}
+
+export function pidOf(what: 'worker' | 'temporal'): number {
+  const text = readFileSync(join(stateFolder, `${what}.pid`), 'utf8');
+  return Number(/\d+/.exec(text)?.[0]);
+}
+
+export async function temporalUp(): Promise<void> {
+  await must(['temporal', 'up', '--port', String(temporalPort)]);
+}
+
+export async function openLab(): Promise<void> {
+  mkdirSync(workFolder, { recursive: true });
+  await krakenctl(['worker', 'stop']);
+  await krakenctl(['temporal', 'down', '--purge']);
+  const say = (text: string) => process.stderr.write(` ▸ lab: ${text}\n`);
+  const lab = await labUp({
+    name: labName,
+    nodes: 3,
+    vms: 0,
+    images: process.env.KRAKEN_IMAGES === 'real' ? 'real' : 'stand-in',
+    krakenVersions: process.env.KRAKEN_VERSION ? [process.env.KRAKEN_VERSION] : ['v0.1.27', 'v0.1.26', 'v0.1.28-rc1'],
+    progress: (p) => p.state !== 'start' && say(`${p.step} ${p.message}`),
+  });
+  await resetLab(lab);
+  await preloadImages(lab, { progress: (p) => say(`${p.step} ${p.message}`) });
+  writeEnv(lab);
+  await temporalUp();
+  await must(['worker', 'start']);
+}
+
+export async function closeLab(): Promise<void> {
+  await krakenctl(['worker', 'stop']);
+  await krakenctl(['temporal', 'down', '--purge']);
+  await labDown(labName);
+  rmSync(workFolder, { recursive: true, force: true });
+}
+
+/** Waits for something to be so; fails with what was seen last. */
+export async function until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs = 60_000): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  let last: unknown;
+  while (Date.now() < deadline) {
+    try {
+      const seen = await look();
+      if (seen !== undefined) return seen;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`${what}: not within ${timeoutMs} ms${last instanceof Error ? ` (${last.message})` : ''}`);
+}

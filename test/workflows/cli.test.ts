@@ -1,0 +1,155 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { createActivities } from '../../src/activities';
+import { workerIdentity } from '../../src/cli/pollers';
+import { taskQueues } from '../../src/contracts/queues';
+import { type Captured, type as typeCommand } from '../cli/streams';
+import { MemoryLab } from '../support/memory-hosts';
+
+/** The whole way of a command: parsed, through Temporal and a worker, to hosts that are in memory. */
+let lab: MemoryLab;
+let folder: string;
+let stop: (() => Promise<void>) | undefined;
+
+beforeAll(() => void Runtime.install({ logger: new DefaultLogger('ERROR') }));
+
+async function startWorker(identity = workerIdentity()): Promise<void> {
+  const connection = await NativeConnection.connect({ address: process.env.KRAKENCTL_TEST_TEMPORAL! });
+  const archives = { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) };
+  const activities = createActivities({ hostsFor: () => lab, archives, ownerId: 'owner-1', now: Date.now });
+  const common = {
+    connection,
+    activities,
+    identity,
+    shutdownGraceTime: '1s',
+    maxHeartbeatThrottleInterval: '500ms',
+  } as const;
+  const main = await Worker.create({
+    ...common,
+    taskQueue: taskQueues.main,
+    workflowBundle: { codePath: process.env.KRAKENCTL_TEST_BUNDLE! },
+  });
+  const stream = await Worker.create({ ...common, taskQueue: taskQueues.stream });
+  const running = Promise.all([main.run(), stream.run()]);
+  stop = async () => {
+    main.shutdown();
+    stream.shutdown();
+    await running;
+    await connection.close();
+  };
+}
+
+function run(words: string, signal?: AbortSignal): Promise<Captured> {
+  const environment = { TEMPORAL_ADDRESS: process.env.KRAKENCTL_TEST_TEMPORAL!, KRAKENCTL_STATE_DIR: folder };
+  const argv = [...words.split(' '), '--env-file', join(folder, '.env')];
+  return typeCommand(argv, { environment }, signal);
+}
+
+const json = async (words: string) => JSON.parse((await run(`${words} --json`)).out);
+
+beforeEach(async () => {
+  lab = new MemoryLab();
+  folder = mkdtempSync(join(tmpdir(), 'krakenctl-cli-'));
+  const nodes = [1, 2, 3].map((n) => `CLUSTER_NODE_${n}=10.0.1.${n}`);
+  // A cluster of its own for each test: the workflow's id is made of its name.
+  const name = `CLUSTER_NAME=c${Math.random().toString(36).slice(2, 10)}`;
+  const rest = ['KRAKEN_IMAGE_REGISTRY=images.example', 'KRAKEN_VERSION=v0.1.27'];
+  writeFileSync(join(folder, '.env'), [name, ...nodes, ...rest].join('\n'));
+  writeFileSync(join(folder, 'key'), '');
+});
+afterEach(async () => {
+  await stop?.();
+  stop = undefined;
+  rmSync(folder, { recursive: true });
+});
+
+const slowly = () => new Promise<void>((resolve) => setTimeout(resolve, 150));
+
+// First: Temporal remembers the workers of the tests before for a minute, and their process is alive.
+test('no worker, or one of another version: exit 7 with the line to type, and nothing is started', async () => {
+  expect(await json('deploy')).toMatchObject({ error: { code: 'WORKER_MISSING', hint: 'krakenctl worker start' } });
+  expect((await run('deploy')).code).toBe(7);
+  // A process that can end, so that the tests after this one are not told of it.
+  const other = spawn('sleep', ['60']);
+  await startWorker(`krakenctl@0.0.1+other ${other.pid}@${hostname()}`);
+  expect(await json('deploy')).toMatchObject({ error: { code: 'WORKER_VERSION' } });
+  other.kill();
+  expect(await json('op attach')).toMatchObject({ error: { code: 'NO_OPERATION' } });
+});
+
+test('plan, deploy, deploy again, status: what a person types first', async () => {
+  await startWorker();
+  const planned = await json('plan');
+  expect(planned).toMatchObject({ ok: true, data: { pending: true, through: 'worker' } });
+  expect((await run('plan')).code).toBe(3);
+  const deployed = await run(`deploy --plan ${planned.data.token}`);
+  expect(deployed).toMatchObject({ code: 0 });
+  expect(deployed.out).toMatch(/Done in .*\. deploy-1/);
+  const again = await run('deploy');
+  expect(again).toMatchObject({ code: 0 });
+  expect(again.out).toContain('nothing to change');
+  expect((await run('plan')).code).toBe(0);
+  expect(await run('status')).toMatchObject({ code: 0, out: expect.stringContaining('SERVING') });
+  const listed = await json('op list');
+  expect(listed.data.map((o: { result: string }) => o.result)).toEqual(['done', 'done']);
+  expect(await run('test smoke')).toMatchObject({ code: 0, out: expect.stringContaining('seen in Redis') });
+});
+
+test('a plan that is another by now is refused, exit 3', async () => {
+  await startWorker();
+  const { data } = await json('plan');
+  await run('deploy');
+  expect(await json(`deploy --plan ${data.token}`)).toMatchObject({ ok: false, error: { code: 'PLAN_CHANGED' } });
+  expect((await run(`deploy --plan ${data.token}`)).code).toBe(3);
+});
+
+test('two deploys at once: one runs, the other is told who holds the cluster and since when; or waits for its end', async () => {
+  await startWorker();
+  lab.hook = slowly;
+  const first = run('deploy');
+  await slowly();
+  await slowly();
+  const second = await run('deploy --json');
+  expect(second.code).toBe(6);
+  const { data, error } = JSON.parse(second.out);
+  expect(error).toMatchObject({
+    code: 'OPERATION_RUNNING',
+    retryable: true,
+    hint: expect.stringContaining('op attach'),
+  });
+  expect(data).toMatchObject({ actor: expect.stringContaining('@'), startedAt: expect.any(String) });
+  lab.hook = () => undefined;
+  const third = run('deploy --wait-lock=60s');
+  expect(await first).toMatchObject({ code: 0, out: expect.stringMatching(/deploy-1/) });
+  expect(await third).toMatchObject({ code: 0, out: expect.stringContaining('nothing to change') });
+});
+
+test('Ctrl-C lets go of the terminal and harms nothing; attach follows on', async () => {
+  await startWorker();
+  lab.hook = slowly;
+  const ending = new AbortController();
+  const running = run('deploy', ending.signal);
+  setTimeout(() => ending.abort(), 800);
+  const detached = await running;
+  expect(detached.code).toBe(130);
+  expect(detached.out).toMatch(/goes on without this terminal[\s\S]*op attach[\s\S]*op cancel/);
+  lab.hook = () => undefined;
+  expect(await run('op attach')).toMatchObject({ code: 0, out: expect.stringContaining('Done in') });
+});
+
+test('cancel stops between two steps, and says what to look at', async () => {
+  await startWorker();
+  lab.hook = slowly;
+  expect(await json('deploy --detach')).toMatchObject({ ok: true, data: { detached: true } });
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  expect(await run('op cancel')).toMatchObject({ code: 0 });
+  const ended = await run('op attach');
+  expect(ended.code).toBe(1);
+  expect(ended.err).toContain('CANCELLED');
+  expect((await json('op list')).data[0]).toMatchObject({ result: 'cancelled', name: 'deploy-1' });
+  expect((await json('op cancel')).error).toMatchObject({ code: 'NO_OPERATION' });
+  expect((await run('op show')).out).toMatch(/deploy-1 · .*cancelled/);
+});
