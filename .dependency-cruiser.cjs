@@ -25,12 +25,6 @@ module.exports = {
     onlyInto('lab', 'clients', 'cluster'),
     onlyInto('cli', 'config', 'contracts', 'cluster', 'lab', 'workers'),
     {
-      name: 'workflows-know-cluster-as-types',
-      severity: 'error',
-      from: { path: room('workflows') },
-      to: { path: room('cluster'), dependencyTypesNot: ['type-only'] },
-    },
-    {
       name: 'stand-in-imports-nothing-of-src',
       severity: 'error',
       from: { path: '^src/lab/stand-in/' },

@@ -4,6 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/steps.sh
 . scripts/steps.sh
+# shellcheck source=scripts/packages.sh
+. scripts/packages.sh
 
 KRAKENCTL_DEMO_STARTED=$(date +%s)
 export KRAKENCTL_DEMO_STARTED
@@ -37,7 +39,7 @@ fi
 # What is missing now, in the words of a person who has to agree.
 missing=()
 stale=
-if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+if packages_are_stale; then
   stale=true
   missing+=("npm packages (./node_modules)")
 fi
@@ -59,9 +61,7 @@ if [ -z "$down" ]; then
 fi
 
 if [ -n "$stale" ]; then
-  step dependencies npm ci --no-audit --no-fund --loglevel=error
-  # npm writes it first; newer than the lock file says that the installation came to its end.
-  touch node_modules/.package-lock.json
+  step dependencies install_packages
 fi
 node scripts/build.mjs
 exec bin/krakenctl demo "$@"

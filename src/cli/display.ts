@@ -18,7 +18,7 @@ export interface Display {
 }
 
 /** Nobody looks at a silent program for longer than this. */
-const silenceMs = 10_000;
+const silenceMs = 8000;
 /** Names of stages and hosts fit mostly; a fixed width keeps lines apart in a log below each other. */
 const columnWidth = 10;
 

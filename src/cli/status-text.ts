@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import type { Observed, ObservedHost } from '../cluster/observed';
 import { type Finding, type PartState, partState, redisShards, type Serving, showSlots } from '../cluster/serving';
 import type { ClusterSpec, PartName } from '../cluster/spec';
+import { showHosts } from './host-ranges';
 import type { Colors } from './output';
 import { showClock, showDuration } from './time-text';
 
@@ -33,7 +34,7 @@ export function renderStatus(facts: StatusFacts, colors: Colors): string[] {
   return [
     renderHeadline(facts, colors),
     ...renderTable(facts, colors),
-    ...facts.serving.findings.map((f) => renderFinding(f, colors)),
+    ...joinHosts(facts.serving.findings).map((f) => renderFinding(f, colors)),
     ...renderDifference(facts),
   ];
 }
@@ -114,6 +115,18 @@ function paintState(state: PartState, colors: Colors): string {
   if (state === 'not here') return colors.dim('-');
   if (state === 'unseen') return colors.yellow('?');
   return colors.red(state);
+}
+
+/** The same on many hosts is one line, with the command for the first of them. */
+function joinHosts(findings: Finding[]): Finding[] {
+  const joined = new Map<string, Finding & { hosts: string[] }>();
+  for (const finding of findings) {
+    const key = `${finding.severity} ${finding.text}`;
+    const known = joined.get(key);
+    if (known && finding.host) known.hosts.push(finding.host);
+    else joined.set(key, { ...finding, hosts: finding.host ? [finding.host] : [] });
+  }
+  return [...joined.values()].map(({ hosts, ...finding }) => ({ ...finding, host: showHosts(hosts) || undefined }));
 }
 
 function renderFinding({ severity, host, text, hint }: Finding, colors: Colors): string {

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import type { EngineClient } from './docker';
+import type { EngineClient } from './docker-client';
 import type { Engine, ImageInfo, TransferProgress } from './host';
 
 type ImageVerbs = Pick<Engine, 'images' | 'image' | 'resolve' | 'pull' | 'load'>;

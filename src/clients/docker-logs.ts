@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import type { EngineClient } from './docker';
+import type { EngineClient } from './docker-client';
 import type { Engine } from './host';
 
 /** A frame of the multiplexed log stream: kind (1 byte), three zeros, length (4 bytes, big endian), text. */

@@ -1,4 +1,5 @@
 import Docker from 'dockerode';
+import type { EngineClient } from './docker-client';
 import { imageVerbs } from './docker-images';
 import { logVerbs } from './docker-logs';
 import { EngineError, ImageMissingError, NameTakenError } from './errors';
@@ -9,14 +10,6 @@ interface EngineReply extends Error {
   statusCode?: number;
   reason?: string;
   json?: { message?: string };
-}
-
-/** What every verb needs: the client and whose engine it is. */
-export interface EngineClient {
-  docker: Docker;
-  host: string;
-  /** Runs a request and gives its failure a name. */
-  ask<T>(what: string, request: () => Promise<T>): Promise<T>;
 }
 
 /** Docker Engine API over connections of the given agent. The version is the engine's own. */

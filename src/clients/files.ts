@@ -15,10 +15,10 @@ const listProgram = `LC_ALL=C xargs -0 -r sh -c 'for d; do [ -d "$d" ] && find "
 const readProgram = `IFS= read -r p; if [ -e "$p" ]; then printf 1; cat -- "$p"; else printf 0; fi`;
 
 /**
- * stdin: path, mode, sum, a line each; then the contents. The rename comes after the sum is right and the bytes are on disk; the
- * receipt is the sum of what is there afterwards.
+ * stdin: path, mode, sum, a line each; then the contents. Looks first; the rename comes after the sum is right and the bytes are on
+ * disk. The receipt is `same` or `written`, then sum and mode as they are there afterwards.
  */
-const writeProgram = `set -e; IFS= read -r p; IFS= read -r m; IFS= read -r s; d=$(dirname -- "$p"); umask 077; if [ ! -d "$d" ]; then (umask 022; mkdir -p -- "$d"); fi; t=$(mktemp -- "$d/.krakenctl.XXXXXXXX"); trap 'rm -f -- "$t"' EXIT; cat > "$t"; g=$(sha256sum < "$t"); [ "\${g%% *}" = "$s" ]; chmod -- "$m" "$t"; sync -- "$t"; mv -f -T -- "$t" "$p"; sync -- "$d"; sha256sum < "$p"`;
+const writeProgram = `set -e; IFS= read -r p; IFS= read -r m; IFS= read -r s; seen() { g=$(sha256sum < "$p"); printf '%s %s %s\\n' "$1" "\${g%% *}" "$(stat -c %a -- "$p")"; }; if [ -f "$p" ] && [ "$(seen x)" = "x $s $m" ]; then cat > /dev/null; seen same; exit 0; fi; d=$(dirname -- "$p"); umask 077; if [ ! -d "$d" ]; then (umask 022; mkdir -p -- "$d"); fi; t=$(mktemp -- "$d/.krakenctl.XXXXXXXX"); trap 'rm -f -- "$t"' EXIT; cat > "$t"; g=$(sha256sum < "$t"); [ "\${g%% *}" = "$s" ]; chmod -- "$m" "$t"; sync -- "$t"; mv -f -T -- "$t" "$p"; sync -- "$d"; seen written`;
 
 /** stdin: path, then the line. The receipt is the sum of the last line. */
 const appendProgram = `set -e; IFS= read -r p; d=$(dirname -- "$p"); mkdir -p -- "$d"; IFS= read -r l; printf '%s\\n' "$l" >> "$p"; sync -- "$p"; tail -n 1 -- "$p" | sha256sum`;
@@ -65,13 +65,15 @@ export function createFiles(ssh: SshConnection, sudo: string): HostFiles {
       const sum = sha256(contents);
       const header = Buffer.from(`${path}\n${mode.toString(8)}\n${sum}\n`);
       const { stdout } = await run(writeProgram, Buffer.concat([header, contents]));
-      expectReceipt(ssh.host, path, stdout, sum);
+      const [did, ...found] = stdout.toString().trim().split(' ');
+      expectReceipt({ host: ssh.host, path }, found.join(' '), `${sum} ${mode.toString(8)}`);
+      return { changed: did === 'written' };
     },
     async append(path, line) {
       refuseNewline(path);
       refuseNewline(line);
       const { stdout } = await run(appendProgram, `${path}\n${line}\n`);
-      expectReceipt(ssh.host, path, stdout, sha256(`${line}\n`));
+      expectReceipt({ host: ssh.host, path }, stdout.toString().split(' ')[0], sha256(`${line}\n`));
     },
     async remove(path) {
       refuseNewline(path);
@@ -80,11 +82,13 @@ export function createFiles(ssh: SshConnection, sudo: string): HostFiles {
   };
 }
 
-function expectReceipt(host: string, path: string, stdout: Buffer, sum: string): void {
-  const receipt = stdout.toString().split(' ')[0];
-  if (receipt !== sum) {
-    throw new OutcomeUnknownError(`${host}: ${path} was written but reads back as ${receipt || 'nothing'}`, host);
-  }
+function expectReceipt(
+  { host, path }: { host: string; path: string },
+  receipt: string | undefined,
+  wanted: string,
+): void {
+  if (receipt === wanted) return;
+  throw new OutcomeUnknownError(`${host}: ${path} was written but reads back as ${receipt || 'nothing'}`, host);
 }
 
 function parseListed(record: string) {

@@ -54,8 +54,11 @@ export interface HostFiles {
   list(folders: string[]): Promise<{ path: string; sha256: string; mode: number; changedAt: number }[]>;
   /** Contents, or undefined when absent. Files over 4 MiB are refused. */
   read(path: string): Promise<Buffer | undefined>;
-  /** Writes aside in the same folder, checks the sum, fsyncs, renames, fsyncs the folder; makes missing parents (0755). */
-  write(file: { path: string; mode: number; contents: Buffer }): Promise<void>;
+  /**
+   * Looks; where sum or mode differ, writes aside in the same folder, checks the sum, fsyncs, renames, fsyncs the folder, and makes
+   * missing parents (0755). Resolves only when sum and mode were read back as asked.
+   */
+  write(file: { path: string; mode: number; contents: Buffer }): Promise<{ changed: boolean }>;
   /** Appends one line (fsync); makes missing parents. */
   append(path: string, line: string): Promise<void>;
   /** Removes a file; absent is success. */

@@ -31,7 +31,15 @@ export interface ServingInput {
 }
 
 /** Without one of each of these no image is pushed or pulled (kraken.md). */
-const essential: PartName[] = ['nginx', 'proxy', 'origin', 'build-index'];
+const essential: PartName[] = ['nginx', 'proxy', 'origin'];
+/**
+ * Their readiness asks an origin, and takes a dead one for its answer until it is left out, some 30 s later. So "not ready
+ * anywhere" is a warning while they run, and only "runs nowhere" is the end.
+ */
+const leaning: Partial<Record<PartName, string>> = {
+  'build-index': 'images are neither pushed nor pulled',
+  tracker: 'agents pull nothing',
+};
 
 export function judgeServing(input: ServingInput): Serving {
   const { spec, observed } = input;
@@ -42,7 +50,7 @@ export function judgeServing(input: ServingInput): Serving {
   }
   const findings = [
     ...essential.flatMap((part) => judgeEssential(input, part)),
-    ...judgeAgents(input),
+    ...Object.entries(leaning).flatMap(([part, loss]) => judgeLeaning(input, part as PartName, loss)),
     ...judgeRedis(input),
     ...unseen.map(describeUnseen),
     ...observed.hosts.filter(isSeen).flatMap((host) => judgeHost(input, host)),
@@ -78,10 +86,12 @@ function judgeEssential(input: ServingInput, part: PartName): Finding[] {
   return [{ severity: 'down', text: `no ${part} is ready on any host: images are neither pushed nor pulled` }];
 }
 
-/** Pushes go on without a tracker; agents find no peers. */
-function judgeAgents(input: ServingInput): Finding[] {
-  if (countReady(input, 'tracker') > 0) return [];
-  return [{ severity: 'down', text: 'no tracker is ready on any host: agents pull nothing' }];
+function judgeLeaning(input: ServingInput, part: PartName, loss: string): Finding[] {
+  if (countReady(input, part) > 0) return [];
+  const runs = input.observed.hosts.some((host) => partState(input, host, part) === 'unready');
+  if (!runs) return [{ severity: 'down', text: `no ${part} runs on any host: ${loss}` }];
+  const text = `no ${part} says that it is ready; it asks an origin, and leaves a dead one out after about 30 s`;
+  return [{ severity: 'degraded', text }];
 }
 
 function describeUnseen(host: ObservedHost): Finding {

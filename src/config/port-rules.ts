@@ -48,6 +48,8 @@ function listenersOf(key: KeyName, values: Values): Listener[] {
   const port = values[key] as number | undefined;
   if (port === undefined) return [];
   const listener = { key, port, what: key };
+  // The storage router of a node listens beside its testfs (docs/decisions/0004).
+  if (key === 'TESTFS_PORT') return [listener, { key, port: port + 1, what: `the storage router beside ${key}` }];
   if (key !== 'REDIS_PORT' && key !== 'REDIS_REPLICA_PORT') return [listener];
   return [listener, { key, port: port + busOffset, what: `the cluster bus of ${key}` }];
 }

@@ -41,6 +41,14 @@ test('a host that was not seen shows question marks, not failures', () => {
   expect(text).toContain('node-2: cannot be seen: connect ETIMEDOUT');
 });
 
+test('what is the same on many hosts is one line', () => {
+  const spec = exampleSpec();
+  const observed = observedAs(spec, exampleImages(spec));
+  for (const host of observed.hosts) if (host.reachable) host.ready = { proxy: host.host === 'node-3' };
+  const text = renderStatus(facts({ observed }), plain).join('\n');
+  expect(text).toContain(' ! node-1..2: proxy runs and is not ready   → krakenctl logs node-1 proxy');
+});
+
 test.each([
   [undefined, 'no node has a record of a deploy yet'],
   [['KRAKEN_VERSION'], 'your .env differs from the record in 1 key: KRAKEN_VERSION '],

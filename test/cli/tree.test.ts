@@ -62,7 +62,7 @@ describe('lines that stay', () => {
   });
 
   test('nobody waits in silence for longer than ten seconds', () => {
-    now = 9_000;
+    now = 7_000;
     display.show(running);
     expect(said()).toHaveLength(2);
     now = 40_000;

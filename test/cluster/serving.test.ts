@@ -32,7 +32,21 @@ const cases: [string, (o: Observed) => void, string, RegExp | undefined][] = [
   ],
   ['no ready proxy anywhere is down', (o) => unready(o, 'proxy', all), 'down', /no proxy is ready/],
   ['no ready load balancer anywhere is down', (o) => unready(o, 'nginx', all), 'down', /no nginx is ready/],
-  ['no ready tracker anywhere is down: agents pull nothing', (o) => unready(o, 'tracker', all), 'down', /no tracker/],
+  ['no ready origin anywhere is down', (o) => unready(o, 'origin', all), 'down', /no origin is ready/],
+  [
+    'trackers that run and say they are not ready degrade: a dead origin makes them say so',
+    (o) => unready(o, 'tracker', all),
+    'degraded',
+    /no tracker says that it is ready/,
+  ],
+  [
+    'no build-index that runs is down',
+    (o) => {
+      for (const id of all) without(o, id, 'build-index');
+    },
+    'down',
+    /no build-index runs on any host/,
+  ],
   ['one host away degrades', (o) => lose(o, ['node-2']), 'degraded', /cannot be seen/],
   ['every host away is down', (o) => lose(o, all), 'down', /no nginx is ready/],
   [

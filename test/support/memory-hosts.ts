@@ -158,9 +158,12 @@ function memoryFiles(host: MemoryHost): HostFiles {
       return host.stored.get(path)?.contents;
     },
     async write({ path, mode, contents }) {
+      const before = host.stored.get(path);
+      if (before?.mode === mode && before.contents.equals(contents)) return { changed: false };
       await lab.effect(host.host.id, `write ${path}`, () => {
         host.stored.set(path, { contents, mode, changedAt: host.tick() });
       });
+      return { changed: true };
     },
     async append(path, line) {
       const before = host.stored.get(path)?.contents ?? Buffer.alloc(0);

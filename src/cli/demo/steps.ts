@@ -1,6 +1,9 @@
 import type { Output } from '../output';
 import { showDuration } from '../time-text';
 
+/** Nobody looks at a silent program for longer than this. */
+const silenceMs = 8000;
+
 /** The demo's steps as lines; whatever takes long says every few seconds what it is at. */
 export class Steps {
   private lastSaid = Date.now();
@@ -13,6 +16,7 @@ export class Steps {
     work: (note: (text: string) => void) => Promise<T>,
   ): Promise<T> {
     const startedAt = Date.now();
+    this.lastSaid = startedAt;
     const { colors } = this.output;
     let current = '';
     const timer = setInterval(() => {
@@ -52,5 +56,3 @@ export class Steps {
     this.line(` ${symbol} ${name.padEnd(12)} ${showDuration(Date.now() - startedAt).padStart(6)}  ${text}`.trimEnd());
   }
 }
-
-const silenceMs = 8000;

@@ -7,11 +7,11 @@ import { swarmRules } from './swarm-rules';
 
 /** That the suite can fail: a stand-in with planted faults must break exactly these rules. */
 const plants = [
-  ['ignores-tls', partRules, /where tls is not said/],
-  ['loses-replicas', imageRules, /max_replica origins hold each blob/],
-  ['relative-location', imageRules, /Location absolute/],
-  ['peers-in-memory', swarmRules, /an announce is kept in Redis/],
-  ['forgets-queue', survivalRules, /still has to write to its backend survives/],
+  ['ignores-tls', partRules, /where tls is not said/, /exit code of/],
+  ['loses-replicas', imageRules, /max_replica origins hold each blob/, /who has it/],
+  ['relative-location', imageRules, /Location absolute/, /Location is/],
+  ['peers-in-memory', swarmRules, /an announce is kept in Redis/, /^key/],
+  ['forgets-queue', survivalRules, /still has to write to its backend survives/, /no backend has it/],
 ] as const;
 
 describe('a stand-in with planted faults', () => {
@@ -30,10 +30,10 @@ describe('a stand-in with planted faults', () => {
 
   test.each(plants)(
     '%s is caught',
-    async (_, rules, title) => {
+    async (_, rules, title, complaint) => {
       if (!stage) return;
       const rule = rules.find((it) => title.test(it.title))!;
-      await expect(rule.check(stage)).rejects.toThrow();
+      await expect(rule.check(stage)).rejects.toThrow(complaint);
     },
     120_000,
   );

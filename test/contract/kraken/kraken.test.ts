@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { dockerRules } from './docker-rules';
 import { imageRules } from './image-rules';
 import { findImages } from './images';
@@ -16,7 +17,10 @@ describe('Kraken', () => {
   const hold = (rules: Rule[]) => test.each(rules)('$title', async ({ check }) => check(stage!), 180_000);
 
   beforeAll(async () => {
-    stage = await openStage(await findImages(), planted ? [`STAND_IN_PLANT=${planted}`] : []);
+    const { redis, ...images } = await findImages();
+    // For the report: which images these rules were seen on.
+    if (process.env.KRAKEN_CONTRACT_USED) writeFileSync(process.env.KRAKEN_CONTRACT_USED, JSON.stringify(images));
+    stage = await openStage({ ...images, redis }, planted ? [`STAND_IN_PLANT=${planted}`] : []);
   }, 300_000);
   afterAll(async () => {
     if (stage) await closeStage(stage);

@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Connection, Server, type ServerChannel, utils } from 'ssh2';
+import { SshConnection, type SshOptions } from '../../src/clients/ssh';
+
+/** How the server answers an exec: really (`sh -c`), or in one of the ways that are hard to get from a real sshd. */
+export type Answer = 'run' | ((channel: ServerChannel, command: string, client: Connection) => void);
+
+/** A real SSH server in this process, on loopback. */
+export interface TestSshd {
+  port: number;
+  knownHosts: string;
+  /** Authentications that were tried, by user. */
+  tried: string[];
+  open(change?: Partial<SshOptions>): Promise<SshConnection>;
+  close(): void;
+}
+
+/** ssh2's own generator makes a malformed ed25519 key now and then; node's RSA never does. */
+function keyPair(): { private: string; public: string } {
+  const { privateKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  });
+  const parsed = utils.parseKey(privateKey);
+  if (parsed instanceof Error) throw parsed;
+  return { private: privateKey, public: `ssh-rsa ${parsed.getPublicSSH().toString('base64')}` };
+}
+
+export async function startSshd(answer: Answer = 'run'): Promise<TestSshd> {
+  const folder = mkdtempSync(join(tmpdir(), 'krakenctl-sshd-'));
+  const host = keyPair();
+  const keyPath = join(folder, 'id');
+  writeFileSync(keyPath, keyPair().private, { mode: 0o600 });
+  const tried: string[] = [];
+  const clients = new Set<Connection>();
+  const server = new Server({ hostKeys: [host.private] }, (client) => {
+    clients.add(client);
+    client.on('error', () => undefined);
+    client.on('authentication', (context) => {
+      tried.push(context.username);
+      if (context.username === 'refused') context.reject();
+      else context.accept();
+    });
+    client.on('session', (accept) => {
+      accept().on('exec', (acceptExec, _reject, { command }) => {
+        const channel = acceptExec();
+        if (answer === 'run') runLocally(channel, command);
+        else answer(channel, command, client);
+      });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const knownHosts = join(folder, 'known_hosts');
+  writeFileSync(knownHosts, `[127.0.0.1]:${port} ${host.public}\n`);
+  const opened: SshConnection[] = [];
+  return {
+    port,
+    knownHosts,
+    tried,
+    async open(change = {}) {
+      const target = { address: '127.0.0.1', port, user: 'root' };
+      const connection = await SshConnection.open({
+        host: 'node-1',
+        target,
+        keyPath,
+        knownHostsPath: knownHosts,
+        ...change,
+      });
+      opened.push(connection);
+      return connection;
+    },
+    close() {
+      for (const connection of opened) connection.close();
+      for (const client of clients) client.end();
+      server.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function runLocally(channel: ServerChannel, command: string): void {
+  const child = spawn('sh', ['-c', command], { stdio: ['pipe', 'pipe', 'pipe'] });
+  channel.pipe(child.stdin);
+  child.stdin.on('error', () => undefined);
+  child.stdout.on('data', (data) => channel.write(data));
+  child.stderr.on('data', (data) => channel.stderr.write(data));
+  child.on('close', (code) => {
+    channel.exit(code ?? 255);
+    channel.end();
+  });
+}
