@@ -2,7 +2,8 @@
 # Lint, types, architecture, unit tests: under a minute, so that it is run often.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-[ -f node_modules/.package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error || exit 1
+. scripts/packages.sh
+if packages_are_stale; then install_packages || exit 1; fi
 
 failed=0
 run() {

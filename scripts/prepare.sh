@@ -11,10 +11,9 @@ if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); proce
   echo "krakenctl needs Node.js 20.12 or newer; this is $(node --version)" >&2
   exit 2
 fi
-# npm writes this file last, so it is newer than the lock file exactly when the installation came to its end.
-if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+. scripts/packages.sh
+if packages_are_stale; then
   echo " ▸ npm packages (a minute the first time)"
-  npm ci --no-audit --no-fund --loglevel=error
-  touch node_modules/.package-lock.json
+  install_packages
 fi
 node scripts/build.mjs

@@ -20,7 +20,16 @@ for (const project of asked.length > 0 ? asked : known) {
   console.log(`\n── ${project}`);
   const outputFile = join(folder, `${project}.json`);
   const serial = project === 'unit' ? [] : ['--runInBand'];
-  const args = ['--no-install', 'jest', '--selectProjects', project, '--json', `--outputFile=${outputFile}`, ...serial];
+  const args = [
+    '--no-install',
+    'jest',
+    '--selectProjects',
+    project,
+    '--verbose',
+    '--json',
+    `--outputFile=${outputFile}`,
+    ...serial,
+  ];
   // Jest's own report goes to stderr; the JSON that it also prints is in the file.
   const run = spawnSync('npx', args, { stdio: ['ignore', 'ignore', 'inherit'] });
   const result = read(outputFile);

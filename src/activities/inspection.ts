@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { isSeen, type Observed } from '../cluster/observed';
+import { isSeen, type Observed, type ObservedHost } from '../cluster/observed';
 import { newestRecord } from '../cluster/record';
 import type { HostActivities, ImageActivities, InspectionActivities, PlannerActivities } from '../contracts/activities';
 import type { FailureDetails } from '../contracts/failures';
@@ -11,7 +11,12 @@ type Lookers = HostActivities & ImageActivities & PlannerActivities;
 export function inspectionActivities({ observeHost, resolveImages, planDeploy }: Lookers): InspectionActivities {
   return {
     async inspectCluster({ spec, origins, probe }) {
-      const hosts = await Promise.all(spec.nodes.map((node) => observeHost({ spec, host: node.id, probe })));
+      // One host that refuses us must not hide the others from whoever asks what is going on.
+      const look = (host: string) =>
+        observeHost({ spec, host, probe }).catch(
+          (error): ObservedHost => ({ host, reachable: false, error: describe(error).message }),
+        );
+      const hosts = await Promise.all(spec.nodes.map((node) => look(node.id)));
       const observed: Observed = { cluster: spec.name, hosts };
       const record = newestRecord(hosts.filter(isSeen), spec.nodes.length);
       try {

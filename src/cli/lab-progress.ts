@@ -2,7 +2,7 @@ import type { LabProgress } from '../lab/lab';
 import type { Output } from './output';
 import { showDuration } from './time-text';
 
-/** A lab's steps as lines: what is done with its time, and every 10 s what still goes on. */
+/** A lab's steps as lines: what is done with its time, and every 5 s what still goes on. */
 export function labProgressLines(
   output: Output,
   say: (line: string) => void = (line) => output.note(line),
@@ -14,7 +14,7 @@ export function labProgressLines(
       `   ${symbol} ${step.padEnd(14)} ${showDuration(seconds * 1000).padStart(6)}  ${message}`;
     if (state === 'done') say(line(colors.green('✔')));
     if (state === 'failed') say(line(colors.red('✘')));
-    if (state !== 'running' || seconds - (lastSaid.get(step) ?? 0) < 9) return;
+    if (state !== 'running' || seconds - (lastSaid.get(step) ?? 0) < 4.5) return;
     lastSaid.set(step, seconds);
     say(line(colors.cyan('▸')));
   };

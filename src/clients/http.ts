@@ -9,13 +9,14 @@ const biggestBody = 16 * 1024 * 1024;
 /** Each is a forward, which sshd does not count among its sessions. */
 const socketsPerPort = 4;
 
-/** HTTP to 127.0.0.1 of the host; connections are kept for the next request to the same port. */
+/** HTTP to 127.0.0.1 of the host. */
 export function createHttp(ssh: SshConnection): (request: HttpRequest) => Promise<HttpResponse> {
   const agents = new Map<number, StreamAgent>();
   return (request) => {
     let agent = agents.get(request.port);
     if (!agent) {
-      agent = new StreamAgent(() => ssh.forward(request.port), { maxSockets: socketsPerPort, timeout: 30_000 });
+      // Not kept alive: a forward opens in a millisecond, and a server that drops idle connections would fail the next probe.
+      agent = new StreamAgent(() => ssh.forward(request.port), { maxSockets: socketsPerPort, keepAlive: false });
       agents.set(request.port, agent);
     }
     return send(ssh.host, agent, request);

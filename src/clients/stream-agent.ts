@@ -53,6 +53,8 @@ export class StreamAgent extends Agent {
         }
         // An idle connection that breaks is only dropped; a busy one fails its request by itself.
         stream.on('error', () => undefined);
+        // A channel stays half open when the other side has ended; the pool would hand it out once more.
+        stream.once('end', () => stream.destroy());
         done?.(null, stream);
       },
       (error: Error) => done?.(error, undefined as never),

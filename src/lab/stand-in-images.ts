@@ -108,7 +108,9 @@ async function readProgram(): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   for (const name of names) {
     const text = await readFile(join(source, name), 'utf8');
-    files.set(`program/${name.replace(/\.ts$/, '.js')}`, name.endsWith('.ts') ? await transpile(text) : text);
+    // The same whether it was compiled before or is compiled now, so that both make the same images.
+    const code = (name.endsWith('.ts') ? await transpile(text) : text).replace(/\n\/\/# sourceMappingURL=.*\n?$/, '\n');
+    files.set(`program/${name.replace(/\.ts$/, '.js')}`, `${code.trimEnd()}\n`);
   }
   for (const part of standInParts.filter((it) => it !== 'testfs')) {
     const path = join('config', part, 'base.yaml');
@@ -120,7 +122,7 @@ async function readProgram(): Promise<Map<string, string>> {
 /** Only where the sources themselves are run, as tests do. */
 async function transpile(text: string): Promise<string> {
   const { transform } = await import('@swc/core');
-  const jsc = { parser: { syntax: 'typescript' as const }, target: 'es2022' as const };
+  const jsc = { parser: { syntax: 'typescript' as const }, target: 'es2022' as const, keepClassNames: true };
   return (await transform(text, { swcrc: false, configFile: false, jsc, module: { type: 'commonjs' } })).code;
 }
 

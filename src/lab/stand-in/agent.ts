@@ -2,16 +2,19 @@ import { createServer, type RequestListener, request as requestOf } from 'node:h
 import { BlockList } from 'node:net';
 import { BlobStore } from './blob-store';
 import type { Settings } from './configuration';
+import { hexOf, readDigest } from './digest';
 import type { Flags } from './flags';
 import { listHostsPassively, shuffle } from './host-list';
 import { fetchText } from './http-client';
-import { createRouter, type Exchange, HttpFailure, type Route, sendText } from './http-router';
+import { createRouter, type Exchange, HttpFailure, type Route, sendStream, sendText } from './http-router';
 import { serve } from './inner-nginx';
 import { fatal, panic } from './log';
-import { isHeldBack } from './misbehaviour';
-import { hexOf, peerIdOf } from './peer';
-import { createRegistry, type ImageSource } from './registry';
-import { joinSwarm, servePeers } from './swarm';
+import { version } from './misbehaviour';
+import { peerIdOf } from './peer';
+import { answerReadiness } from './readiness';
+import { createRegistry } from './registry';
+import type { ImageSource } from './registry-request';
+import { joinSwarm, type Swarm, servePeers } from './swarm';
 import { TagClient } from './tag-client';
 
 /** Runs on each VM: a read-only registry for its Docker, fed by other agents and by origins. */
@@ -25,37 +28,46 @@ export async function startAgent(settings: Settings, flags: Flags): Promise<void
   const tags = new TagClient(listHostsPassively(settings, 'build_index'));
   const self = { peer_id: peerIdOf(ip, port), ip, port, origin: false, complete: false };
   const swarm = joinSwarm(self, store, trackers, settings);
-  const fetch = async (repository: string, hex: string) =>
-    (await store.size(hex)) !== undefined || (await swarm.download(repository, hex));
-  const source: ImageSource = {
-    store,
-    fetch,
-    size: async (repository, hex) => ((await fetch(repository, hex)) ? store.size(hex) : undefined),
-    findTag: (tag) => tags.find(tag),
-  };
+  const source = imageSource(store, swarm, tags);
   const isReady = async () => {
     const [tracker = ''] = shuffle(trackers.resolve());
     await Promise.all([tags.checkReadiness(), fetchText(`http://${tracker}/readiness`, { timeoutMs: 5_000 })]);
   };
   servePeers(port, store);
   const own = createRouter(ownRoutes({ source, isReady, registryPort: Number(flags['agent-registry-port']) }));
-  const ownServer = createServer((request, response) => {
-    response.setHeader('Server', 'kraken-stand-in');
-    own(request, response);
-  });
-  ownServer.on('error', (error) => fatal(error.message));
-  ownServer.listen(Number(flags['agent-server-port']));
+  serveDirectly(Number(flags['agent-server-port']), own);
   const registry = createRegistry(source);
-  const handler: RequestListener = (request, response) =>
-    /^\/(health|readiness)$/.test(request.url ?? '') ? own(request, response) : registry(request, response);
   serve({
     part: 'agent',
     settings,
     ports: [Number(flags['agent-registry-port'])],
     socket: settings.text('registry.docker.http.addr'),
-    handler,
+    handler: (request, response) =>
+      /^\/(health|readiness)$/.test(request.url ?? '') ? own(request, response) : registry(request, response),
     allowed: readNetworks(settings.texts('allowed_cidrs')),
   });
+}
+
+function imageSource(store: BlobStore, swarm: Swarm, tags: TagClient): ImageSource {
+  const fetch = async (repository: string, hex: string) =>
+    (await store.size(hex)) !== undefined || (await swarm.download(repository, hex));
+  return {
+    store,
+    fetch,
+    size: async (repository, hex) => ((await fetch(repository, hex)) ? store.size(hex) : undefined),
+    findTag: (tag) => tags.find(tag),
+  };
+}
+
+/** The server port has no nginx before it: whoever reaches it is answered. */
+function serveDirectly(port: number, handler: RequestListener): void {
+  const server = createServer((request, response) => {
+    response.setHeader('Server', 'kraken-stand-in');
+    response.setHeader('X-Kraken-Stand-In', `agent ${version}`);
+    handler(request, response);
+  });
+  server.on('error', (error) => fatal(error.message));
+  server.listen(port);
 }
 
 interface Own {
@@ -68,51 +80,30 @@ function ownRoutes({ source, isReady, registryPort }: Own): Route[] {
   return [
     ['GET', '/health', ({ response }) => sendText(response, 'OK')],
     ['GET', '/readiness', (exchange) => answerReadiness(exchange, isReady)],
-    [
-      'GET',
-      '/tags/:tag',
-      async ({ params, response }) => {
-        const hex = await source.findTag(params[0]!);
-        if (!hex) throw new HttpFailure(404);
-        sendText(response, `sha256:${hex}`);
-      },
-    ],
-    [
-      'GET',
-      '/namespace/:namespace/blobs/:digest',
-      async ({ params, response }) => {
-        const [namespace = '', digest = ''] = params;
-        const hex = hexOf(digest) ?? hexOf(`sha256:${digest}`);
-        if (!hex) throw new HttpFailure(400, `parse digest: ${digest}`);
-        if (!(await source.fetch(namespace, hex))) throw new HttpFailure(404);
-        await new Promise((resolve) => source.store.read(hex).pipe(response).on('close', resolve));
-      },
-    ],
-    [
-      'DELETE',
-      '/blobs/:digest',
-      async ({ params }) => {
-        await source.store.remove(hexOf(params[0]!) ?? params[0]!);
-      },
-    ],
-    [
-      'GET',
-      '/preload/tags/:tag',
-      async ({ params }) => {
-        const [repository, tag, more] = params[0]!.split(':');
-        if (!repository || !tag || more) throw new HttpFailure(500, 'failed to parse docker image tag');
-        await pullWithDocker(`127.0.0.1:${registryPort}/${repository}`, tag);
-      },
-    ],
+    ['GET', '/tags/:tag', (exchange) => sendTag(source, exchange)],
+    ['GET', '/namespace/:namespace/blobs/:digest', (exchange) => sendBlob(source, exchange)],
+    ['DELETE', '/blobs/:digest', ({ params }) => void source.store.remove(hexOf(params[0]!) ?? params[0]!)],
+    ['GET', '/preload/tags/:tag', ({ params }) => preload(params[0]!, registryPort)],
   ];
 }
 
-async function answerReadiness({ response }: Exchange, isReady: () => Promise<void>): Promise<void> {
-  if (isHeldBack()) throw new HttpFailure(503, 'agent not ready: this version of the stand-in holds back');
-  await isReady().catch((error: Error) => {
-    throw new HttpFailure(503, `agent not ready: ${error.message}`);
-  });
-  sendText(response, 'OK');
+async function sendTag(source: ImageSource, { params, response }: Exchange): Promise<void> {
+  const hex = await source.findTag(params[0]!);
+  if (!hex) throw new HttpFailure(404);
+  sendText(response, `sha256:${hex}`);
+}
+
+async function sendBlob(source: ImageSource, { params, response }: Exchange): Promise<void> {
+  const [namespace = '', digest = ''] = params;
+  const hex = readDigest(digest.includes(':') ? digest : `sha256:${digest}`);
+  if (!(await source.fetch(namespace, hex))) throw new HttpFailure(404);
+  await sendStream(response, source.store.read(hex));
+}
+
+async function preload(name: string, registryPort: number): Promise<void> {
+  const [repository, tag, more] = name.split(':');
+  if (!repository || !tag || more) throw new HttpFailure(500, 'failed to parse docker image tag');
+  await pullWithDocker(`127.0.0.1:${registryPort}/${repository}`, tag);
 }
 
 /** As the preload hook does: Docker on this machine is told to pull from this agent. @throws {HttpFailure} 500 */

@@ -1,15 +1,16 @@
 import { Backends } from './backend';
 import { BlobStore } from './blob-store';
 import type { Settings } from './configuration';
+import { readDigest } from './digest';
 import type { Flags } from './flags';
 import { type HostList, watchHosts } from './host-list';
 import { send } from './http-client';
-import { createRouter, type Exchange, HttpFailure, readJson, sendJson, sendText } from './http-router';
+import { createRouter, type Exchange, HttpFailure, type Route, readJson, sendJson, sendText } from './http-router';
 import { serve } from './inner-nginx';
 import { fatal, panic, say } from './log';
 import { referencesOf } from './manifest';
-import { answerReadiness, readDigest } from './origin';
 import { OriginCluster } from './origin-cluster';
+import { answerReadiness } from './readiness';
 import { TagStore } from './tag-store';
 
 /** Knows which digest a tag means. */
@@ -45,48 +46,47 @@ export async function startBuildIndex(settings: Settings, flags: Flags): Promise
       { path: /^\/repositories\/.*\/tags$/i, okMs: 1_000, anyMs: 1_000 },
       { path: /^\/list/, okMs: 30_000, anyMs: 1_000 },
     ],
-    handler: createRouter([
-      ['GET', '/health', ({ response }) => sendText(response, 'OK\n')],
-      ['GET', '/readiness', (exchange) => answerReadiness(exchange, () => checkReadiness(index))],
-      ['PUT', '/tags/:tag/digest/:digest', ({ params }) => putTag(index, params[0]!, readDigest(params[1]))],
-      [
-        'GET',
-        '/tags/:tag',
-        async ({ params, response }) => {
-          const hex = await index.tags.find(params[0]!);
-          if (!hex) throw new HttpFailure(404);
-          sendText(response, `sha256:${hex}`);
-        },
-      ],
-      [
-        'GET',
-        '/repositories/:repo/tags',
-        async (exchange) => {
-          const names = await index.backends.find(exchange.params[0]!).list(`${exchange.params[0]}/_manifests/tags`);
-          sendList(
-            exchange,
-            names.flatMap((name) => name.split(':')[1] ?? []),
-          );
-        },
-      ],
-      [
-        'GET',
-        '/list/*',
-        async (exchange) => {
-          sendList(exchange, await index.backends.find(exchange.params[0]!).list(exchange.params[0]!));
-        },
-      ],
-      ['GET', '/origin', async ({ response }) => sendText(response, settings.texts('origin.hosts.static')[0] ?? '')],
-      [
-        'PUT',
-        '/internal/duplicate/tags/:tag/digest/:digest',
-        async ({ params, request }) => {
-          const { delay } = await readJson<{ delay: number }>(request);
-          await index.tags.put(params[0]!, readDigest(params[1]), delay / 1e6);
-        },
-      ],
-    ]),
+    handler: createRouter(routesOf(index, settings)),
   });
+}
+
+function routesOf(index: BuildIndex, settings: Settings): Route[] {
+  const [anyOrigin = ''] = settings.texts('origin.hosts.static');
+  const of = (answer: (index: BuildIndex, exchange: Exchange) => Promise<void>) => (exchange: Exchange) =>
+    answer(index, exchange);
+  return [
+    ['GET', '/health', ({ response }) => sendText(response, 'OK\n')],
+    ['GET', '/readiness', (exchange) => answerReadiness(exchange, () => checkReadiness(index))],
+    ['PUT', '/tags/:tag/digest/:digest', ({ params }) => putTag(index, params[0]!, readDigest(params[1]))],
+    ['GET', '/tags/:tag', of(sendTag)],
+    ['GET', '/repositories/:repo/tags', of(sendRepository)],
+    ['GET', '/list/*', of(sendPrefix)],
+    ['GET', '/origin', ({ response }) => sendText(response, anyOrigin)],
+    ['PUT', '/internal/duplicate/tags/:tag/digest/:digest', of(takeDuplicate)],
+  ];
+}
+
+async function sendTag({ tags }: BuildIndex, { params, response }: Exchange): Promise<void> {
+  const hex = await tags.find(params[0]!);
+  if (!hex) throw new HttpFailure(404);
+  sendText(response, `sha256:${hex}`);
+}
+
+async function sendRepository({ backends }: BuildIndex, exchange: Exchange): Promise<void> {
+  const repository = exchange.params[0]!;
+  const names = await backends.find(repository).list(`${repository}/_manifests/tags`);
+  const tags = names.flatMap((name) => name.split(':')[1] ?? []);
+  sendList(exchange, tags);
+}
+
+async function sendPrefix({ backends }: BuildIndex, exchange: Exchange): Promise<void> {
+  const prefix = exchange.params[0]!;
+  sendList(exchange, await backends.find(prefix).list(prefix));
+}
+
+async function takeDuplicate({ tags }: BuildIndex, { params, request }: Exchange): Promise<void> {
+  const { delay } = await readJson<{ delay: number }>(request);
+  await tags.put(params[0]!, readDigest(params[1]), delay / 1e6);
 }
 
 async function checkReadiness({ backends, origins }: BuildIndex): Promise<void> {
@@ -102,19 +102,21 @@ async function putTag(index: BuildIndex, tag: string, hex: string): Promise<void
     }
   }
   await index.tags.put(tag, hex);
-  const tell = async (address: string, place: number) => {
+  await Promise.all(index.neighbours.resolve().map((address, place) => tell(index, { address, place, tag, hex })));
+}
+
+/** That one of them does not answer does not fail the push. */
+async function tell(
+  { staggerMs }: BuildIndex,
+  { address, place, tag, hex }: { address: string; place: number; tag: string; hex: string },
+): Promise<void> {
+  try {
     const url = `http://${address}/internal/duplicate/tags/${encodeURIComponent(tag)}/digest/sha256:${hex}`;
-    const body = JSON.stringify({ delay: index.staggerMs * (place + 1) * 1e6 });
+    const body = JSON.stringify({ delay: staggerMs * (place + 1) * 1e6 });
     (await send(url, { method: 'PUT', body, timeoutMs: 10_000 })).resume();
-  };
-  const telling = index.neighbours
-    .resolve()
-    .map((address, place) =>
-      tell(address, place).catch((error: Error) =>
-        say('ERROR', `Failed to duplicate put to neighbor: ${error.message}`),
-      ),
-    );
-  await Promise.all(telling);
+  } catch (error) {
+    say('ERROR', `Failed to duplicate put to neighbor: ${(error as Error).message}`);
+  }
 }
 
 async function readReferences({ origins, store }: BuildIndex, tag: string, hex: string): Promise<string[]> {

@@ -1,4 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { say } from './log';
 
 /** One request on its way through a part. */
@@ -83,6 +85,13 @@ export async function readJson<T>(request: IncomingMessage): Promise<T> {
   } catch (error) {
     throw new HttpFailure(500, `json decode request: ${(error as Error).message}`);
   }
+}
+
+/** A client that goes away in the middle is its own affair. */
+export async function sendStream(response: ServerResponse, from: Readable): Promise<void> {
+  await pipeline(from, response).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  });
 }
 
 export function sendJson(response: ServerResponse, value: unknown): void {

@@ -1,5 +1,5 @@
+import { hexOf } from './digest';
 import { HttpFailure } from './http-router';
-import { hexOf } from './peer';
 
 interface Descriptor {
   digest: string;

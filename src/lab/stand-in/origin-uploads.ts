@@ -1,9 +1,10 @@
+import { readDigest } from './digest';
 import { locate } from './hash-ring';
 import { send } from './http-client';
 import { type Exchange, HttpFailure, type Route, readJson } from './http-router';
 import { say } from './log';
 import { isPlanted } from './misbehaviour';
-import { type Origin, readDigest } from './origin';
+import type { Origin } from './origin-state';
 
 /** Uploads in three steps, from proxies (then replicated and written back) and from other origins. */
 export function uploadRoutes(origin: Origin): Route[] {

@@ -2,29 +2,20 @@ import { hostname, networkInterfaces } from 'node:os';
 import { Backends } from './backend';
 import { BlobStore } from './blob-store';
 import type { Settings } from './configuration';
+import { readDigest } from './digest';
 import type { Flags } from './flags';
 import { type HashRing, locate } from './hash-ring';
 import { monitorHosts, readHosts } from './host-list';
-import { createRouter, type Exchange, HttpFailure, type Route, sendText } from './http-router';
+import { createRouter, type Route, sendText } from './http-router';
 import { serve } from './inner-nginx';
-import { fatal, panic, say } from './log';
-import { describeBlob } from './meta-info';
-import { isHeldBack } from './misbehaviour';
-import { replicate, uploadRoutes } from './origin-uploads';
-import { hexOf, peerIdOf } from './peer';
+import { fatal, panic } from './log';
+import { blobRoutes } from './origin-blobs';
+import type { Origin } from './origin-state';
+import { uploadRoutes } from './origin-uploads';
+import { peerIdOf } from './peer';
+import { answerReadiness } from './readiness';
 import { servePeers } from './swarm';
 import { WriteBackQueue } from './write-back';
-
-/** Keeps blobs: two or more origins hold each, and each writes what it got back to its backend. */
-export interface Origin {
-  address: string;
-  store: BlobStore;
-  ring: HashRing;
-  backends: Backends;
-  queue: WriteBackQueue;
-  /** How long a replica waits before it also writes to the backend. */
-  staggerMs: number;
-}
 
 export async function startOrigin(settings: Settings, flags: Flags): Promise<void> {
   if (!flags['peer-port']) panic('must specify non-zero peer port');
@@ -47,7 +38,7 @@ export async function startOrigin(settings: Settings, flags: Flags): Promise<voi
     settings,
     ports: [Number(flags['blobserver-port'])],
     socket: settings.text('blobserver.listener.addr'),
-    handler: createRouter([...publicRoutes(origin, flags), ...uploadRoutes(origin)]),
+    handler: createRouter([...ownRoutes(origin, flags), ...blobRoutes(origin), ...uploadRoutes(origin)]),
   });
 }
 
@@ -72,13 +63,13 @@ async function findOwnAddress(settings: Settings, flags: Flags, ring: HashRing):
   return fatal(`Origin could not find itself in hash ring upon init: ${candidates[0]} is not among ${ring.hosts}`);
 }
 
-function publicRoutes(origin: Origin, flags: Flags): Route[] {
-  const { store, ring, backends } = origin;
-  const context = { ip: flags['peer-ip'], port: flags['peer-port'], zone: '', cluster: '', origin: true };
-  const peerId = peerIdOf(String(flags['peer-ip']), Number(flags['peer-port']));
+function ownRoutes({ ring, backends }: Origin, flags: Flags): Route[] {
+  const [ip, port] = [String(flags['peer-ip'] ?? ''), Number(flags['peer-port'])];
+  const context = { ip, port, peer_id: peerIdOf(ip, port), zone: '', cluster: '', origin: true };
   return [
     ['GET', '/health', ({ response }) => sendText(response, 'OK\n')],
     ['GET', '/readiness', (exchange) => answerReadiness(exchange, () => backends.checkReadiness())],
+    ['GET', '/internal/peercontext', ({ response }) => sendText(response, `${JSON.stringify(context)}\n`)],
     [
       'GET',
       '/blobs/:digest/locations',
@@ -86,94 +77,5 @@ function publicRoutes(origin: Origin, flags: Flags): Route[] {
         response.setHeader('Origin-Locations', locate(ring, readDigest(params[0])).join(','));
       },
     ],
-    ['GET', '/namespace/:namespace/blobs/:digest', (exchange) => sendBlob(origin, exchange)],
-    [
-      'POST',
-      '/namespace/:namespace/blobs/:digest/prefetch',
-      async ({ params }) => {
-        const hex = readDigest(params[1]);
-        if ((await store.size(hex)) === undefined) throw await fetchFromBackend(origin, params[0]!, hex);
-      },
-    ],
-    [
-      'GET',
-      '/internal/peercontext',
-      ({ response }) => {
-        sendText(response, `${JSON.stringify({ ...context, peer_id: peerId })}\n`);
-      },
-    ],
-    ['HEAD', '/internal/namespace/:namespace/blobs/:digest', (exchange) => answerSize(origin, exchange)],
-    [
-      'GET',
-      '/internal/namespace/:namespace/blobs/:digest/metainfo',
-      async ({ params, response }) => {
-        const hex = readDigest(params[1]);
-        if ((await store.size(hex)) === undefined) throw await fetchFromBackend(origin, params[0]!, hex);
-        sendText(response, JSON.stringify(await describeBlob(hex, store.read(hex))));
-      },
-    ],
-    [
-      'DELETE',
-      '/internal/blobs/:digest',
-      async ({ params, response }) => {
-        if (origin.queue.has(readDigest(params[0])))
-          throw new HttpFailure(500, `cannot delete blob data: file is persisted`);
-        if (!(await store.remove(readDigest(params[0])))) throw new HttpFailure(404);
-        response.statusCode = 202;
-      },
-    ],
   ];
-}
-
-export async function answerReadiness({ response }: Exchange, check: () => Promise<void>): Promise<void> {
-  if (isHeldBack()) throw new HttpFailure(503, 'not ready to serve traffic: this version of the stand-in holds back');
-  await check().catch((error: Error) => {
-    throw new HttpFailure(503, `not ready to serve traffic: ${error.message}`);
-  });
-  sendText(response, 'OK\n');
-}
-
-/** @throws {HttpFailure} 400 */
-export function readDigest(text: string | undefined): string {
-  const hex = hexOf(text ?? '');
-  if (!hex) throw new HttpFailure(400, `parse digest: invalid digest: ${text}`);
-  return hex;
-}
-
-async function sendBlob(origin: Origin, { params, response }: Exchange): Promise<void> {
-  const hex = readDigest(params[1]);
-  const size = await origin.store.size(hex);
-  if (size === undefined) throw await fetchFromBackend(origin, params[0]!, hex);
-  response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': size });
-  await new Promise((resolve, reject) => {
-    origin.store.read(hex).on('error', reject).pipe(response).on('close', resolve).on('error', reject);
-  });
-}
-
-async function answerSize({ store, backends }: Origin, { params, query, response }: Exchange): Promise<void> {
-  const hex = readDigest(params[1]);
-  const local = await store.size(hex);
-  const size = local ?? (query.get('local') === 'true' ? undefined : await backends.find(params[0]!).size(hex));
-  if (size === undefined) throw new HttpFailure(404);
-  response.setHeader('Content-Length', size);
-}
-
-const underWay = new Map<string, Promise<void>>();
-
-/** Begins to fetch what is only in the backend, and says "ask again" (202) meanwhile, or 404. */
-async function fetchFromBackend(origin: Origin, namespace: string, hex: string): Promise<HttpFailure> {
-  if (underWay.has(hex)) return new HttpFailure(202);
-  const backend = origin.backends.find(namespace);
-  if ((await backend.size(hex)) === undefined) return new HttpFailure(404);
-  const work = (async () => {
-    const content = await backend.download(hex);
-    if (content) await origin.store.add(hex, content);
-    await replicate(origin, { hex });
-  })();
-  const done = work.catch((error: Error) => say('ERROR', `refresh of ${hex}: ${error.message}`));
-  underWay.set(
-    hex,
-    done.finally(() => underWay.delete(hex)),
-  );
-  return new HttpFailure(202);
 }

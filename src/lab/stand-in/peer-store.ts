@@ -16,7 +16,10 @@ export async function openPeerStore(settings: Settings): Promise<PeerStore> {
   if (!settings.flag('peerstore.redis.enabled') || isPlanted('peers-in-memory')) return memoryStore(settings);
   const address = settings.text('peerstore.redis.addr');
   if (address === '') fatal('Could not create PeerStore: new redis store: invalid config: missing addr');
-  const connection = new RedisConnection(address, settings.duration('peerstore.redis.dial_timeout', 5_000));
+  const connection = new RedisConnection(address, {
+    dialMs: settings.duration('peerstore.redis.dial_timeout', 5_000),
+    readMs: settings.duration('peerstore.redis.read_timeout', 30_000),
+  });
   await connection
     .dial()
     .catch((error: Error) => fatal(`Could not create PeerStore: new redis store: dial redis: ${error.message}`));

@@ -13,8 +13,3 @@ export interface Peer {
 export function peerIdOf(ip: string, port: number): number[] {
   return [...createHash('sha1').update(`${ip}:${port}`).digest()];
 }
-
-/** `sha256:<hex>` to its hex part; undefined for anything else. */
-export function hexOf(digest: string): string | undefined {
-  return /^sha256:([0-9a-f]{64})$/.exec(digest)?.[1];
-}

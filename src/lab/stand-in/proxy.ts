@@ -3,13 +3,14 @@ import { BlobStore } from './blob-store';
 import type { Settings } from './configuration';
 import type { Flags } from './flags';
 import { watchHosts } from './host-list';
-import { createRouter, type Exchange, HttpFailure, readJson, sendJson, sendText } from './http-router';
+import { createRouter, type Exchange, HttpFailure, readJson, sendJson } from './http-router';
 import { serve } from './inner-nginx';
 import { panic, say } from './log';
 import { referencesOf } from './manifest';
-import { isHeldBack } from './misbehaviour';
 import { OriginCluster } from './origin-cluster';
-import { createRegistry, type ImageSource } from './registry';
+import { answerHealth } from './readiness';
+import { createRegistry } from './registry';
+import type { ImageSource } from './registry-request';
 import { TagClient } from './tag-client';
 
 /** The namespace under which Kraken's proxies hand blobs to origins, whatever the repository. */
@@ -28,22 +29,8 @@ export async function startProxy(settings: Settings, flags: Flags): Promise<void
   const source = imageSource(store, origins, tags);
   const registry = createRegistry(source);
   const own = createRouter([
-    [
-      'GET',
-      '/health',
-      ({ response }) => {
-        if (isHeldBack()) throw new HttpFailure(503, 'this version of the stand-in holds back');
-        sendText(response, 'OK\n');
-      },
-    ],
-    [
-      'GET',
-      '/v2/_catalog',
-      async ({ response }) => {
-        const names = (await tags.list('')).map((tag) => tag.split(':')[0]);
-        sendJson(response, { repositories: [...new Set(names)] });
-      },
-    ],
+    ['GET', '/health', answerHealth],
+    ['GET', '/v2/_catalog', (exchange) => sendCatalog(tags, exchange)],
     ['POST', '/proxy/v1/registry/prefetch', (exchange) => prefetch(source, exchange)],
     ['POST', '/proxy/v2/registry/prefetch', (exchange) => prefetch(source, exchange)],
   ]);
@@ -52,6 +39,11 @@ export async function startProxy(settings: Settings, flags: Flags): Promise<void
       ? own(request, response)
       : registry(request, response);
   serve({ part: 'proxy', settings, ports, socket: settings.text('server.listener.addr'), handler });
+}
+
+async function sendCatalog(tags: TagClient, { response }: Exchange): Promise<void> {
+  const names = (await tags.list('')).map((tag) => tag.split(':')[0]);
+  sendJson(response, { repositories: [...new Set(names)] });
 }
 
 function imageSource(store: BlobStore, origins: OriginCluster, tags: TagClient): ImageSource {

@@ -17,7 +17,7 @@ export class RedisConnection {
 
   constructor(
     private readonly address: string,
-    private readonly dialTimeoutMs: number,
+    private readonly timeouts: { dialMs: number; readMs: number },
   ) {}
 
   /** @throws {Error} when nobody answers. */
@@ -26,7 +26,7 @@ export class RedisConnection {
     const [host, port] = this.address.split(':');
     const socket = connect({ host, port: Number(port) });
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => socket.destroy(new Error('i/o timeout')), this.dialTimeoutMs);
+      const timer = setTimeout(() => socket.destroy(new Error('i/o timeout')), this.timeouts.dialMs);
       socket.once('close', () => clearTimeout(timer));
       socket.once('error', (error) => reject(new Error(`dial tcp ${this.address}: ${error.message}`)));
       socket.once('connect', () => {
@@ -45,10 +45,12 @@ export class RedisConnection {
   async call(...words: (string | number)[]): Promise<RedisReply> {
     await this.dial();
     const text = words.map((word) => `$${Buffer.byteLength(`${word}`)}\r\n${word}\r\n`).join('');
-    return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => this.drop(new Error('i/o timeout')), this.timeouts.readMs);
+    const reply = new Promise<RedisReply>((resolve, reject) => {
       this.waiting.push({ resolve, reject });
       this.socket?.write(`*${words.length}\r\n${text}`);
     });
+    return reply.finally(() => clearTimeout(timer));
   }
 
   private drop(error: Error): void {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { hexOf } from './digest';
 import { readText } from './http-router';
 import { mediaTypeOf, referencesOf } from './manifest';
-import { hexOf } from './peer';
-import { RegistryFailure, type RegistryRequest } from './registry';
+import { RegistryFailure, type RegistryRequest } from './registry-request';
 
 /** By tag or by digest. */
 export async function answerManifest({

@@ -1,4 +1,4 @@
-import { RegistryFailure, type RegistryRequest, readDigest } from './registry';
+import { RegistryFailure, type RegistryRequest, readDigest } from './registry-request';
 
 /** Pushing a blob: begun, sent in one or more pieces, finished under its digest. All of it on the disk of one proxy. */
 export async function startUpload(one: RegistryRequest): Promise<void> {

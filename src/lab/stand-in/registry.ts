@@ -1,49 +1,9 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { BlobStore } from './blob-store';
+import type { RequestListener } from 'node:http';
+import { sendStream } from './http-router';
 import { say } from './log';
-import { hexOf } from './peer';
 import { answerManifest, putManifest } from './registry-manifests';
+import { type ImageSource, RegistryFailure, type RegistryRequest, readDigest } from './registry-request';
 import { cancelUpload, finishUpload, patchUpload, startUpload, uploadStatus } from './registry-uploads';
-
-/** Where a registry's images come from; {@link ImageSink} is what proxies have in addition. */
-export interface ImageSource {
-  store: BlobStore;
-  /** Into the store, when it is not there yet; false when nobody has it. */
-  fetch(repository: string, hex: string): Promise<boolean>;
-  /** Length of a blob, wherever it is. */
-  size(repository: string, hex: string): Promise<number | undefined>;
-  findTag(tag: string): Promise<string | undefined>;
-  sink?: ImageSink;
-}
-
-export interface ImageSink {
-  /** From the store to where it stays. */
-  upload(hex: string): Promise<void>;
-  putTag(tag: string, hex: string): Promise<void>;
-  listTags(repository: string): Promise<string[]>;
-}
-
-/** One request to a registry, after its path was read. */
-export interface RegistryRequest {
-  source: ImageSource;
-  request: IncomingMessage;
-  response: ServerResponse;
-  repository: string;
-  /** Tag or digest, or an upload's id. */
-  reference: string;
-  query: URLSearchParams;
-}
-
-/** An answer in the registry's own form. */
-export class RegistryFailure extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
 
 type Answer = (request: RegistryRequest) => Promise<void>;
 
@@ -91,13 +51,6 @@ function refuse({ request, response }: RegistryRequest, error: Error): void {
   response.end(`${JSON.stringify({ errors: [{ code: failure.code, message: failure.message }] })}\n`);
 }
 
-/** @throws {RegistryFailure} 400 */
-export function readDigest(text: string): string {
-  const hex = hexOf(text);
-  if (!hex) throw new RegistryFailure(400, 'DIGEST_INVALID', 'provided digest did not match uploaded content');
-  return hex;
-}
-
 async function answerBlob({ source, request, response, repository, reference }: RegistryRequest): Promise<void> {
   const hex = readDigest(reference);
   const size = await source.size(repository, hex);
@@ -112,9 +65,7 @@ async function answerBlob({ source, request, response, repository, reference }: 
   const range = readRange(request.headers.range, size);
   if (range) response.writeHead(206, { 'Content-Range': `bytes ${range.start}-${range.end}/${size}` });
   response.headersSent || response.setHeader('Content-Length', size);
-  await new Promise((resolve, reject) => {
-    source.store.read(hex, range).on('error', reject).pipe(response).on('close', resolve).on('error', reject);
-  });
+  await sendStream(response, source.store.read(hex, range));
 }
 
 function readRange(header: string | undefined, size: number): { start: number; end: number } | undefined {

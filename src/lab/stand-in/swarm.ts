@@ -4,7 +4,7 @@ import type { Settings } from './configuration';
 import { orderHosts } from './hash-ring';
 import { type HostList, shuffle } from './host-list';
 import { fetchText, NetworkFailure, StatusFailure, send } from './http-client';
-import { createRouter, HttpFailure, sendText } from './http-router';
+import { createRouter, HttpFailure, sendStream, sendText } from './http-router';
 import { fatal, say } from './log';
 import { infoHash, type MetaInfo } from './meta-info';
 import type { Peer } from './peer';
@@ -22,7 +22,7 @@ export function servePeers(port: number, store: BlobStore): void {
         const size = await store.size(params[0]!);
         if (size === undefined) throw new HttpFailure(404);
         response.writeHead(200, { 'Content-Length': size });
-        await new Promise((resolve) => store.read(params[0]!).pipe(response).on('close', resolve));
+        await sendStream(response, store.read(params[0]!));
       },
     ],
     ['GET', '/', ({ response }) => sendText(response, 'stand-in\n')],

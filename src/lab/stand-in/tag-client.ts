@@ -1,6 +1,6 @@
+import { hexOf } from './digest';
 import { type HostList, shuffle } from './host-list';
 import { fetchText, NetworkFailure, StatusFailure, send } from './http-client';
-import { hexOf } from './peer';
 
 /** The build-indexes as one: three of them are tried, the next one only when the one before does not answer at all. */
 export class TagClient {

@@ -2,9 +2,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Backends } from './backend';
 import type { Settings } from './configuration';
+import { hexOf } from './digest';
 import { readAll } from './http-client';
 import { say } from './log';
-import { hexOf } from './peer';
 import { WriteBackQueue } from './write-back';
 
 const attemptPausesMs = [500, 1_000];

@@ -1,14 +1,15 @@
 import type { Settings } from './configuration';
+import { hexOf, readDigest } from './digest';
 import type { Flags } from './flags';
 import { watchHosts } from './host-list';
 import { fetchText, StatusFailure } from './http-client';
 import { createRouter, type Exchange, HttpFailure, readJson, sendJson, sendText } from './http-router';
 import { serve } from './inner-nginx';
 import { say } from './log';
-import { answerReadiness, readDigest } from './origin';
 import { OriginCluster } from './origin-cluster';
-import { hexOf, type Peer } from './peer';
+import type { Peer } from './peer';
 import { openPeerStore, type PeerStore } from './peer-store';
+import { answerReadiness } from './readiness';
 
 /** Tells peers of one another, and of the origins that seed. */
 interface Tracker {

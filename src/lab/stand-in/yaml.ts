@@ -99,14 +99,14 @@ function readNested(reader: Reader, least: number): Yaml {
   return line && line.indent >= least ? readBlock(reader, line.indent) : null;
 }
 
+/** Up to the first colon that a blank or the line's end follows. */
+const keyPattern =
+  /^(?:("(?:[^"\\]|\\.)*")|('(?:[^']|'')*')|((?:[^\s"'[\]{},&*!|>%@`#?-]|[?-](?=\S)).*?))\s*:(?:\s+(.*))?$/;
+
 function findKey(text: string): { key: string; rest: string } | undefined {
-  const [, double, single, plain, rest] =
-    /^(?:("(?:[^"\\]|\\.)*")|('(?:[^']|'')*')|([^\s"'[\]{},&*!|>%@`#-][^:]*?|-?[\w./]+?)|)\s*:(?:\s+(.*))?$/.exec(
-      text,
-    ) ?? [];
-  if (double ?? single ?? plain)
-    return { key: String(readScalarText(double ?? single ?? plain ?? '')), rest: rest ?? '' };
-  return undefined;
+  const [, double, single, plain, rest = ''] = keyPattern.exec(text) ?? [];
+  const written = double ?? single ?? plain;
+  return written === undefined ? undefined : { key: String(readScalarText(written)), rest };
 }
 
 /** A scalar or flow collection; the latter may go on over deeper lines. */
@@ -142,7 +142,7 @@ function readFlow(flow: Flow, ends: string, line: Line): Yaml {
   const rest = flow.text.slice(flow.at);
   const quoted = /^"(?:[^"\\]|\\.)*"|^'(?:[^']|'')*'/.exec(rest)?.[0];
   const token = quoted ?? (ends === '' ? rest : (new RegExp(`^(?:[^${ends}:]|:(?!\\s|$))*`).exec(rest)?.[0] ?? ''));
-  if (quoted === undefined && (/^[&*!|>%@`]/.test(token) || (token.includes(': ') && ends === '')))
+  if (quoted === undefined && (/^([&*!|>%@`]|\?(\s|$))/.test(token) || (token.includes(': ') && ends === '')))
     refuse(line, `cannot read "${token}"`);
   flow.at += token.length;
   skipBlanks(flow);

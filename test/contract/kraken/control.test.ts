@@ -2,13 +2,14 @@ import { imageRules } from './image-rules';
 import { findImages, type Images, isStandIn } from './images';
 import { partRules } from './part-rules';
 import { closeStage, openStage, type Stage, startCluster } from './stage';
+import { storageRules } from './storage-rules';
 import { survivalRules } from './survival-rules';
 import { swarmRules } from './swarm-rules';
 
 /** That the suite can fail: a stand-in with planted faults must break exactly these rules. */
 const plants = [
   ['ignores-tls', partRules, /where tls is not said/, /exit code of/],
-  ['loses-replicas', imageRules, /max_replica origins hold each blob/, /who has it/],
+  ['loses-replicas', storageRules, /max_replica origins hold each blob/, /who has it/],
   ['relative-location', imageRules, /Location absolute/, /Location is/],
   ['peers-in-memory', swarmRules, /an announce is kept in Redis/, /^key/],
   ['forgets-queue', survivalRules, /still has to write to its backend survives/, /no backend has it/],

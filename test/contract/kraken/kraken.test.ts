@@ -2,9 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { dockerRules } from './docker-rules';
 import { imageRules } from './image-rules';
 import { findImages } from './images';
+import { lifecycleRules } from './lifecycle-rules';
 import { partRules } from './part-rules';
 import type { Rule } from './rules';
 import { closeStage, openStage, type Stage, startCluster } from './stage';
+import { storageRules } from './storage-rules';
 import { survivalRules } from './survival-rules';
 import { swarmRules } from './swarm-rules';
 import { tagRules } from './tag-rules';
@@ -26,10 +28,11 @@ describe('Kraken', () => {
     if (stage) await closeStage(stage);
   }, 120_000);
 
-  describe('each part by itself', () => hold(partRules));
+  describe('each part by itself', () => hold([...partRules, ...lifecycleRules]));
   describe('a cluster of three nodes', () => {
     beforeAll(async () => startCluster(stage!), 120_000);
     describe('images', () => hold(imageRules));
+    describe('storage', () => hold(storageRules));
     describe('tags', () => hold(tagRules));
     describe('peers and agents', () => hold(swarmRules));
     describe('Docker as client', () => hold(dockerRules));

@@ -68,12 +68,12 @@ function toMarkdown({ images, date, version, krakenCommit, held, broken, parts, 
     '|---|---|---|---|',
     ...rules.map(
       ({ about, rule, result, milliseconds, why }) =>
-        `| ${about} | ${escape(rule)} | ${result}${why ? `: ${escape(why)}` : ''} | ${milliseconds} |`,
+        `| ${about} | ${escapeCell(rule)} | ${result}${why ? `: ${escapeCell(why)}` : ''} | ${milliseconds} |`,
     ),
     '',
   ].join('\n');
 }
 
-function escape(text) {
+function escapeCell(text) {
   return text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
 }
