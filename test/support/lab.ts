@@ -15,6 +15,10 @@ export const labName = 'test';
 
 process.env.KRAKENCTL_STATE_DIR = stateFolder;
 
+export const onRealKraken = process.env.KRAKEN_IMAGES === 'real';
+/** Deployed first; then the one to change to; then, with the stand-in alone, one whose origin never gets ready. */
+export const versions = ['v0.1.27', 'v0.1.26', ...(onRealKraken ? [] : ['v0.1.28-rc1'])];
+
 export interface Run {
   code: number;
   stdout: string;
@@ -122,12 +126,12 @@ export async function openLab(): Promise<void> {
     name: labName,
     nodes: 3,
     vms: 0,
-    images: process.env.KRAKEN_IMAGES === 'real' ? 'real' : 'stand-in',
-    krakenVersions: process.env.KRAKEN_VERSION ? [process.env.KRAKEN_VERSION] : ['v0.1.27', 'v0.1.26', 'v0.1.28-rc1'],
+    images: onRealKraken ? 'real' : 'stand-in',
+    krakenVersions: versions,
     progress: (p) => p.state !== 'start' && say(`${p.step} ${p.message}`),
   });
   await resetLab(lab);
-  await preloadImages(lab, { progress: (p) => say(`${p.step} ${p.message}`) });
+  await preloadImages(lab, { versions, progress: (p) => say(`${p.step} ${p.message}`) });
   writeEnv(lab);
   await temporalUp();
   await must(['worker', 'start']);
