@@ -17,7 +17,13 @@ module.exports = {
       globalSetup: '<rootDir>/test/support/temporal-setup.ts',
       globalTeardown: '<rootDir>/test/support/temporal-teardown.ts',
     },
-    { ...base, displayName: 'contract', testMatch: of('contract') },
+    {
+      ...base,
+      displayName: 'contract',
+      testMatch: of('contract'),
+      globalSetup: '<rootDir>/test/support/engine-setup.ts',
+      globalTeardown: '<rootDir>/test/support/engine-teardown.ts',
+    },
     {
       ...base,
       displayName: 'e2e',
