@@ -218,6 +218,22 @@ describe('other ways in', () => {
     await expectWhole(hosts, labName);
   });
 
+  test('hosts behind a bastion are reached through it, and its key is checked too', async () => {
+    const folder = join(stateFolder, 'bastion');
+    const jump = { SSH_PROXY_JUMP: `ops@${lab.hosts[0]!.address}` };
+    writeEnv(lab, jump, folder);
+    const through = await json<{ plan?: Plan } & Plan>(['plan'], { folder });
+    expect(planOf(through.data).unseen).toEqual([]);
+    writeEnv(lab, { ...jump, SSH_KNOWN_HOSTS: join(folder, 'known_hosts') }, folder);
+    const known = readFileSync(lab.ssh.knownHostsPath, 'utf8').split('\n');
+    writeFileSync(
+      join(folder, 'known_hosts'),
+      known.filter((line) => !line.startsWith(`${lab.hosts[0]!.address} `)).join('\n'),
+    );
+    const { code, error } = await json(['deploy', '--yes'], { folder });
+    expect([code, error?.code]).toEqual([1, 'HOST_KEY']);
+  });
+
   test('images are loaded over SSH where hosts have no registry', async () => {
     const one = container(lab, 'node-1');
     await onHost(one, ['docker', 'rm', '-f', `kraken-${labName}-node-1-nginx`]);
