@@ -81,10 +81,11 @@ async function bringImage(deps: ActivityDependencies, connection: HostConnection
   const reference = input.step.target;
   const digest = input.step.expect ?? '';
   if (await isPresent(connection, reference, digest)) return { changed: false };
-  const report = (p: TransferProgress) => beat({ image: reference, ...p });
+  const report = (p: TransferProgress) => beat({ step: input.step.summary, ...p });
   if (input.spec.images.source === 'load') {
     const archive = await deps.archives.open(reference, input.spec.images.archiveDir);
-    await connection.engine.load(archive.stream, report, cancellation());
+    const known = (p: TransferProgress) => report({ ...p, totalBytes: archive.bytes });
+    await connection.engine.load(archive.stream, known, cancellation());
   } else {
     await connection.engine.pull(reference, report, cancellation());
   }

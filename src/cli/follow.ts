@@ -5,6 +5,7 @@ import type { Temporal } from './connect';
 import type { Context } from './context';
 import { type Display, openDisplay } from './display';
 import { type CliFailure, isConnectionLoss, toCliFailure } from './failure';
+import { TransferWatch } from './transfers';
 
 /** Watches one run of an operation to its end, or until the person lets go. */
 export interface Follow {
@@ -35,11 +36,12 @@ export async function followOperation(follow: Follow): Promise<Followed> {
   const ended = Promise.race([awaitEnd(handle), awaitDetach(context.signal)]).then((ending) => {
     seen.ending = ending;
   });
+  const transfers = new TransferWatch(handle);
   let misses = 0;
   while (!seen.ending) {
     const progress = await askProgress(temporal, handle);
     misses = progress ? 0 : misses + 1;
-    if (progress) report(seen, { progress, display, context });
+    if (progress) report(seen, { progress: await transfers.onto(progress), display, context });
     else if (misses > toleratedMisses) display.waiting('no answer yet: waiting for a worker (krakenctl worker status)');
     await Promise.race([ended, pause(pollMs)]);
   }
