@@ -14,8 +14,18 @@ afterEach(async () => {
 
 const start = (script: string) => startDaemon({ name: 'worker', argv: ['bash', '-c', script], environment });
 
+/** A process is there before its program has come to a line: asked to end too early, it says nothing. */
+async function said(line: string): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!tailLog('worker', environment).includes(line)) {
+    if (Date.now() > deadline) throw new Error(`it did not say ${line} within 10 s`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 test('is found while it runs, stops when asked, is not found after', async () => {
   const { pid } = start('echo hello; exec sleep 60');
+  await said('hello');
   expect(findDaemon('worker', environment)?.pid).toBe(pid);
   expect(await stopDaemon('worker', environment, 5000)).toBe(true);
   expect(findDaemon('worker', environment)).toBeUndefined();
@@ -24,8 +34,8 @@ test('is found while it runs, stops when asked, is not found after', async () =>
 });
 
 test('what does not go within the grace is killed', async () => {
-  start('trap "" TERM; while :; do sleep 0.1; done');
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  start('trap "" TERM; echo deaf; while :; do sleep 0.1; done');
+  await said('deaf');
   expect(await stopDaemon('worker', environment, 300)).toBe(true);
   expect(findDaemon('worker', environment)).toBeUndefined();
 });
