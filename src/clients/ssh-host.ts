@@ -32,10 +32,11 @@ export class SshHost implements HostConnection {
     rights: Rights,
   ) {
     const maxSockets = rights.socket === 'forward' ? forwardedSockets : dialStdioSockets;
-    this.engine = createEngine(new StreamAgent(() => dialEngine(ssh, rights), { maxSockets }), host.id);
+    const dial = () => dialEngine(ssh, rights);
+    this.engine = createEngine(new StreamAgent(dial, { maxSockets }), host.id);
     this.files = createFiles(ssh, rights.sudo);
     this.http = createHttp(ssh);
-    this.fences = new Fence(ssh, rights.sudo);
+    this.fences = new Fence({ ssh, sudo: rights.sudo, dialEngine: dial });
   }
 
   static async over(host: HostSpec, ssh: SshConnection): Promise<SshHost> {
