@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { OutcomeUnknownError } from './errors';
+import { failpoints } from './failpoints';
 import { effectLock } from './fence-program';
 import type { HostFiles } from './host';
-import type { SshConnection } from './ssh';
+import type { ExecResult, SshConnection } from './ssh';
 
 /**
  * Files of a host by one exec each. The programs are constant; paths and contents travel on stdin, so no value is ever read by a
@@ -68,7 +69,8 @@ export function createFiles(ssh: SshConnection, sudo: string): HostFiles {
       refuseNewline(path);
       const sum = sha256(contents);
       const header = Buffer.from(`${path}\n${mode.toString(8)}\n${sum}\n`);
-      const { stdout } = await run(writeProgram, Buffer.concat([header, contents]));
+      const input = Buffer.concat([header, contents]);
+      const { stdout } = failpoints ? await writeInSight(ssh, sudo, input) : await run(writeProgram, input);
       const [did, ...found] = stdout.toString().trim().split(' ');
       expectReceipt({ host: ssh.host, path }, found.join(' '), `${sum} ${mode.toString(8)}`);
       return { changed: did === 'written' };
@@ -84,6 +86,19 @@ export function createFiles(ssh: SshConnection, sudo: string): HostFiles {
       await run(removeProgram, `${path}\n`);
     },
   };
+}
+
+/** The same program, telling when it comes to the rename and lingering there, so that a campaign can cut it on either side. */
+async function writeInSight(ssh: SshConnection, sudo: string, input: Buffer): Promise<ExecResult> {
+  const program = writeProgram
+    .replace(' mv ', ' echo staged >&2; sleep 0.3; mv ')
+    .replace('; seen written', '; echo renamed >&2; sleep 0.3; seen written');
+  const onStderr = (text: string) => {
+    if (text.includes('staged')) void failpoints?.reach('files', 'before-rename', 'write');
+    if (text.includes('renamed')) void failpoints?.reach('files', 'after-rename', 'write');
+  };
+  const half = () => failpoints?.reach('files', 'mid-write', 'write') ?? Promise.resolve();
+  return ssh.exec(asProgram(sudo, program), { input, half, onStderr });
 }
 
 function expectReceipt(

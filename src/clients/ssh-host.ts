@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { HostSpec } from '../cluster/spec';
 import { createEngine } from './docker';
 import { HostUnreachableError } from './errors';
+import { engineEffects, fileEffects, redisEffects, withFailpoints } from './failpoints';
 import { Fence } from './fence';
 import { asProgram, createFiles } from './files';
 import type { Engine, FenceLease, FenceScope, HostConnection, HostFacts, HostFiles, RedisInstance } from './host';
@@ -33,10 +34,10 @@ export class SshHost implements HostConnection {
   ) {
     const maxSockets = rights.socket === 'forward' ? forwardedSockets : dialStdioSockets;
     const dial = () => dialEngine(ssh, rights);
-    this.engine = createEngine(new StreamAgent(dial, { maxSockets }), host.id);
-    this.files = createFiles(ssh, rights.sudo);
+    this.engine = withFailpoints('docker', engineEffects, createEngine(new StreamAgent(dial, { maxSockets }), host.id));
+    this.files = withFailpoints('files', fileEffects, createFiles(ssh, rights.sudo));
     this.http = createHttp(ssh);
-    this.fences = new Fence({ ssh, sudo: rights.sudo, dialEngine: dial });
+    this.fences = withFailpoints('fence', ['lease'], new Fence({ ssh, sudo: rights.sudo, dialEngine: dial }));
   }
 
   static async over(host: HostSpec, ssh: SshConnection): Promise<SshHost> {
@@ -50,7 +51,7 @@ export class SshHost implements HostConnection {
   }
 
   redis(port: number): RedisInstance {
-    const known = this.redises.get(port) ?? createRedis(this.ssh, port);
+    const known = this.redises.get(port) ?? withFailpoints('redis', redisEffects, createRedis(this.ssh, port));
     this.redises.set(port, known);
     return known;
   }
