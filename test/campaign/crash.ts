@@ -1,37 +1,52 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { runModelled } from './modelled';
+import type { Fault } from './lab-life';
 
-/** `npm run campaign:crash -- --crashes N --seed S [--record]`; the last line is JSON (decisions 29). */
-const flag = (name: string, fallback: number): number => {
+/**
+ * `npm run campaign:crash -- [--lab] [--fault kill|freeze|temporal] --faults N --seed S [--record]`; the last line is JSON (decisions 29). Without
+ * `--lab` the hosts are in memory, and the fault is the worker's death.
+ */
+function argumentOf(name: string): string | undefined {
   const at = process.argv.indexOf(`--${name}`);
-  const value = at < 0 ? fallback : Number(process.argv[at + 1]);
-  if (!Number.isInteger(value) || value < 0) throw new Error(`--${name}: expected a whole number`);
+  return at < 0 ? undefined : process.argv[at + 1];
+}
+
+function numberOf(name: string, fallback: number): number {
+  const value = Number(argumentOf(name) ?? fallback);
+  if (!Number.isInteger(value) || value < 0) throw new Error(`--${name} ${argumentOf(name)}: expected a whole number`);
   return value;
-};
+}
+
+const say = (text: string) => console.error(text);
+
+async function run(fault: Fault, firstSeed: number) {
+  const faults = numberOf('faults', 20);
+  if (process.argv.includes('--lab')) {
+    const { runInLab } = require('./lab') as typeof import('./lab');
+    return runInLab({ fault, faults, firstSeed, faultsPerDeploy: numberOf('per-deploy', 6), say });
+  }
+  if (fault !== 'kill') throw new Error(`--fault ${fault}: expected --lab with it`);
+  const { runModelled } = require('./modelled') as typeof import('./modelled');
+  const slots = numberOf('slots', 6);
+  return runModelled({ crashes: faults, firstSeed, slots, killsPerDeploy: numberOf('per-deploy', 6), say });
+}
 
 async function main(): Promise<void> {
-  const firstSeed = flag('seed', Math.floor(Date.now() / 1000) % 1_000_000);
-  const campaign = {
-    crashes: flag('crashes', 100),
-    firstSeed,
-    slots: flag('slots', 6),
-    killsPerDeploy: flag('kills', 6),
-  };
-  console.error(
-    `seed ${firstSeed}; the same again: npm run campaign:crash -- --seed ${firstSeed} --crashes ${campaign.crashes}`,
+  const fault = (argumentOf('fault') ?? 'kill') as Fault;
+  if (!['kill', 'freeze', 'temporal'].includes(fault))
+    throw new Error(`--fault ${fault}: expected kill, freeze or temporal`);
+  const where = process.argv.includes('--lab') ? 'lab' : 'modelled';
+  const firstSeed = numberOf('seed', Math.floor(Date.now() / 1000) % 1_000_000);
+  say(
+    `seed ${firstSeed}; the same again: npm run campaign:crash -- ${process.argv.slice(2).join(' ')} --seed ${firstSeed}`,
   );
-  const { violations, byBoundary, seeds, ...counts } = await runModelled({
-    ...campaign,
-    say: (text) => console.error(text),
-  });
-  for (const violation of violations) console.error(`VIOLATION ${violation}`);
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim();
+  const { violations, byBoundary, seeds, ...counts } = await run(fault, firstSeed);
+  for (const violation of violations) say(`VIOLATION ${violation}`);
   const line = JSON.stringify({
-    name: 'campaign:crash modelled',
-    commit,
-    images: 'stand-in',
+    name: `campaign:crash ${where} ${fault}`,
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim(),
+    images: process.env.KRAKEN_IMAGES === 'real' ? 'real' : 'stand-in',
     ...counts,
     violations: violations.length,
     boundaries: Object.keys(byBoundary).length,
@@ -50,4 +65,7 @@ async function main(): Promise<void> {
   process.exit(violations.length === 0 ? 0 : 1);
 }
 
-void main();
+void main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
