@@ -8,6 +8,7 @@ import { hostActivities } from './hosts';
 import { imageActivities } from './images';
 import { inspectionActivities } from './inspection';
 import { plannerActivities } from './planner';
+import { preflightActivities } from './preflight';
 import { proofActivities } from './proof';
 import { recordActivities } from './records';
 import { redisActivities } from './redis-cluster';
@@ -22,6 +23,7 @@ export function createActivities(deps: ActivityDependencies): Activities {
     ...fileActivities(deps),
     ...redisActivities(deps),
     ...gateActivities(deps),
+    ...preflightActivities(deps),
     ...recordActivities(deps),
     ...proofActivities(deps),
   });

@@ -46,7 +46,7 @@ export async function lookAtCluster(context: Context, configuration: Configurati
 
 type Reached = { temporal: Temporal } | { because: string; running?: Look['running'] };
 
-async function reachWorker({ environment }: Context, cluster: string): Promise<Reached> {
+export async function reachWorker({ environment }: Context, cluster: string): Promise<Reached> {
   let temporal: Temporal;
   try {
     temporal = await connectTemporal({ environment, timeoutMs: reachTimeoutMs });

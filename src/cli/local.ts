@@ -1,6 +1,6 @@
 import { recordFolder } from '../cluster/names';
 import type { ClusterSpec } from '../cluster/spec';
-import type { OperationLine } from '../contracts/activities';
+import type { OperationLine, PreflightInput, PreflightReport } from '../contracts/activities';
 import type { InspectInput, Inspection } from '../contracts/operation';
 import { type Composition, composeActivities } from '../workers/compose';
 
@@ -17,6 +17,10 @@ export function inspectLocally(input: InspectInput, options: LocalOptions = {}):
 }
 
 export type LocalHost = Awaited<ReturnType<ReturnType<Composition['hostsFor']>['connect']>>;
+
+export function preflightLocally(input: PreflightInput): Promise<PreflightReport> {
+  return withComposition({}, ({ activities }) => activities.preflightCluster(input));
+}
 
 /** One connection for as long as the work takes. */
 export function withHost<T>(spec: ClusterSpec, id: string, work: (host: LocalHost) => Promise<T>): Promise<T> {

@@ -2,7 +2,7 @@ import type Docker from 'dockerode';
 import type { EngineClient } from './docker-client';
 import type { Engine, ImageInfo, TransferProgress } from './host';
 
-type ImageVerbs = Pick<Engine, 'images' | 'image' | 'resolve' | 'pull' | 'load'>;
+type ImageVerbs = Pick<Engine, 'images' | 'image' | 'resolve' | 'platforms' | 'pull' | 'load'>;
 
 interface ProgressLine {
   id?: string;
@@ -31,6 +31,15 @@ export function imageVerbs({ docker, ask }: EngineClient): ImageVerbs {
       ask(`manifest ${reference}`, async () => {
         const distribution = (await docker.getImage(reference).distribution()) as { Descriptor: { digest: string } };
         return distribution.Descriptor.digest;
+      }),
+    platforms: (reference) =>
+      ask(`manifest ${reference}`, async () => {
+        const distribution = (await docker.getImage(reference).distribution()) as {
+          Platforms?: { os?: string; architecture?: string }[] | null;
+        };
+        return (distribution.Platforms ?? []).flatMap(({ os, architecture }) =>
+          os && architecture ? [`${os}/${architecture}`] : [],
+        );
       }),
     pull: (reference, onProgress, signal) =>
       ask(`pull ${reference}`, async () =>

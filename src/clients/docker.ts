@@ -1,4 +1,5 @@
 import Docker from 'dockerode';
+import { labels } from '../cluster/names';
 import type { EngineClient } from './docker-client';
 import { imageVerbs } from './docker-images';
 import { logVerbs } from './docker-logs';
@@ -50,7 +51,7 @@ function isImageMissing(text: string, status: number | undefined): boolean {
 
 type ContainerVerbs = Pick<
   Engine,
-  'version' | 'list' | 'inspect' | 'create' | 'start' | 'stop' | 'remove' | 'kill' | 'exec'
+  'version' | 'info' | 'names' | 'list' | 'inspect' | 'create' | 'start' | 'stop' | 'remove' | 'kill' | 'exec'
 >;
 
 /** Statuses that say "it is so already". */
@@ -78,12 +79,24 @@ function containerVerbs({ docker, ask }: EngineClient): ContainerVerbs {
         const v = await docker.version();
         return { version: v.Version, apiVersion: v.ApiVersion, platform: `${v.Os}/${v.Arch}` };
       }),
+    info: () =>
+      ask('info', async () => {
+        const { Driver, DockerRootDir } = (await docker.info()) as { Driver: string; DockerRootDir: string };
+        return { storageDriver: Driver, root: DockerRootDir };
+      }),
+    names: () =>
+      ask('ps', async () =>
+        (await docker.listContainers({ all: true })).map((c) => ({
+          id: c.Id,
+          name: (c.Names[0] ?? '').replace(/^\//, ''),
+          cluster: c.Labels[labels.cluster],
+        })),
+      ),
     list: ({ cluster, names }) =>
       ask('ps', async () => {
         const all = await docker.listContainers({ all: true });
         const wanted = all.filter(
-          (c) =>
-            c.Labels['io.krakenctl.cluster'] === cluster || c.Names.some((n) => names.includes(n.replace(/^\//, ''))),
+          (c) => c.Labels[labels.cluster] === cluster || c.Names.some((n) => names.includes(n.replace(/^\//, ''))),
         );
         // The list lacks start time, restarts and exit code; what vanished in between is simply not there.
         const infos = await Promise.all(wanted.map((c) => inspect(c.Id)));

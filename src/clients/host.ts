@@ -1,3 +1,5 @@
+import type { MachineFacts } from '../cluster/preflight/facts';
+import type { KernelMend } from '../cluster/preflight/findings';
 import type { HostSpec } from '../cluster/spec';
 
 /**
@@ -15,6 +17,7 @@ export interface HostConnection {
   http(request: HttpRequest): Promise<HttpResponse>;
   /** One look: clock, memory, disk, platform. */
   facts(): Promise<HostFacts>;
+  readonly preflight: Preflight;
   /** Opens the fence for effects of an operation; see {@link Fence}. */
   fence(scope: FenceScope): Promise<FenceLease>;
 }
@@ -23,6 +26,38 @@ export interface HostConnection {
 export interface Hosts {
   connect(host: HostSpec): Promise<HostConnection>;
   close(): Promise<void>;
+}
+
+/** Looks before anything is changed; see `preflight.ts`. */
+export interface Preflight {
+  /** The Engine's socket is reached by a forward; else by `docker system dial-stdio`. */
+  forwards: boolean;
+  machine(query: MachineQuery): Promise<MachineFacts>;
+  /** Answers with a word on those ports that are free, until it is stopped, at most 30 s. */
+  listen(word: string, ports: number[]): Promise<Listening>;
+  reach(targets: ReachTarget[]): Promise<(ReachTarget & { result: 'open' | 'refused' | 'silent'; word: string })[]>;
+  /** Sets a kernel setting now and for the next start; resolves with what it reads back. */
+  setKernel(mend: KernelMend): Promise<string>;
+}
+
+export interface MachineQuery {
+  cluster: string;
+  ports: number[];
+  /** Where room is needed; the nearest folder that exists is measured. */
+  folders: string[];
+  /** Kernel settings by their sysctl names, or `transparent_hugepage`. */
+  settings: string[];
+}
+
+export interface Listening {
+  /** Ports that were free and are listened on now. */
+  ports: number[];
+  stop(): void;
+}
+
+export interface ReachTarget {
+  address: string;
+  port: number;
 }
 
 export interface HostFacts {
@@ -109,6 +144,10 @@ export interface TransferProgress {
 /** Docker Engine, API 1.41 or newer. "Already so" (304, 404 on remove) is success; a 409 on create is {@link NameTakenError}. */
 export interface Engine {
   version(): Promise<{ version: string; apiVersion: string; platform: string }>;
+  /** How the Engine keeps its layers, and where. */
+  info(): Promise<{ storageDriver: string; root: string }>;
+  /** Every container, whoever made it. */
+  names(): Promise<{ id: string; name: string; cluster?: string }[]>;
   /** Containers of this cluster (by label) and any with one of these names, running or not. */
   list(query: { cluster: string; names: string[] }): Promise<ContainerInfo[]>;
   /** By id or name; undefined when absent. */
@@ -126,6 +165,8 @@ export interface Engine {
   image(reference: string): Promise<ImageInfo | undefined>;
   /** Digest that the registry has for a reference, asked by this host (its rights, its network). */
   resolve(reference: string): Promise<string>;
+  /** Platforms that the registry has a reference for, asked by this host; none where it does not say. */
+  platforms(reference: string): Promise<string[]>;
   pull(reference: string, onProgress: (p: TransferProgress) => void, signal?: AbortSignal): Promise<void>;
   /** Loads a `docker save` stream. */
   load(archive: NodeJS.ReadableStream, onProgress: (p: TransferProgress) => void, signal?: AbortSignal): Promise<void>;

@@ -5,8 +5,18 @@ import { HostUnreachableError } from './errors';
 import { engineEffects, fileEffects, redisEffects, withFailpoints } from './failpoints';
 import { Fence } from './fence';
 import { asProgram, createFiles } from './files';
-import type { Engine, FenceLease, FenceScope, HostConnection, HostFacts, HostFiles, RedisInstance } from './host';
+import type {
+  Engine,
+  FenceLease,
+  FenceScope,
+  HostConnection,
+  HostFacts,
+  HostFiles,
+  Preflight,
+  RedisInstance,
+} from './host';
 import { createHttp } from './http';
+import { askMachine, listenOn, setKernel, tryPorts } from './preflight';
 import { createRedis } from './redis';
 import { dockerSocket, probeRights, type Rights } from './rights';
 import type { SshConnection } from './ssh';
@@ -24,6 +34,7 @@ export class SshHost implements HostConnection {
   readonly engine: Engine;
   readonly files: HostFiles;
   readonly http: HostConnection['http'];
+  readonly preflight: Preflight;
   private readonly fences: Fence;
   private readonly redises = new Map<number, RedisInstance>();
 
@@ -37,6 +48,13 @@ export class SshHost implements HostConnection {
     this.engine = withFailpoints('docker', engineEffects, createEngine(new StreamAgent(dial, { maxSockets }), host.id));
     this.files = withFailpoints('files', fileEffects, createFiles(ssh, rights.sudo));
     this.http = createHttp(ssh);
+    this.preflight = {
+      forwards: rights.socket === 'forward',
+      machine: (query) => askMachine(ssh, rights.sudo, query),
+      listen: (word, ports) => listenOn(ssh, word, ports),
+      reach: (targets) => tryPorts(ssh, targets),
+      setKernel: (mend) => setKernel(ssh, rights.sudo, mend),
+    };
     this.fences = withFailpoints('fence', ['lease'], new Fence({ ssh, sudo: rights.sudo, dialEngine: dial }));
   }
 

@@ -1,6 +1,7 @@
 import type { ResolvedImages } from '../cluster/desired';
 import type { ClusterRecord, Observed, ObservedHost } from '../cluster/observed';
 import type { Gate, Plan, Step } from '../cluster/plan';
+import type { Finding, KernelMend } from '../cluster/preflight/findings';
 import type { ClusterSpec } from '../cluster/spec';
 import type { InspectInput, Inspection, OperationIdentity, OwnerIdentity, ProofReport, SpecOrigins } from './operation';
 
@@ -48,6 +49,26 @@ export interface OpenedOperation {
 export interface InspectionActivities {
   /** All hosts and the plan for them, in one look; changes nothing. */
   inspectCluster(input: InspectInput): Promise<Inspection>;
+}
+
+export interface PreflightActivities {
+  /** All hosts, the ways between them and the images, in one look; changes nothing. */
+  preflightCluster(input: PreflightInput): Promise<PreflightReport>;
+  /** Brings one kernel setting of one host to its value, now and for the next start. */
+  ensureKernelSetting(input: { spec: ClusterSpec; host: string; mend: KernelMend }): Promise<Changed>;
+}
+
+export interface PreflightInput {
+  spec: ClusterSpec;
+  /** Free ports may be listened on for a moment; false while an operation brings parts up. */
+  listen: boolean;
+}
+
+export interface PreflightReport {
+  findings: Finding[];
+  /** Hosts that could be looked at. */
+  seen: string[];
+  tookMs: number;
 }
 
 /** Everything an effect needs to know; the step says what must be, the spec is rendered again to know how. */
@@ -99,6 +120,7 @@ export interface ProofActivities {
 }
 
 export type Activities = HostActivities &
+  PreflightActivities &
   ImageActivities &
   PlannerActivities &
   InspectionActivities &

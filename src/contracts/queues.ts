@@ -15,6 +15,8 @@ export const workflowTypes = {
   deploy: 'deployCluster',
   inspect: 'inspectCluster',
   smoke: 'smokeTest',
+  preflight: 'preflightCluster',
+  mend: 'mendHosts',
 } as const;
 
 export const progressQuery = 'progress';

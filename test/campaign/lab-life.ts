@@ -30,7 +30,10 @@ export async function liveInLab(life: LabLife): Promise<string[][]> {
     lab.hosts.filter((h) => h.name.startsWith('node-')).map((h) => [h.name, h.container]),
   );
   const node = (n: number) => hosts[`node-${n}`]!;
-  const note = (phase: Phase, what: string) => life.tally.violations.push(`seed ${life.seed} ${phase}: ${what}`);
+  const note = (phase: Phase, what: string) => {
+    life.tally.violations.push(`seed ${life.seed} ${phase}: ${what}`);
+    life.say(`VIOLATION seed ${life.seed} ${phase}: ${what}`);
+  };
   const moments: string[][] = [];
   let pushed: string | undefined;
   for (const [index, phase] of phases.entries()) {
@@ -44,6 +47,8 @@ export async function liveInLab(life: LabLife): Promise<string[][]> {
     for (const twice of await createdTwice(hosts, since)) note(phase, `I3 ${twice}`);
     if (phase === 'mend')
       for (const id of await replaced(hosts, ids)) note(phase, `I3 ${id} was replaced while mending`);
+    // What does not end whole ends this life: what comes after it would say nothing new.
+    if (life.tally.violations.length > 0) return moments;
     if (phase === 'fresh') pushed = await pushTiny(node(1), '127.0.0.1:5000/campaign/kept:1', `kept ${life.seed}`);
     else {
       const text = await pullTiny(node(2), '127.0.0.1:5000/campaign/kept', pushed!).catch(
@@ -94,7 +99,11 @@ async function deployThroughFaults(life: LabLife, name: string, moments: string[
     }
     if (worker.ended) worker = await next('');
     const code = await over;
-    if (code !== 0) tally.violations.push(`seed ${life.seed} ${name}: the deploy ended with exit code ${code}`);
+    if (code !== 0) {
+      const { stderr } = await krakenctl(['op', 'attach']);
+      tally.violations.push(`seed ${life.seed} ${name}: the deploy ended with exit code ${code}: ${stderr.slice(-600)}`);
+      life.say(tally.violations.at(-1)!);
+    }
     return worker.lines();
   } finally {
     for (const worker of workers) await worker.kill();

@@ -92,6 +92,8 @@ export class RemoteHosts implements Hosts {
       files: withFailpoints('files', fileEffects, files, using),
       redis: (port) =>
         withFailpoints('redis', redisEffects, named(nouns<RedisInstance>('redis', port), redisVerbs), using),
+      // A deploy does not ask for it.
+      preflight: undefined as never,
       http: (request) => this.ask(host, ['http'], [request]) as ReturnType<HostConnection['http']>,
       facts: () => this.ask(host, ['facts'], []) as ReturnType<HostConnection['facts']>,
       fence: async (scope) => {

@@ -17,7 +17,9 @@ import type {
   HttpRequest,
   HttpResponse,
   ImageInfo,
+  Preflight,
 } from '../../src/clients/host';
+import type { MachineFacts } from '../../src/cluster/preflight/facts';
 import type { HostSpec } from '../../src/cluster/spec';
 import { MemoryRedisCluster } from './memory-redis';
 import { MemoryRegistry } from './memory-registry';
@@ -132,6 +134,49 @@ export class MemoryHost implements HostConnection {
     return request.path.startsWith('/v2/') ? this.lab.registry.answer(request) : answer(200, 'OK');
   }
 
+  /** What its preflight says; a test changes it. */
+  machine: MachineFacts = {
+    clockOffsetMs: 0,
+    memoryBytes: 16e9,
+    cpus: 4,
+    disks: [{ folder: '/var/lib/docker', availableBytes: 1e11, usedPercent: 10, inodesUsedPercent: 1 }],
+    settings: {
+      'vm.overcommit_memory': '1',
+      'net.core.somaxconn': '4096',
+      transparent_hugepage: 'always [madvise] never',
+    },
+    missingPrograms: [],
+    listeners: [],
+    hasFiles: false,
+    hasRecord: false,
+  };
+  readonly preflight: Preflight = {
+    forwards: true,
+    machine: async () => structuredClone(this.machine),
+    listen: async (word, ports) => {
+      const free = ports.filter((port) => !this.machine.listeners.some((l) => l.port === port));
+      for (const port of free) this.words.set(port, word);
+      return { ports: free, stop: () => this.words.clear() };
+    },
+    reach: async (targets) =>
+      targets.map((target) => {
+        const other = [...this.lab.machines.values()].find((m) => m.host.address === target.address);
+        if (!other || this.cutFrom.has(other.host.id)) return { ...target, result: 'silent', word: '' };
+        const held = other.machine.listeners.some((l) => l.port === target.port);
+        const word = other.words.get(target.port);
+        if (word === undefined && !held) return { ...target, result: 'refused', word: '' };
+        return { ...target, result: 'open', word: word ?? '' };
+      }),
+    setKernel: ({ setting, value }) =>
+      this.lab.effect(this.host.id, `set ${setting}`, () => {
+        this.machine.settings[setting] = value;
+        return value;
+      }),
+  };
+  /** Hosts whose packets do not come back. */
+  readonly cutFrom = new Set<string>();
+  private readonly words = new Map<number, string>();
+
   async facts() {
     return { nowMs: Date.now(), memoryBytes: 8e9, cpus: 2, diskUsedPercent: 10, bootId: 'boot' };
   }
@@ -200,6 +245,13 @@ function memoryEngine(host: MemoryHost): Engine {
   };
   return {
     version: async () => ({ version: '20.10.24', apiVersion: '1.41', platform: 'linux/amd64' }),
+    info: async () => ({ storageDriver: 'overlay2', root: '/var/lib/docker' }),
+    names: async () =>
+      [...host.containers.values()].map((c) => ({ id: c.id, name: c.name, cluster: c.labels['io.krakenctl.cluster'] })),
+    platforms: async (reference) => {
+      if (reference.includes('missing')) throw new ImageMissingError(`${reference}: manifest unknown`, id);
+      return ['linux/amd64'];
+    },
     list: async () => [...host.containers.values()].map((c) => ({ ...c })),
     inspect: async (key) => {
       const found = find(key);

@@ -1,20 +1,154 @@
+import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
-import { readConfiguration } from '../configuration';
+import type { Finding } from '../../cluster/preflight/findings';
+import type { ClusterSpec } from '../../cluster/spec';
+import type { PreflightInput, PreflightReport } from '../../contracts/activities';
+import { taskQueues, workflowTypes } from '../../contracts/queues';
+import { renderCheck } from '../check-text';
+import { makeChecklist } from '../checklist';
+import { type Configuration, readConfiguration } from '../configuration';
+import type { Temporal } from '../connect';
 import type { Context, Wire } from '../context';
+import { CliFailure } from '../failure';
+import { findPublicKeys } from '../public-keys';
+
+interface CheckOptions {
+  apply?: boolean;
+  offline?: boolean;
+}
+
+const lookTimeoutMs = 60_000;
+const mendTimeoutMs = 120_000;
 
 export function addCheckCommand(program: Command, wire: Wire): void {
   program
     .command('check')
-    .description('every mistake of the configuration at once; no host is contacted')
-    .action(wire(check));
+    .description('everything that would make a deploy fail, before it does (exit 4: something would)')
+    .option('--apply', 'mend what is safe to mend: kernel settings')
+    .option('--offline', 'the configuration alone; no host is contacted')
+    .action(wire<CheckOptions>(check));
 }
 
-async function check(context: Context): Promise<void> {
-  const { output } = context;
-  const { spec, warnings } = await readConfiguration(context);
+async function check(context: Context, options: CheckOptions): Promise<void> {
+  const configuration = await readConfiguration(context);
+  if (options.offline) return checkConfiguration(context, configuration);
+  const { reachWorker } = require('../inspect') as typeof import('../inspect');
+  const reached = await reachWorker(context, configuration.spec.name);
+  if (!('temporal' in reached)) {
+    if (options.apply)
+      throw new CliFailure('WORKER_MISSING', `--apply changes hosts and needs a worker: ${reached.because}`, {
+        retryable: true,
+        hint: 'krakenctl temporal up && krakenctl worker start',
+      });
+    const { preflightLocally } = require('../local') as typeof import('../local');
+    const report = await preflightLocally({ spec: configuration.spec, listen: reached.running === null });
+    const away = toFinding(reached.because);
+    return conclude(context, configuration, {
+      report: { ...report, findings: [...report.findings, away] },
+      through: 'this process',
+    });
+  }
+  const { temporal } = reached;
+  try {
+    const { findRunning } = require('../inspect') as typeof import('../inspect');
+    const listen = (await findRunning(temporal, configuration.spec.name)) === null;
+    const look = () => lookThrough(temporal, { spec: configuration.spec, listen });
+    let report = await look();
+    if (options.apply) report = await mend(context, temporal, { spec: configuration.spec, report, look });
+    conclude(context, configuration, { report, through: 'the worker' });
+  } finally {
+    await temporal.close();
+  }
+}
+
+/** A deploy needs them; a look does not. */
+function toFinding(because: string): Finding {
+  return {
+    code: because.includes('Temporal') ? 'TEMPORAL_UNREACHABLE' : 'WORKER_MISSING',
+    level: 'warning',
+    what: `${because}; looked from this machine instead`,
+    why: 'a deploy is done by a worker, which may reach the hosts in another way than this machine does',
+    mend: 'krakenctl temporal up && krakenctl worker start',
+  };
+}
+
+function checkConfiguration({ output }: Context, { spec, warnings }: Configuration): void {
   output.result({ cluster: spec.name, nodes: spec.nodes.length, warnings, hostsChecked: false });
   for (const { key, message } of warnings) output.line(` ${output.colors.yellow('!')} ${key}: ${message}`);
   const found = warnings.length === 1 ? '1 warning' : `${warnings.length} warnings`;
   output.line(`cluster ${spec.name}, ${spec.nodes.length} nodes: no mistake, ${found}`);
-  output.line('no host was contacted; what differs on the hosts: krakenctl plan');
+  output.line('no host was contacted; what speaks against a deploy there: krakenctl check');
+}
+
+function lookThrough({ client }: Temporal, input: PreflightInput): Promise<PreflightReport> {
+  return client.workflow.execute(workflowTypes.preflight, {
+    taskQueue: taskQueues.main,
+    workflowId: `kraken-${input.spec.name}-check-${randomBytes(4).toString('hex')}`,
+    args: [input],
+    workflowExecutionTimeout: lookTimeoutMs,
+    staticSummary: `check ${input.spec.name}`,
+  }) as Promise<PreflightReport>;
+}
+
+/** Mends, then looks again: what is shown is what is there afterwards. */
+async function mend(
+  { output }: Context,
+  temporal: Temporal,
+  { spec, report, look }: { spec: ClusterSpec; report: PreflightReport; look: () => Promise<PreflightReport> },
+): Promise<PreflightReport> {
+  const mends = report.findings.flatMap((f) => (f.apply && f.host ? [{ host: f.host, mend: f.apply }] : []));
+  if (mends.length === 0) {
+    output.line('nothing that --apply could mend');
+    return report;
+  }
+  const done = (await temporal.client.workflow.execute(workflowTypes.mend, {
+    taskQueue: taskQueues.main,
+    workflowId: `kraken-${spec.name}-mend`,
+    args: [{ spec, mends }],
+    workflowExecutionTimeout: mendTimeoutMs,
+    staticSummary: `mend the hosts of ${spec.name}`,
+  })) as { changed: number };
+  for (const { host, mend: what } of mends)
+    output.line(` ${output.colors.green('✔')} ${host}: ${what.setting} = ${what.value}, kept in /etc`);
+  output.line(`${done.changed} settings changed`);
+  output.line();
+  return look();
+}
+
+interface Looked {
+  report: PreflightReport;
+  through: string;
+}
+
+function conclude(context: Context, configuration: Configuration, { report, through }: Looked): void {
+  const { output } = context;
+  const { spec, warnings, settings } = configuration;
+  const own = warnings.map(
+    ({ key, message }): Finding => ({
+      code: 'CONFIG_WARNING',
+      level: 'warning',
+      what: `${key}: ${message}`,
+      why: 'it is allowed, and seldom meant',
+      mend: `krakenctl config show --origin; .env.template explains ${key}`,
+    }),
+  );
+  const findings = [...findPublicKeys(settings), ...report.findings, ...own].sort(
+    (a, b) => Number(a.level === 'warning') - Number(b.level === 'warning'),
+  );
+  const keysSet = Object.values(settings).filter((s) => s.origin !== 'default').length;
+  const checklist = makeChecklist({ keysSet, warnings: warnings.length, findings, hosts: spec.nodes.length });
+  const failures = findings.filter((f) => f.level === 'failure');
+  const data = { cluster: spec.name, hosts: report.seen, through, tookMs: report.tookMs, findings, checklist };
+  output.result(data);
+  output.lines(renderCheck({ ...data, hosts: spec.nodes.length }, output.colors));
+  const others = findings.length - failures.length;
+  const count = `${failures.length} ${failures.length === 1 ? 'failure' : 'failures'}, ${others} ${others === 1 ? 'warning' : 'warnings'}`;
+  if (failures.length > 0) {
+    throw new CliFailure('PREFLIGHT_FAILED', `${count}; nothing was changed`, {
+      hint: 'mend what is marked ✘, then again: krakenctl check',
+      data,
+    });
+  }
+  const mendable = findings.some((f) => f.apply);
+  output.line(`${count} · next: ${mendable ? 'krakenctl check --apply, then ' : ''}krakenctl deploy`);
 }

@@ -1,0 +1,175 @@
+import { randomBytes } from 'node:crypto';
+import { ApplicationFailure } from '@temporalio/common';
+import type { HostConnection } from '../clients/host';
+import { requiredImages } from '../cluster/desired-state';
+import { recordFolder } from '../cluster/names';
+import type { RecordOwner } from '../cluster/observed';
+import { judgePreflight, portsOf, sharedPortsOf } from '../cluster/preflight/cluster';
+import type { HostFacts, ImageFacts, Reach } from '../cluster/preflight/facts';
+import { kernelSettings } from '../cluster/preflight/machine';
+import type { ClusterSpec, HostSpec } from '../cluster/spec';
+import type { PreflightActivities } from '../contracts/activities';
+import type { FailureDetails } from '../contracts/failures';
+import { type ActivityDependencies, connectTo } from './dependencies';
+import { ActivityError, toFailure } from './failures';
+
+export function preflightActivities(deps: ActivityDependencies): PreflightActivities {
+  return {
+    async preflightCluster({ spec, listen }) {
+      const startedAt = deps.now();
+      const hosts = await Promise.all(spec.nodes.map((node) => lookAt(deps, spec, node)));
+      const reaches = await tryWays(deps, spec, { hosts, listen });
+      const findings = judgePreflight(spec, { hosts, reaches, ownerId: deps.ownerId });
+      const seen = hosts.filter((h) => h.reachable).map((h) => h.host);
+      return { findings, seen, tookMs: deps.now() - startedAt };
+    },
+    async ensureKernelSetting({ spec, host, mend }) {
+      const known = kernelSettings.find((s) => s.name === mend.setting && s.want === mend.value);
+      if (!known) throw new ActivityError('INTERNAL', `no mend for ${mend.setting}`, { host, final: true });
+      const { preflight } = await connectTo(deps, spec, host);
+      const read = async () => {
+        const query = { cluster: spec.name, ports: [], folders: [], settings: [known.name] };
+        return (await preflight.machine(query)).settings[known.name];
+      };
+      if (isSet(known, await read())) return { changed: false };
+      await preflight.setKernel(mend);
+      if (isSet(known, await read())) return { changed: true };
+      const why = `${known.name} was set to ${mend.value} and still reads ${await read()}`;
+      throw new ActivityError('REMOTE_COMMAND', why, { host, final: true });
+    },
+  };
+}
+
+function isSet(setting: (typeof kernelSettings)[number], value: string | undefined): boolean {
+  return value !== undefined && setting.isGood(value);
+}
+
+async function lookAt(deps: ActivityDependencies, spec: ClusterSpec, node: HostSpec): Promise<HostFacts> {
+  const startedAt = deps.now();
+  try {
+    const connection = await connectTo(deps, spec, node.id);
+    const { engine, files, preflight } = connection;
+    const [version, info] = await Promise.all([engine.version(), engine.info()]);
+    const query = {
+      cluster: spec.name,
+      ports: [...new Set(portsOf(spec, node).map(({ port }) => port))],
+      folders: [info.root, '/var/lib/kraken', '/var/lib/krakenctl', '/etc', '/var/log'],
+      settings: kernelSettings.map((s) => s.name),
+    };
+    const [machine, containers, images, owner] = await Promise.all([
+      preflight.machine(query),
+      engine.names(),
+      lookForImages(deps, spec, connection),
+      files.read(`${recordFolder(spec.name)}/owner.json`),
+    ]);
+    return {
+      host: node.id,
+      reachable: true,
+      machine,
+      engine: { ...version, ...info },
+      forwards: preflight.forwards,
+      containers,
+      images,
+      owner: owner && parseOwner(owner),
+      tookMs: deps.now() - startedAt,
+    };
+  } catch (error) {
+    return refusal(node.id, error);
+  }
+}
+
+function parseOwner(bytes: Buffer): RecordOwner | undefined {
+  try {
+    return JSON.parse(bytes.toString()) as RecordOwner;
+  } catch {
+    return undefined;
+  }
+}
+
+function refusal(host: string, error: unknown): HostFacts {
+  const failure = toFailure(error);
+  if (!(failure instanceof ApplicationFailure)) throw error;
+  const { hint } = (failure.details?.[0] ?? {}) as FailureDetails;
+  return { host, reachable: false, code: failure.type ?? 'INTERNAL', error: failure.message, hint };
+}
+
+/** Asked by every host, since each needs a way to the registry of its own. */
+async function lookForImages(
+  deps: ActivityDependencies,
+  spec: ClusterSpec,
+  { engine }: HostConnection,
+): Promise<ImageFacts[]> {
+  return Promise.all(
+    requiredImages(spec).map(async (reference): Promise<ImageFacts> => {
+      try {
+        if (spec.images.source === 'pull') return { reference, platforms: await engine.platforms(reference) };
+        const id = await deps.archives.identify(reference, spec.images.archiveDir);
+        if (id !== undefined) return { reference, platforms: [] };
+        const where = spec.images.archiveDir ? `in ${spec.images.archiveDir} nor in` : 'in';
+        return { reference, platforms: [], error: `${reference} is not ${where} the worker's engine` };
+      } catch (error) {
+        // The host's name stands before the line already.
+        const message = (error as Error).message.replace(/^[\w-]+: docker manifest \S+: /, '');
+        return { reference, platforms: [], error: `${reference}: ${message}` };
+      }
+    }),
+  );
+}
+
+/**
+ * Before the deploy nothing listens, so each bare host answers for a moment on the ports that are free; then each tries all the others. Where
+ * parts of ours are, a port may be wanted by one that starts just now, and is left alone.
+ */
+async function tryWays(
+  deps: ActivityDependencies,
+  spec: ClusterSpec,
+  { hosts, listen }: { hosts: HostFacts[]; listen: boolean },
+): Promise<Reach[]> {
+  const able = spec.nodes.filter((node) =>
+    hosts.some((h) => h.host === node.id && h.reachable && !h.machine.missingPrograms.includes('perl')),
+  );
+  const words = new Map(able.map((node) => [node.id, randomBytes(8).toString('hex')]));
+  const listening = await Promise.all(
+    able.map(async (node) => {
+      const isBare = hosts.some(
+        (h) => h.host === node.id && h.reachable && !h.containers.some((c) => c.cluster === spec.name),
+      );
+      if (!listen || !isBare) return { node, ports: [], stop: () => undefined };
+      const { preflight } = await connectTo(deps, spec, node.id);
+      return { node, ...(await preflight.listen(words.get(node.id)!, sharedPortsOf(spec, node))) };
+    }),
+  );
+  try {
+    const tries = able.map((from) => tryFrom(deps, spec, { from, listening, words }));
+    return (await Promise.all(tries)).flat();
+  } finally {
+    for (const { stop } of listening) stop();
+  }
+}
+
+interface Tries {
+  from: HostSpec;
+  listening: { node: HostSpec; ports: number[] }[];
+  words: Map<string, string>;
+}
+
+async function tryFrom(
+  deps: ActivityDependencies,
+  spec: ClusterSpec,
+  { from, listening, words }: Tries,
+): Promise<Reach[]> {
+  const others = listening.filter(({ node }) => node.id !== from.id);
+  const { preflight } = await connectTo(deps, spec, from.id);
+  const answers = await preflight.reach(
+    others.flatMap(({ node }) => sharedPortsOf(spec, node).map((port) => ({ address: node.address, port }))),
+  );
+  return answers.flatMap(({ address, port, result, word }): Reach[] => {
+    const other = others.find(({ node }) => node.address === address);
+    if (!other) return [];
+    const isOurs = other.ports.includes(port);
+    // Where a part listens already it says nothing that we know; that it can be reached is what was asked.
+    const isAnother = result === 'open' && isOurs && word !== words.get(other.node.id);
+    const seen = result === 'refused' && !isOurs ? 'untested' : isAnother ? 'another' : result;
+    return [{ from: from.id, to: other.node.id, port, result: seen }];
+  });
+}
