@@ -3,6 +3,7 @@ import { containerActivities } from './containers';
 import type { ActivityDependencies } from './dependencies';
 import { asActivities } from './execution';
 import { fileActivities } from './files';
+import { folderActivities } from './folders';
 import { gateActivities } from './gates';
 import { hostActivities } from './hosts';
 import { imageActivities } from './images';
@@ -20,6 +21,7 @@ export function createActivities(deps: ActivityDependencies): Activities {
     ...inspectionActivities(lookers),
     ...containerActivities(deps),
     ...fileActivities(deps),
+    ...folderActivities(deps),
     ...redisActivities(deps),
     ...gateActivities(deps),
     ...recordActivities(deps),

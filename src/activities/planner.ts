@@ -1,5 +1,6 @@
 import { explainChanges } from '../cluster/because';
 import { planDeploy } from '../cluster/deploy-plan';
+import { planDestroy } from '../cluster/destroy-plan';
 import { isSeen } from '../cluster/observed';
 import { highestEpoch, highestRecord, newestRecord } from '../cluster/record';
 import type { PlannerActivities } from '../contracts/activities';
@@ -13,6 +14,12 @@ export function plannerActivities(): PlannerActivities {
       const record = newestRecord(observed.hosts.filter(isSeen), spec.nodes.length);
       const because = explainChanges({ record, spec, images, origins, desired, render });
       return planDeploy({ spec, desired, observed, because });
+    },
+    async planDestroy(input) {
+      return planDestroy(input);
+    },
+    async knownRecord({ observed }) {
+      return highestRecord(observed.hosts.filter(isSeen));
     },
     async openOperation({ observed, operation }) {
       const seen = observed.hosts.filter(isSeen);

@@ -4,7 +4,17 @@ import { createEngine } from './docker';
 import { HostUnreachableError } from './errors';
 import { Fence } from './fence';
 import { asProgram, createFiles } from './files';
-import type { Engine, FenceLease, FenceScope, HostConnection, HostFacts, HostFiles, RedisInstance } from './host';
+import { createFolders } from './folders';
+import type {
+  Engine,
+  FenceLease,
+  FenceScope,
+  HostConnection,
+  HostFacts,
+  HostFiles,
+  HostFolders,
+  RedisInstance,
+} from './host';
 import { createHttp } from './http';
 import { createRedis } from './redis';
 import { dockerSocket, probeRights, type Rights } from './rights';
@@ -22,6 +32,7 @@ const factsProgram = `date +%s%3N; awk '/^MemTotal:/ {print $2*1024}' /proc/memi
 export class SshHost implements HostConnection {
   readonly engine: Engine;
   readonly files: HostFiles;
+  readonly folders: HostFolders;
   readonly http: HostConnection['http'];
   private readonly fences: Fence;
   private readonly redises = new Map<number, RedisInstance>();
@@ -34,6 +45,7 @@ export class SshHost implements HostConnection {
     const maxSockets = rights.socket === 'forward' ? forwardedSockets : dialStdioSockets;
     this.engine = createEngine(new StreamAgent(() => dialEngine(ssh, rights), { maxSockets }), host.id);
     this.files = createFiles(ssh, rights.sudo);
+    this.folders = createFolders(ssh, rights.sudo);
     this.http = createHttp(ssh);
     this.fences = new Fence(ssh, rights.sudo);
   }

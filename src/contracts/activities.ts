@@ -1,5 +1,6 @@
 import type { ResolvedImages } from '../cluster/desired';
-import type { ClusterRecord, Observed, ObservedHost } from '../cluster/observed';
+import type { DestroyPlan, DestroyPlanInput } from '../cluster/destroy-plan';
+import type { ClusterRecord, HostFolders, Observed, ObservedHost } from '../cluster/observed';
 import type { Gate, Plan, Step } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { InspectInput, Inspection, OperationIdentity, OwnerIdentity, ProofReport, SpecOrigins } from './operation';
@@ -18,6 +19,13 @@ export interface HostActivities {
   observeHost(input: { spec: ClusterSpec; host: string; probe: boolean }): Promise<ObservedHost>;
 }
 
+export interface FolderActivities {
+  /** The folders of the cluster on one host, with their sizes. */
+  measureFolders(input: { spec: ClusterSpec; host: string }): Promise<HostFolders>;
+  /** Removes one of the cluster's folders; `step.target` must be one of them. */
+  removeFolder(input: StepInput): Promise<Changed>;
+}
+
 export interface ImageActivities {
   /** Each reference to its digest (pull) or id (load), once per operation. */
   resolveImages(input: { spec: ClusterSpec; known: ResolvedImages }): Promise<ResolvedImages>;
@@ -31,6 +39,10 @@ export interface PlannerActivities {
     observed: Observed;
     origins: SpecOrigins;
   }): Promise<Plan>;
+  /** What a destroy would remove, what stands in its way and what it would leave. */
+  planDestroy(input: DestroyPlanInput): Promise<DestroyPlan>;
+  /** The record of the highest generation, a majority or not; to carry on from what was known. */
+  knownRecord(input: { observed: Observed }): Promise<ClusterRecord | undefined>;
   /** What an operation is called and which epoch it works under. */
   openOperation(input: { observed: Observed; operation: OperationIdentity }): Promise<OpenedOperation>;
 }
@@ -99,6 +111,7 @@ export interface ProofActivities {
 }
 
 export type Activities = HostActivities &
+  FolderActivities &
   ImageActivities &
   PlannerActivities &
   InspectionActivities &

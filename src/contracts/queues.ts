@@ -15,6 +15,8 @@ export const workflowTypes = {
   deploy: 'deployCluster',
   inspect: 'inspectCluster',
   smoke: 'smokeTest',
+  destroy: 'destroyCluster',
+  inspectRemains: 'inspectRemains',
 } as const;
 
 export const progressQuery = 'progress';

@@ -1,4 +1,6 @@
 /** Everything a worker can run; the names are the workflow types of `contracts/queues.ts`. */
 export { deployCluster } from './deploy-cluster';
+export { destroyCluster } from './destroy-cluster';
 export { inspectCluster } from './inspect-cluster';
+export { inspectRemains } from './inspect-remains';
 export { smokeTest } from './smoke-test';
