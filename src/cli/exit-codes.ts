@@ -38,6 +38,7 @@ export const localCodes = [
   'TIMED_OUT',
   'NOT_SERVING',
   'CONFIRMATION_NEEDED',
+  'LEFT_TO_DO',
   'DEMO_FAILED',
   'DETACHED',
   'NOT_BUILT',
@@ -59,6 +60,7 @@ const others: Partial<Record<LocalCode | FailureCode, ExitCode>> = {
   CHANGES_PENDING: exitCodes.pending,
   PLAN_CHANGED: exitCodes.pending,
   NOT_SERVING: exitCodes.unhealthy,
+  LEFT_TO_DO: exitCodes.partial,
   DETACHED: exitCodes.detached,
 };
 

@@ -12,6 +12,7 @@ export const nouns: Record<string, () => AddNoun> = {
   status: () => (require('./commands/status') as typeof import('./commands/status')).addStatusCommand,
   logs: () => (require('./commands/logs') as typeof import('./commands/logs')).addLogsCommand,
   op: () => (require('./commands/op') as typeof import('./commands/op')).addOperationCommands,
+  cluster: () => (require('./commands/cluster') as typeof import('./commands/cluster')).addClusterCommands,
   worker: () => (require('./commands/worker') as typeof import('./commands/worker')).addWorkerCommands,
   temporal: () => (require('./commands/temporal') as typeof import('./commands/temporal')).addTemporalCommands,
   lab: () => (require('./commands/lab') as typeof import('./commands/lab')).addLabCommands,

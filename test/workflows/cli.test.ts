@@ -153,3 +153,47 @@ test('cancel stops between two steps, and says what to look at', async () => {
   expect((await json('op cancel')).error).toMatchObject({ code: 'NO_OPERATION' });
   expect((await run('op show')).out).toMatch(/deploy-1 · .*cancelled/);
 });
+
+describe('cluster destroy', () => {
+  const nameOf = async () => (await json('check')).data.cluster as string;
+  const effects = () => lab.journal.length;
+
+  test('shows what goes, removes it, and finds nothing the second time', async () => {
+    await startWorker();
+    await run('deploy');
+    const name = await nameOf();
+    const destroyed = await run(`cluster destroy --confirm ${name}`);
+    expect(destroyed).toMatchObject({ code: 0 });
+    expect(destroyed.out).toMatch(/node-1\.\.3 +9 containers: build-index nginx/);
+    expect(destroyed.out).toMatch(new RegExp(`/etc/kraken/${name} +configuration +node-1 \\d+ KiB · node-2`));
+    expect(destroyed.out).toMatch(/images and the Docker engine stay/);
+    expect(destroyed.out).toMatch(/27 containers and 6 folders removed/);
+    for (const machine of lab.machines.values()) expect([machine.containers.size, machine.stored.size]).toEqual([0, 0]);
+    const before = effects();
+    const again = await run(`cluster destroy --confirm ${name}`);
+    expect(again).toMatchObject({ code: 0, out: expect.stringContaining('nothing to destroy') });
+    expect(effects()).toBe(before);
+    expect((await run('op list')).out).toContain('destroy-1');
+  });
+
+  test('a host that cannot be reached: refused, or skipped and left to do with exit 5', async () => {
+    await startWorker();
+    await run('deploy');
+    const name = await nameOf();
+    lab.machine('node-3').isOn = false;
+    const before = effects();
+    const refused = await run(`cluster destroy --confirm ${name}`);
+    expect(refused).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/nothing was removed[\s\S]*--skip-unreachable/),
+    });
+    expect(effects()).toBe(before);
+    const partial = await run(`cluster destroy --confirm ${name} --skip-unreachable`);
+    expect(partial).toMatchObject({ code: 5, out: expect.stringContaining('left to do: node-3') });
+    const answer = await json(`cluster destroy --confirm ${name} --skip-unreachable`);
+    expect(answer).toMatchObject({ ok: false, error: { code: 'LEFT_TO_DO' }, data: { changed: false } });
+    lab.machine('node-3').isOn = true;
+    expect(await run(`cluster destroy --confirm ${name}`)).toMatchObject({ code: 0 });
+    for (const machine of lab.machines.values()) expect([machine.containers.size, machine.stored.size]).toEqual([0, 0]);
+  });
+});
