@@ -43,7 +43,7 @@ const bugs = [
     suite: 'workflows',
     bug: 'an owner of another krakenctl is not looked at',
     file: 'src/activities/records.ts',
-    from: 'if (owner.id === ownerId) return;',
+    from: 'if (allowed.includes(owner.id)) return;',
     to: 'return;',
     tests: 'test/workflows/deploy-cluster',
   },

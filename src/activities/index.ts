@@ -1,4 +1,5 @@
 import type { Activities } from '../contracts/activities';
+import { clusterListActivities } from './cluster-list';
 import { containerActivities } from './containers';
 import type { ActivityDependencies } from './dependencies';
 import { asActivities } from './execution';
@@ -15,10 +16,11 @@ import { redisActivities } from './redis-cluster';
 
 /** All activities over one set of clients. */
 export function createActivities(deps: ActivityDependencies): Activities {
-  const lookers = { ...hostActivities(deps), ...imageActivities(deps), ...plannerActivities() };
+  const lookers = { ...hostActivities(deps), ...imageActivities(deps), ...plannerActivities(deps) };
   return asActivities({
     ...lookers,
     ...inspectionActivities(lookers),
+    ...clusterListActivities(deps),
     ...containerActivities(deps),
     ...fileActivities(deps),
     ...folderActivities(deps),

@@ -2,12 +2,14 @@ import { explainChanges } from '../cluster/because';
 import { planDeploy } from '../cluster/deploy-plan';
 import { planDestroy } from '../cluster/destroy-plan';
 import { isSeen } from '../cluster/observed';
+import { judgeOwnership, judgeTakeOver } from '../cluster/ownership';
 import { highestEpoch, highestRecord, newestRecord } from '../cluster/record';
 import type { PlannerActivities } from '../contracts/activities';
+import type { ActivityDependencies } from './dependencies';
 import { render } from './rendering';
 
 /** Planning is pure; it runs as an activity so that the decision itself is in the history (architecture.md, rule 2). */
-export function plannerActivities(): PlannerActivities {
+export function plannerActivities({ ownerId }: Pick<ActivityDependencies, 'ownerId'>): PlannerActivities {
   return {
     async planDeploy({ spec, images, observed, origins }) {
       const desired = render(spec, images);
@@ -16,7 +18,11 @@ export function plannerActivities(): PlannerActivities {
       return planDeploy({ spec, desired, observed, because });
     },
     async planDestroy(input) {
-      return planDestroy(input);
+      return planDestroy(input, ownerId);
+    },
+    async planTakeOver({ observed }) {
+      const ownership = judgeOwnership(observed, ownerId);
+      return { ownership, verdict: judgeTakeOver(ownership) };
     },
     async knownRecord({ observed }) {
       return highestRecord(observed.hosts.filter(isSeen));

@@ -60,6 +60,12 @@ function lookForRemains(temporal: Temporal, choice: DestroyChoice): Promise<Dest
 
 /** Said before anybody types a name; the operation itself looks again and refuses the same. */
 function refuse(plan: DestroyPlan, skipUnreachable: boolean): void {
+  const [foreign] = plan.foreign;
+  if (foreign) {
+    const text = plan.foreign.map((f) => `${f.host}: ${f.why}`).join('\n');
+    const hint = 'work through that Temporal, or, where it is lost: krakenctl cluster take-over';
+    throw new CliFailure('FOREIGN_OWNER', `nothing was removed\n${text}`, { host: foreign.host, hint, data: { plan } });
+  }
   const [conflict] = plan.conflicts;
   if (conflict) {
     const text = plan.conflicts.map((c) => `${c.host}: ${c.what}: ${c.why}`).join('\n');

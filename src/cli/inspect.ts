@@ -44,9 +44,9 @@ export async function lookAtCluster(context: Context, configuration: Configurati
   return { ...inspection, through: 'this process', tookMs: took(), running: reached.running };
 }
 
-type Reached = { temporal: Temporal } | { because: string; running?: Look['running'] };
+export type Reached = { temporal: Temporal } | { because: string; running?: Look['running'] };
 
-async function reachWorker({ environment }: Context, cluster: string): Promise<Reached> {
+export async function reachWorker({ environment }: Context, cluster: string): Promise<Reached> {
   let temporal: Temporal;
   try {
     temporal = await connectTemporal({ environment, timeoutMs: reachTimeoutMs });

@@ -8,6 +8,7 @@ import {
   type ObservedFolder,
   type SeenHost,
 } from './observed';
+import { describeOwner, judgeOwnership } from './ownership';
 import type { Stage, Step } from './plan';
 import { highestRecord } from './record';
 import type { ClusterSpec, PartName } from './spec';
@@ -25,6 +26,8 @@ export interface DestroyPlan {
   folders: PlannedFolder[];
   /** Things in our places that are not ours; final. */
   conflicts: { host: string; what: string; why: string }[];
+  /** Hosts that another krakenctl looks after; final. */
+  foreign: { host: string; why: string }[];
   /** Hosts that could not be seen. */
   unseen: { host: string; error: string }[];
   /** What stays although it is the cluster's: on hosts that were skipped, or that `.env` does not name any more. */
@@ -60,7 +63,7 @@ const partStages: { id: string; title: string; parts: PartName[] }[] = [
 /** The stage that removes the record: the last, so that whatever is cut before it can be found and done again. */
 export const recordStageId = 'forget';
 
-export function planDestroy(input: DestroyPlanInput): DestroyPlan {
+export function planDestroy(input: DestroyPlanInput, ownerId: string): DestroyPlan {
   const { spec, observed, keepData } = input;
   const seen = observed.hosts.filter(isSeen);
   const unseen = observed.hosts.flatMap((h) => (h.reachable ? [] : [{ host: h.host, error: h.error }]));
@@ -94,6 +97,7 @@ export function planDestroy(input: DestroyPlanInput): DestroyPlan {
     empty,
     stages,
     conflicts: conflictsOf(input, seen),
+    foreign: foreignOf(observed, ownerId),
     unseen,
     left,
     keepsRecord,
@@ -105,6 +109,10 @@ export function planDestroy(input: DestroyPlanInput): DestroyPlan {
 function hashOf(plan: Omit<DestroyPlan, 'hash' | 'folders'>): string {
   const same = { ...plan, unseen: plan.unseen.map((u) => u.host) };
   return createHash('sha256').update(JSON.stringify(same)).digest('hex');
+}
+
+function foreignOf(observed: Observed, ownerId: string): DestroyPlan['foreign'] {
+  return judgeOwnership(observed, ownerId).foreign.map(({ host, owner }) => ({ host, why: describeOwner(owner) }));
 }
 
 function skippedHosts({ skipUnreachable }: DestroyPlanInput, unseen: DestroyPlan['unseen']): DestroyPlan['left'] {

@@ -130,3 +130,21 @@ export interface DestroyReport {
   changed: boolean;
   plan: DestroyPlan;
 }
+
+export interface TakeOverInput {
+  operation: OperationIdentity;
+  spec: ClusterSpec;
+  owner: OwnerIdentity;
+  /** Ids of the owners that the person has seen and confirmed. */
+  from: string[];
+}
+
+export interface TakeOverReport {
+  operation: OperationIdentity;
+  name: string;
+  changed: boolean;
+  /** Hosts that name us now. */
+  hosts: string[];
+  epoch: number;
+  left: { host: string; why: string }[];
+}

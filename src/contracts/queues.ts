@@ -17,6 +17,9 @@ export const workflowTypes = {
   smoke: 'smokeTest',
   destroy: 'destroyCluster',
   inspectRemains: 'inspectRemains',
+  takeOver: 'takeOverCluster',
+  inspectOwnership: 'inspectOwnership',
+  inspectClusters: 'inspectClusters',
 } as const;
 
 export const progressQuery = 'progress';

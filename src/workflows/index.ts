@@ -2,5 +2,8 @@
 export { deployCluster } from './deploy-cluster';
 export { destroyCluster } from './destroy-cluster';
 export { inspectCluster } from './inspect-cluster';
+export { inspectClusters } from './inspect-clusters';
+export { inspectOwnership } from './inspect-ownership';
 export { inspectRemains } from './inspect-remains';
 export { smokeTest } from './smoke-test';
+export { takeOverCluster } from './take-over-cluster';

@@ -123,6 +123,7 @@ describe('without Temporal', () => {
     ['deploy'],
     ['op attach'],
     ['cluster destroy --confirm cluster'],
+    ['cluster take-over --confirm cluster'],
     ['op cancel'],
     ['test smoke'],
     ['worker status'],
@@ -144,6 +145,7 @@ describe('what cannot be undone asks for the name of the cluster', () => {
   test.each([
     ['nobody can type it', ['cluster', 'destroy'], '--confirm cluster'],
     ['--yes is no name', ['cluster', 'destroy', '--yes'], '--confirm cluster'],
+    ['nobody can type it for a take-over', ['cluster', 'take-over'], '--confirm cluster'],
     ['it is another name', ['cluster', 'destroy', '--confirm', 'other'], 'this cluster is called cluster'],
   ])('%s: exit 2 at once', async (_, argv, text) => {
     const path = writeEnv(`${goodEnv}\nKRAKEN_IMAGE_REGISTRY=images.example\nKRAKEN_VERSION=v0.1.27\n`);

@@ -16,10 +16,10 @@ let stop: (() => Promise<void>) | undefined;
 
 beforeAll(() => void Runtime.install({ logger: new DefaultLogger('ERROR') }));
 
-async function startWorker(identity = workerIdentity()): Promise<void> {
+async function startWorker(identity = workerIdentity(), ownerId = 'owner-1'): Promise<void> {
   const connection = await NativeConnection.connect({ address: process.env.KRAKENCTL_TEST_TEMPORAL! });
   const archives = { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) };
-  const activities = createActivities({ hostsFor: () => lab, archives, ownerId: 'owner-1', now: Date.now });
+  const activities = createActivities({ hostsFor: () => lab, archives, ownerId, now: Date.now });
   const common = {
     connection,
     activities,
@@ -195,5 +195,42 @@ describe('cluster destroy', () => {
     lab.machine('node-3').isOn = true;
     expect(await run(`cluster destroy --confirm ${name}`)).toMatchObject({ code: 0 });
     for (const machine of lab.machines.values()) expect([machine.containers.size, machine.stored.size]).toEqual([0, 0]);
+  });
+});
+
+describe('cluster list and take-over', () => {
+  test('the list tells what both sources know; a lost owner is replaced, and refused from then on', async () => {
+    await startWorker();
+    await run('deploy');
+    const { cluster: name } = (await json('check')).data;
+    const mine = async () => (await json('cluster list')).data.clusters.find((c: { name: string }) => c.name === name);
+    expect(await mine()).toMatchObject({
+      knownTo: ['hosts', 'temporal'],
+      generation: 1,
+      version: 'v0.1.27',
+      nodes: 3,
+      serving: 3,
+      owner: 'ours',
+      lastOperation: { name: 'deploy-1', result: 'done' },
+    });
+    expect((await run(`cluster take-over --confirm ${name}`)).out).toContain('it is ours already');
+    await stop?.();
+    await startWorker(workerIdentity(), 'owner-2');
+    expect(await mine()).toMatchObject({ owner: 'another' });
+    expect(await run(`cluster destroy --confirm ${name}`)).toMatchObject({
+      code: 6,
+      err: expect.stringContaining('take-over'),
+    });
+    const taken = await run(`cluster take-over --confirm ${name}`);
+    expect(taken).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/last recorded operation: deploy-1[\s\S]*takeover-1/),
+    });
+    expect(await mine()).toMatchObject({ owner: 'ours', lastOperation: { name: 'takeover-1' } });
+    expect(await run('deploy')).toMatchObject({ code: 0 });
+    await stop?.();
+    await startWorker();
+    lab.machine('node-1').containers.clear();
+    expect((await run('deploy')).code).toBe(6);
   });
 });
