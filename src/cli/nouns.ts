@@ -18,6 +18,8 @@ export const nouns: Record<string, () => AddNoun> = {
   lab: () => (require('./commands/lab') as typeof import('./commands/lab')).addLabCommands,
   config: () => (require('./commands/config') as typeof import('./commands/config')).addConfigCommands,
   test: () => (require('./commands/test') as typeof import('./commands/test')).addTestCommands,
+  'support-bundle': () =>
+    (require('./commands/support-bundle') as typeof import('./commands/support-bundle')).addSupportBundleCommand,
   completion: () => (require('./commands/completion') as typeof import('./commands/completion')).addCompletionCommand,
   demo: () => (require('./commands/demo') as typeof import('./commands/demo')).addDemoCommand,
   version: () => (require('./commands/version') as typeof import('./commands/version')).addVersionCommand,

@@ -22,6 +22,13 @@ function input(change: (input: DestroyPlanInput) => void = () => undefined): Des
   return made;
 }
 
+const both =
+  (...changes: ((i: DestroyPlanInput) => unknown)[]) =>
+  (i: DestroyPlanInput): void => {
+    for (const change of changes) change(i);
+  };
+const keepData = (i: DestroyPlanInput) => Object.assign(i, { keepData: true });
+const skip = (i: DestroyPlanInput) => Object.assign(i, { skipUnreachable: true });
 const plan = (change?: (input: DestroyPlanInput) => void, owner = 'owner') => planDestroy(input(change), owner);
 const bare = (i: DestroyPlanInput) => {
   for (const host of i.observed.hosts) if (host.reachable) host.containers = [];
@@ -72,7 +79,7 @@ test('a record alone is still something to destroy', () => {
 });
 
 test('--keep-data keeps data and record', () => {
-  const { stages, keepsRecord, folders: shown } = plan((i) => Object.assign(i, { keepData: true }));
+  const { stages, keepsRecord, folders: shown } = plan(both(keepData));
   expect(stages.map((s) => s.id)).toEqual(['balancers', 'parts', 'storage', 'files']);
   expect(keepsRecord).toBe(true);
   expect(new Set(shown.filter((f) => !f.removed).map((f) => f.what))).toEqual(new Set(['data', 'record']));
@@ -86,13 +93,13 @@ test('kept data alone: nothing to destroy with --keep-data, data and record with
       folders: folders(id).folders.filter((f) => f.path.startsWith('/var/lib/')),
     }));
   };
-  expect(plan((i) => (kept(i), Object.assign(i, { keepData: true }))).empty).toBe(true);
+  expect(plan(both(kept, keepData)).empty).toBe(true);
   expect(plan(kept).stages.map((s) => s.id)).toEqual(['data', 'forget']);
 });
 
 test('a host that is away is unseen; skipped, it is left and the record stays on the others', () => {
   expect(plan(away)).toMatchObject({ unseen: [{ host: 'node-3' }], left: [] });
-  const skipped = plan((i) => (away(i), Object.assign(i, { skipUnreachable: true })));
+  const skipped = plan(both(away, skip));
   expect(skipped).toMatchObject({ left: [{ host: 'node-3' }], keepsRecord: true });
   expect(skipped.stages.map((s) => s.id)).not.toContain('forget');
 });
@@ -110,7 +117,7 @@ test.each(['link', 'mounted', 'other'] as const)('a folder that is %s is a confl
     i.folders[0]!.folders.find((f) => f.path === '/var/lib/kraken/cluster')!.kind = kind;
   };
   expect(plan(plant).conflicts).toEqual([{ host: 'node-1', what: '/var/lib/kraken/cluster', why: expect.any(String) }]);
-  expect(plan((i) => (plant(i), Object.assign(i, { keepData: true }))).conflicts).toEqual([]);
+  expect(plan(both(plant, keepData)).conflicts).toEqual([]);
 });
 
 test('a container of our name without our label is a conflict and no step', () => {

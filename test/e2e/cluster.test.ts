@@ -1,9 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Lab } from '../../src/lab/lab';
 import { expectWhole } from '../support/end-state';
-import { container, freshLab, json, krakenctl, labName, must, stateFolder } from '../support/lab';
+import { container, freshLab, json, krakenctl, labName, must, stateFolder, writeEnv } from '../support/lab';
 import { observeContainers, observeFiles, onHost, pullTiny, pushTiny } from '../support/observer';
 
 /** A cluster from its beginning to its end, as a person has it: deployed, destroyed with its data kept, back, taken over, gone. */
@@ -88,6 +89,35 @@ async function redisNames(): Promise<string[]> {
     .filter(Boolean)
     .sort();
 }
+
+test('a support bundle has what every host knows, and no secret that was in a log or in .env', async () => {
+  const secret = 'canary-of-the-e2e-test';
+  writeEnv(lab, { AUTH_SECRET: secret });
+  const one = container(lab, 'node-1');
+  // NGINX logs what is asked of it.
+  await onHost(one, ['curl', '-s', '-o', '/dev/null', `http://127.0.0.1:5000/v2/probe/${secret}/manifests/none`]);
+  const log = await onHost(one, ['docker', 'logs', `kraken-${labName}-node-1-nginx`]);
+  expect(log).toContain(secret);
+  const out = join(other, 'bundle.tar.gz');
+  const run = await must(['support-bundle', '--out', out]);
+  writeEnv(lab);
+  expect(run.stdout).not.toContain('not collected');
+  const text = execFileSync('tar', ['xzfO', out], { encoding: 'utf8', maxBuffer: 1 << 28 });
+  expect(text).not.toContain(secret);
+  expect(text).toContain('/v2/probe/[redacted]/manifests/none');
+  const names = execFileSync('tar', ['tzf', out], { encoding: 'utf8' }).split('\n');
+  for (const host of Object.keys(hosts)) {
+    for (const file of [
+      'record/state.json',
+      'record/operations.jsonl',
+      'containers.json',
+      'logs/origin.log',
+      'redis/cluster-nodes-6379.txt',
+    ])
+      expect(names).toContainEqual(expect.stringMatching(new RegExp(`/hosts/${host}/${file}$`)));
+  }
+  expect(names.filter((name) => /\/temporal\/.*-(deploy|destroy)-/.test(name)).length).toBeGreaterThanOrEqual(3);
+});
 
 test('a file system that somebody mounted below stops it before anything is removed', async () => {
   const one = container(lab, 'node-1');

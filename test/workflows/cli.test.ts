@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -233,4 +233,27 @@ describe('cluster list and take-over', () => {
     lab.machine('node-1').containers.clear();
     expect((await run('deploy')).code).toBe(6);
   });
+});
+
+test('support-bundle holds the histories of the last operations, readable, and what the worker sees', async () => {
+  await startWorker();
+  await run('deploy');
+  const out = join(folder, 'bundle.tar.gz');
+  const { data } = await json(`support-bundle --out ${out}`);
+  expect(data.files).toEqual(
+    expect.arrayContaining([
+      'cluster/observation.json',
+      'cluster/serving.json',
+      'cluster/plan.json',
+      'temporal/operations.json',
+    ]),
+  );
+  const history = data.files.find((path: string) => /^temporal\/\d{8}-\d{6}-deploy-[0-9a-f]{4}\.json$/.test(path));
+  const text = execFileSync('tar', ['xzfO', out, '--wildcards', `*/${history}`], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  const { events } = JSON.parse(text);
+  expect(events.length).toBeGreaterThan(50);
+  expect(events[0].workflowExecutionStartedEventAttributes.input.payloads[0].spec.images.version).toBe('v0.1.27');
 });
