@@ -3,13 +3,13 @@ import { planDeploy } from '../cluster/deploy-plan';
 import { planDestroy } from '../cluster/destroy-plan';
 import { isSeen } from '../cluster/observed';
 import { judgeOwnership, judgeTakeOver } from '../cluster/ownership';
-import { highestEpoch, highestRecord, newestRecord } from '../cluster/record';
+import { highestRecord, newestRecord, nextEpoch } from '../cluster/record';
 import type { PlannerActivities } from '../contracts/activities';
 import type { ActivityDependencies } from './dependencies';
 import { render } from './rendering';
 
 /** Planning is pure; it runs as an activity so that the decision itself is in the history (architecture.md, rule 2). */
-export function plannerActivities({ ownerId }: Pick<ActivityDependencies, 'ownerId'>): PlannerActivities {
+export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, 'ownerId' | 'now'>): PlannerActivities {
   return {
     async planDeploy({ spec, images, observed, origins }) {
       const desired = render(spec, images);
@@ -33,7 +33,7 @@ export function plannerActivities({ ownerId }: Pick<ActivityDependencies, 'owner
       const count = (highest?.counts[operation.verb] ?? 0) + 1;
       return {
         name: `${operation.verb}-${count}`,
-        epoch: highestEpoch(seen) + 1,
+        epoch: nextEpoch(seen, now()),
         generation: (highest?.generation ?? 0) + 1,
         counts: { ...highest?.counts, [operation.verb]: count },
         images: newestRecord(seen, observed.hosts.length)?.images ?? {},

@@ -9,8 +9,9 @@ export interface SecretPlaces {
   environment: Record<string, string | undefined>;
 }
 
-/** Shorter ones would be found in every other word, and hide nothing. */
+/** Shorter ones, switches and small numbers would be found in every other word, and hide nothing. */
 const shortest = 4;
+const plainWord = /^(true|false|none|null|\d{1,5})$/i;
 
 /**
  * Every value whose name says that it is a secret, in the file and in the environment; also of keys that are misspelt, unknown or
@@ -19,7 +20,7 @@ const shortest = 4;
 export function findSecretValues({ path = '.env', environment }: SecretPlaces): string[] {
   const named = [...Object.entries(environment), ...readEntries(path)];
   const values = named.flatMap(([name, value]) => (value && isSecretName(name) ? [value] : []));
-  const known = new Set(values.filter((value) => value.length >= shortest));
+  const known = new Set(values.filter((value) => value.length >= shortest && !plainWord.test(value)));
   return [...known].sort((a, b) => b.length - a.length);
 }
 

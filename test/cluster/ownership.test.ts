@@ -1,5 +1,6 @@
-import type { Observed } from '../../src/cluster/observed';
+import { isSeen, type Observed } from '../../src/cluster/observed';
 import { judgeOwnership, judgeTakeOver } from '../../src/cluster/ownership';
+import { nextEpoch } from '../../src/cluster/record';
 import { exampleImages, exampleSpec, observedAs, seenHost } from '../support/cluster';
 
 const spec = exampleSpec();
@@ -40,4 +41,15 @@ test('each owner that is taken from is named once', () => {
 test('ownership tells the highest epoch and the last recorded operation', () => {
   const { epoch, lastOperation } = judgeOwnership(observed('they', 'they', 'they'), 'us');
   expect([epoch, lastOperation?.name]).toEqual([6, 'deploy-1']);
+});
+
+test('the next epoch is above all that was seen; the first is above those of a cluster destroyed before', () => {
+  const seen = observed('us', 'us', 'us').hosts.filter(isSeen);
+  expect(nextEpoch(seen, 1_795_000_000_000)).toBe(7);
+  expect(
+    nextEpoch(
+      seen.map((h) => ({ ...h, epoch: 0 })),
+      1_795_000_000_000,
+    ),
+  ).toBe(1_795_000_000_000);
 });

@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Lab } from '../../src/lab/lab';
 import { expectWhole } from '../support/end-state';
-import { container, freshLab, json, krakenctl, labName, must, stateFolder, writeEnv } from '../support/lab';
+import { container, freshLab, json, krakenctl, labName, must, stateFolder, workFolder, writeEnv } from '../support/lab';
 import { observeContainers, observeFiles, onHost, pullTiny, pushTiny } from '../support/observer';
 
 /** A cluster from its beginning to its end, as a person has it: deployed, destroyed with its data kept, back, taken over, gone. */
@@ -149,10 +149,39 @@ test('from another state folder it is refused with exit 6, taken over, and then 
   await must(['cluster', 'take-over', '--confirm', labName]);
 });
 
+/** On a terminal of its own, as a person sits at one: types when it is asked. */
+function onTerminal(args: string[], typed: string): Promise<{ code: number; shown: string }> {
+  const program = [process.execPath, join(__dirname, '..', '..', 'bin', 'krakenctl'), ...args].join(' ');
+  const { PATH, HOME } = process.env;
+  const env = { PATH, HOME, TERM: 'dumb', KRAKENCTL_STATE_DIR: stateFolder };
+  const child = spawn('script', ['-qec', program, '/dev/null'], {
+    cwd: workFolder,
+    env,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let shown = '';
+  child.stdout.on('data', (text: Buffer) => {
+    if (!shown.includes('type test to') && `${shown}${text}`.includes('type test to')) child.stdin.write(`${typed}\n`);
+    shown += text.toString();
+  });
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code: code ?? -1, shown })));
+}
+
+test('on a terminal it asks for the name, also with --yes; another word does nothing', async () => {
+  const before = await remains();
+  for (const args of [[], ['--yes']]) {
+    const { code, shown } = await onTerminal(['cluster', 'destroy', ...args], 'yes');
+    expect(shown).toMatch(/this will be removed[\s\S]*type test to destroy it[\s\S]*nothing was done/);
+    expect(code).toBe(1);
+  }
+  expect(await remains()).toEqual(before);
+});
+
 test('destroyed, nothing of it is left on any host, and the second destroy finds nothing', async () => {
   expect((await remains()).length).toBeGreaterThan(30);
-  const run = await must(destroy);
-  expect(run.stdout).toContain('images and the Docker engine stay');
+  const { code, shown } = await onTerminal(['cluster', 'destroy'], labName);
+  expect(shown).toContain('images and the Docker engine stay');
+  expect(code).toBe(0);
   expect(await remains()).toEqual([]);
   const images = await onHost(container(lab, 'node-1'), ['docker', 'images', '-q']);
   expect(images.trim().split('\n').length).toBeGreaterThan(3);

@@ -89,6 +89,14 @@ describe('destroyCluster', () => {
     expect(remains()).toEqual([]);
   });
 
+  test('what is deployed after a destroy is above every epoch before it: what was left over cannot fence it off', async () => {
+    await bench.deploy();
+    await destroy();
+    const { epoch } = lab.machine('node-1');
+    await bench.deploy();
+    expect(lab.machine('node-1').epoch).toBeGreaterThan(epoch);
+  });
+
   test('hosts that never carried a cluster: nothing to destroy, no folder is made', async () => {
     expect(await destroy()).toMatchObject({ changed: false });
     expect(remains()).toEqual([]);

@@ -59,7 +59,7 @@ describe('takeOverCluster', () => {
     const { ownership } = (await (
       await after.begin('inspectOwnership', { spec: exampleSpec() })
     ).result()) as TakeOverPlan;
-    expect(ownership).toMatchObject({ ours: [], epoch: 1, lastOperation: { name: 'deploy-1', actor: 'ana@ops-1' } });
+    expect(ownership).toMatchObject({ ours: [], lastOperation: { name: 'deploy-1', actor: 'ana@ops-1' } });
     const report = await takeOver();
     expect(report).toMatchObject({
       changed: true,
@@ -67,7 +67,7 @@ describe('takeOverCluster', () => {
       hosts: ['node-1', 'node-2', 'node-3'],
       left: [],
     });
-    expect(report.epoch).toBeGreaterThan(2);
+    expect(report.epoch).toBe(ownership.epoch + 2);
     for (const host of report.hosts) expect(ownerOf(host)).toMatchObject({ id: 'owner-2', temporal: '10.0.9.9:7233' });
     expect(await after.deploy()).toMatchObject({ changed: true, name: 'deploy-2' });
     breakProxy();
@@ -103,7 +103,7 @@ describe('takeOverCluster', () => {
   test('nothing to do where it is ours already, and where nobody owns it', async () => {
     await before.deploy();
     const effects = lab.journal.length;
-    expect(await takeOver(['owner-1'], before)).toMatchObject({ changed: false, epoch: 1 });
+    expect(await takeOver(['owner-1'], before)).toMatchObject({ changed: false });
     expect(lab.journal.length).toBe(effects);
     lab.machines.clear();
     expect(await takeOver()).toMatchObject({ changed: false });
