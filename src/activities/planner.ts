@@ -2,7 +2,7 @@ import { explainChanges } from '../cluster/because';
 import { planDeploy } from '../cluster/deploy-plan';
 import { planDestroy } from '../cluster/destroy-plan';
 import { isSeen } from '../cluster/observed';
-import { judgeOwnership, judgeTakeOver } from '../cluster/ownership';
+import { foreignHosts, judgeOwnership, judgeTakeOver } from '../cluster/ownership';
 import { highestRecord, newestRecord, nextEpoch } from '../cluster/record';
 import type { PlannerActivities } from '../contracts/activities';
 import type { ActivityDependencies } from './dependencies';
@@ -15,7 +15,8 @@ export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, '
       const desired = render(spec, images);
       const record = newestRecord(observed.hosts.filter(isSeen), spec.nodes.length);
       const because = explainChanges({ record, spec, images, origins, desired, render });
-      return planDeploy({ spec, desired, observed, because });
+      const foreign = foreignHosts(observed, ownerId);
+      return { ...planDeploy({ spec, desired, observed, because }), ...(foreign.length > 0 && { foreign }) };
     },
     async planDestroy(input) {
       return planDestroy(input, ownerId);

@@ -41,6 +41,8 @@ export async function lookAtCluster(context: Context, configuration: Configurati
   context.output.note(`${reached.because}: looked from this machine instead`);
   const { inspectLocally } = require('./local') as typeof import('./local');
   const inspection = await inspectLocally(input);
+  // Whose a cluster is, is told by the worker's state folder, which may be on another machine.
+  delete inspection.plan?.foreign;
   return { ...inspection, through: 'this process', tookMs: took(), running: reached.running };
 }
 

@@ -81,8 +81,16 @@ export function conclude(context: Context, followed: Followed, { spec, operation
   throw new CliFailure('LEFT_TO_DO', text, { retryable: true, data: { ...(result as object), link } });
 }
 
+/** An operation that was cut is gone on with by the command that began it; a plan shows what a deploy would do. */
+const goingOn: Record<string, string> = {
+  destroy: 'krakenctl cluster destroy goes on from there',
+  takeover: 'krakenctl cluster take-over goes on from there',
+};
+
 function withOperation(failure: CliFailure, facts: { operation: string; link: string }): CliFailure {
   const { code, message, host, hint, retryable, cause } = failure;
-  const next = hint ?? 'krakenctl op show';
+  const verb = /-([a-z]+)-[0-9a-f]{4}$/.exec(facts.operation)?.[1];
+  const isCut = code === 'CANCELLED' || code === 'TERMINATED';
+  const next = (isCut && goingOn[verb ?? '']) || hint || 'krakenctl op show';
   return new CliFailure(code, message, { host, hint: next, retryable, cause, data: facts });
 }

@@ -8,7 +8,7 @@ import {
   type ObservedFolder,
   type SeenHost,
 } from './observed';
-import { describeOwner, judgeOwnership } from './ownership';
+import { foreignHosts } from './ownership';
 import type { Stage, Step } from './plan';
 import { highestRecord } from './record';
 import type { ClusterSpec, PartName } from './spec';
@@ -97,7 +97,7 @@ export function planDestroy(input: DestroyPlanInput, ownerId: string): DestroyPl
     empty,
     stages,
     conflicts: conflictsOf(input, seen),
-    foreign: foreignOf(observed, ownerId),
+    foreign: foreignHosts(observed, ownerId),
     unseen,
     left,
     keepsRecord,
@@ -109,10 +109,6 @@ export function planDestroy(input: DestroyPlanInput, ownerId: string): DestroyPl
 function hashOf(plan: Omit<DestroyPlan, 'hash' | 'folders'>): string {
   const same = { ...plan, unseen: plan.unseen.map((u) => u.host) };
   return createHash('sha256').update(JSON.stringify(same)).digest('hex');
-}
-
-function foreignOf(observed: Observed, ownerId: string): DestroyPlan['foreign'] {
-  return judgeOwnership(observed, ownerId).foreign.map(({ host, owner }) => ({ host, why: describeOwner(owner) }));
 }
 
 function skippedHosts({ skipUnreachable }: DestroyPlanInput, unseen: DestroyPlan['unseen']): DestroyPlan['left'] {

@@ -32,6 +32,10 @@ export function describeOwner({ temporal, namespace }: RecordOwner): string {
   return `it is looked after by another krakenctl (${temporal}, namespace ${namespace})`;
 }
 
+export function foreignHosts(observed: Observed, ownerId: string): { host: string; why: string }[] {
+  return judgeOwnership(observed, ownerId).foreign.map(({ host, owner }) => ({ host, why: describeOwner(owner) }));
+}
+
 /** What a take-over would come to; the epoch of an operation that has begun elsewhere cannot be above it. */
 export type TakeOverVerdict =
   | { kind: 'nothing'; why: string }

@@ -64,4 +64,6 @@ export interface Plan {
   recordStale: boolean;
   /** Foreign containers or files in our way; final. */
   conflicts: { host: string; what: string; why: string }[];
+  /** Hosts that another krakenctl looks after; final. Known to whoever made the plan, and no part of its hash. */
+  foreign?: { host: string; why: string }[];
 }

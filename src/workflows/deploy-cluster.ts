@@ -6,7 +6,7 @@ import type { OpenedOperation } from '../contracts/activities';
 import type { DeployInput, DeployReport } from '../contracts/operation';
 import { effects, lookers, planners, proofs } from './activities';
 import { describeFailure } from './describe-failure';
-import { claim, final, noteOperation, observe } from './operation-steps';
+import { claim, final, noteOperation, observe, refuseForeign } from './operation-steps';
 import { Progress } from './progress';
 import { runPlan } from './run-plan';
 
@@ -66,6 +66,7 @@ async function lookAndPlan({ input }: Deploy) {
 
 /** Everything that forbids the plan, before anything is changed. */
 function refuse(input: DeployInput, plan: Plan): void {
+  refuseForeign(plan.foreign);
   if (plan.conflicts.length > 0) {
     const text = plan.conflicts.map((c) => `${c.host}: ${c.what}: ${c.why}`).join('; ');
     throw final('FOREIGN_RESOURCE', text, 'mend it by hand on that host, then deploy again');

@@ -6,7 +6,7 @@ import type { OpenedOperation } from '../contracts/activities';
 import type { DestroyChoice, DestroyInput, DestroyReport } from '../contracts/operation';
 import { effects, lookers, planners } from './activities';
 import { describeFailure } from './describe-failure';
-import { claim, final, noteOperation, observe } from './operation-steps';
+import { claim, final, noteOperation, observe, refuseForeign } from './operation-steps';
 import { Progress } from './progress';
 import { runPlan } from './run-plan';
 
@@ -57,11 +57,7 @@ export async function lookForRemains(choice: DestroyChoice): Promise<{ observed:
 
 /** Everything that forbids the plan, before anything is changed. */
 function refuse({ skipUnreachable, planHash }: DestroyInput, plan: DestroyPlan): void {
-  if (plan.foreign.length > 0) {
-    const text = plan.foreign.map((f) => `${f.host}: ${f.why}`).join('; ');
-    const hint = 'work through that Temporal, or, where it is lost: krakenctl cluster take-over';
-    throw final('FOREIGN_OWNER', text, hint);
-  }
+  refuseForeign(plan.foreign);
   if (plan.conflicts.length > 0) {
     const text = plan.conflicts.map((c) => `${c.host}: ${c.what}: ${c.why}`).join('; ');
     throw final('FOREIGN_RESOURCE', text, 'mend it by hand on that host, then destroy again');

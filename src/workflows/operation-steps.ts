@@ -18,6 +18,14 @@ export function final(type: FailureCode, message: string, hint: string): Applica
   return ApplicationFailure.create({ type, message, nonRetryable: true, details: [{ hint }] });
 }
 
+/** Another krakenctl's hosts, before anything is changed; the claim looks again under the fence. */
+export function refuseForeign(foreign: { host: string; why: string }[] = []): void {
+  if (foreign.length === 0) return;
+  const text = foreign.map((f) => `${f.host}: ${f.why}`).join('; ');
+  const hint = 'work through that Temporal, or, where it is lost: krakenctl cluster take-over';
+  throw final('FOREIGN_OWNER', text, hint);
+}
+
 export async function claim(
   { spec, owner }: { spec: ClusterSpec; owner: OwnerIdentity },
   hosts: string[],

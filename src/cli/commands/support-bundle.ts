@@ -30,6 +30,7 @@ async function makeBundle(context: Context, options: BundleOptions): Promise<voi
   const folder = `krakenctl-support-${cluster}-${at.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-')}`;
   const path = options.out ?? `${folder}.tar.gz`;
   refuseExisting(path);
+  output.note('collecting from the hosts, Temporal and this machine; what does not answer is left out');
   const redact = makeRedactor(findSecretValues({ path: globals.envFile, environment }));
   const bundle = await collectBundle(sourcesOf(context, configuration), { redact });
   const facts = { createdAt: at.toISOString(), krakenctl: readVersion().version, cluster };
