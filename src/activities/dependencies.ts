@@ -1,6 +1,7 @@
 import type { HostConnection, Hosts } from '../clients/host';
 import type { ImageArchives } from '../clients/image-archive';
 import type { ClusterSpec } from '../cluster/spec';
+import { cancellation } from './heartbeat';
 
 /** What activities need from the outside; composed by the worker, replaced by in-memory hosts in tests. */
 export interface ActivityDependencies {
@@ -28,6 +29,8 @@ export interface FencedScope {
   spec: ClusterSpec;
   host: string;
   epoch: number;
+  /** See FenceScope. */
+  patienceSeconds?: number;
 }
 
 /**
@@ -40,8 +43,11 @@ export async function fenced<T>(
   work: (connection: HostConnection) => Promise<T>,
 ): Promise<T> {
   const connection = await connectTo(deps, scope.spec, scope.host);
-  const lease = await connection.fence({ cluster: scope.spec.name, epoch: scope.epoch });
+  const { epoch, patienceSeconds } = scope;
+  const lease = await connection.fence({ cluster: scope.spec.name, epoch, patienceSeconds });
   try {
+    // Waiting may have taken so long that Temporal gave this attempt up and began another.
+    cancellation()?.throwIfAborted();
     return await work(connection);
   } finally {
     await lease.release();

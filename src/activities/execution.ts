@@ -1,3 +1,4 @@
+import { failpoints } from '../clients/failpoints';
 import { toFailure } from './failures';
 import { keepBeating } from './heartbeat';
 
@@ -13,7 +14,10 @@ export function asActivities<T extends object>(activities: T): T {
     async (...args: never[]) => {
       const stop = keepBeating();
       try {
-        return await (run as AnyActivity)(...args);
+        await failpoints?.reach('activity', 'before', name);
+        const result = await (run as AnyActivity)(...args);
+        await failpoints?.reach('activity', 'after', name);
+        return result;
       } catch (error) {
         throw toFailure(error);
       } finally {

@@ -9,6 +9,9 @@ import { type ActivityDependencies, connectTo, fenced } from './dependencies';
 import { ActivityError } from './failures';
 import { beat, cancellation } from './heartbeat';
 
+/** Beats queue behind the image's bytes on a slow line; still shorter than the heartbeat timeout of streams. */
+const streamPatienceSeconds = 8;
+
 export function imageActivities(deps: ActivityDependencies): ImageActivities {
   return {
     async resolveImages({ spec, known }) {
@@ -19,7 +22,8 @@ export function imageActivities(deps: ActivityDependencies): ImageActivities {
       return Object.fromEntries(references.map((reference, i) => [reference, digests[i]!]));
     },
     async ensureImage(input) {
-      const scope = { spec: input.spec, host: input.step.host, epoch: input.epoch };
+      const { spec, epoch, step } = input;
+      const scope = { spec, host: step.host, epoch, patienceSeconds: streamPatienceSeconds };
       return fenced(deps, scope, (connection) => bringImage(deps, connection, input));
     },
   };

@@ -1,45 +1,54 @@
+import type { Duplex } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
-import { type ClientError, FenceBusyError, FencedOffError, HostUnreachableError, RemoteCommandError } from './errors';
+import {
+  type ClientError,
+  FenceBusyError,
+  FencedOffError,
+  HostUnreachableError,
+  RemoteCommandError,
+  RightsError,
+} from './errors';
+import { fenceExits, holdProgram } from './fence-program';
 import { asProgram } from './files';
 import type { FenceLease, FenceScope } from './host';
 import type { SshConnection } from './ssh';
 
-/** How long one waits for another holder. Shorter than the heartbeat timeout, so that a waiter is seen alive. */
-const waitSeconds = 4;
 /** A train of effects pays for the lock once. */
 const lingerMs = 250;
-
-const exitBusy = 75;
-const exitStale = 76;
-
-/**
- * stdin: cluster, epoch; then it stays open. Holds a lock that ends with this process, and this process ends with its stdin, so
- * with the SSH connection. The highest epoch is kept beside the record, written aside and renamed under the lock.
- */
-const holdProgram = `set -e; IFS= read -r c; IFS= read -r e; mkdir -p /run/krakenctl "/var/lib/krakenctl/$c"; exec 9>"/run/krakenctl/$c.lock"; flock -w ${waitSeconds} 9 || exit ${exitBusy}; f="/var/lib/krakenctl/$c/epoch"; h=$(cat "$f" 2>/dev/null || echo 0); if [ "$e" -lt "$h" ]; then echo "$h" >&2; exit ${exitStale}; fi; if [ "$e" -gt "$h" ]; then printf '%s\\n' "$e" > "$f.next"; sync "$f.next"; mv -f "$f.next" "$f"; sync "/var/lib/krakenctl/$c"; fi; echo READY; cat >/dev/null`;
+const beatEveryMs = 1000;
+/** Silence after which the host ends our session; shorter than the heartbeat timeout of effects, after which another worker begins. */
+const defaultPatienceSeconds = 4;
 
 interface Held {
   channel: ClientChannel;
-  shares: number;
+  /** Patience of each lease. */
+  shares: number[];
   isLost: boolean;
+  beating?: NodeJS.Timeout;
   linger?: NodeJS.Timeout;
+}
+
+export interface FenceOptions {
+  ssh: SshConnection;
+  sudo: string;
+  /** A connection to the Engine's socket, in the way that effects go. */
+  dialEngine: () => Promise<Duplex>;
 }
 
 /** Leases of one connection; those of the same cluster and epoch share one lock on the host. */
 export class Fence {
   private readonly held = new Map<string, Promise<Held>>();
 
-  constructor(
-    private readonly ssh: SshConnection,
-    private readonly sudo: string,
-  ) {}
+  constructor(private readonly options: FenceOptions) {}
 
   async lease(scope: FenceScope): Promise<FenceLease> {
     const key = `${scope.cluster} ${scope.epoch}`;
+    const patience = scope.patienceSeconds ?? defaultPatienceSeconds;
     const held = await this.hold(key, scope);
-    held.shares += 1;
     clearTimeout(held.linger);
-    return { release: async () => this.release(key, held) };
+    held.shares.push(patience);
+    beat(held);
+    return { release: async () => this.release(key, held, patience) };
   }
 
   private async hold(key: string, scope: FenceScope): Promise<Held> {
@@ -47,10 +56,10 @@ export class Fence {
     if (known) {
       const held = await known;
       if (!held.isLost) return held;
-      this.held.delete(key);
+      if (this.held.get(key) === known) this.held.delete(key);
       return this.hold(key, scope);
     }
-    const taking = take(this.ssh, this.sudo, scope);
+    const taking = take(this.options, scope);
     this.held.set(key, taking);
     try {
       return await taking;
@@ -60,34 +69,51 @@ export class Fence {
     }
   }
 
-  private release(key: string, held: Held): void {
-    held.shares -= 1;
-    if (held.shares > 0) return;
+  private release(key: string, held: Held, patience: number): void {
+    held.shares.splice(held.shares.indexOf(patience), 1);
+    if (held.shares.length > 0) return;
     held.linger = setTimeout(() => {
-      held.isLost = true;
       this.held.delete(key);
-      held.channel.end();
+      letGo(held);
     }, lingerMs);
     held.linger.unref();
   }
 }
 
-async function take(ssh: SshConnection, sudo: string, scope: FenceScope): Promise<Held> {
-  const { taken } = await ssh.session(asProgram(sudo, holdProgram), (channel) => ({
-    taken: whenHeld(channel, ssh.host, scope),
+function beat(held: Held): void {
+  if (!held.isLost) held.channel.write(`${Math.max(defaultPatienceSeconds, ...held.shares)}\n`);
+}
+
+function letGo(held: Held): void {
+  held.isLost = true;
+  clearInterval(held.beating);
+  held.channel.end('done\n');
+}
+
+async function take(options: FenceOptions, scope: FenceScope): Promise<Held> {
+  const { taken } = await options.ssh.session(asProgram(options.sudo, holdProgram), (channel) => ({
+    taken: whenHeld(channel, options, scope),
   }));
   return taken;
 }
 
-function whenHeld(channel: ClientChannel, host: string, scope: FenceScope): Promise<Held> {
-  const held: Held = { channel, shares: 0, isLost: false };
+function whenHeld(channel: ClientChannel, options: FenceOptions, scope: FenceScope): Promise<Held> {
+  const { host } = options.ssh;
+  const held: Held = { channel, shares: [], isLost: false };
   return new Promise((resolve, reject) => {
     let stdout = '';
     let stderr = '';
     let code: number | undefined;
+    let proof: Promise<Duplex> | undefined;
     channel.on('data', (chunk: Buffer) => {
       stdout += chunk.toString();
-      if (stdout.includes('READY')) resolve(held);
+      if (stdout.includes('PROVE') && !proof) proof = openProof(options, channel);
+      if (!stdout.includes('READY')) return;
+      stdout = '';
+      closeProof(proof);
+      held.beating = setInterval(() => beat(held), beatEveryMs);
+      held.beating.unref();
+      resolve(held);
     });
     channel.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
@@ -98,19 +124,64 @@ function whenHeld(channel: ClientChannel, host: string, scope: FenceScope): Prom
     channel.on('error', () => undefined);
     channel.on('close', () => {
       held.isLost = true;
+      clearInterval(held.beating);
+      closeProof(proof);
       reject(refusal(host, code, stderr));
     });
-    channel.write(`${scope.cluster}\n${scope.epoch}\n`);
+    channel.write(`${scope.cluster}\n${scope.epoch}\n${scope.patienceSeconds ?? defaultPatienceSeconds}\n`);
   });
 }
 
+/** Opened so that the host can show that it sees connections to the Engine; nothing is sent on it. */
+function openProof({ dialEngine }: FenceOptions, channel: ClientChannel): Promise<Duplex> {
+  const proof = dialEngine();
+  proof.then(
+    (stream) => {
+      stream.on('error', () => undefined);
+      channel.write('open\n');
+    },
+    () => channel.end(),
+  );
+  return proof;
+}
+
+function closeProof(proof: Promise<Duplex> | undefined): void {
+  proof?.then(
+    (stream) => stream.destroy(),
+    () => undefined,
+  );
+}
+
 function refusal(host: string, code: number | undefined, stderr: string): ClientError {
-  if (code === exitBusy) return new FenceBusyError(`${host}: another krakenctl works on this host right now`, host);
-  if (code === exitStale) {
-    const seen = Number.parseInt(stderr, 10) || 0;
-    return new FencedOffError(`${host}: a newer operation (epoch ${seen}) has taken this host over`, host, seen);
+  switch (code) {
+    case fenceExits.busy:
+      return new FenceBusyError(`${host}: another krakenctl works on this host right now`, host);
+    case fenceExits.stale: {
+      const seen = Number.parseInt(stderr, 10) || 0;
+      return new FencedOffError(`${host}: a newer operation (epoch ${seen}) has taken this host over`, host, seen);
+    }
+    case fenceExits.noSession:
+      return new RightsError(
+        `${host}: the program that guards the host is not a child of sshd; log in by OpenSSH`,
+        host,
+      );
+    case fenceExits.undying:
+      return new FenceBusyError(`${host}: the session of an older operation does not die`, host);
+    case fenceExits.unproven:
+      return new RightsError(
+        `${host}: a connection broke, and it cannot be shown that the Engine is done with what it sent: ss (iproute2) is missing or sees no unix sockets`,
+        host,
+      );
+    case fenceExits.unsettled:
+      return new FenceBusyError(`${host}: the Engine still works on what a broken connection sent`, host);
+    case undefined:
+      return new HostUnreachableError(`${host}: the connection was lost while taking the fence`, host);
+    default:
+      return new RemoteCommandError(
+        `${host}: taking the fence: exit code ${code}: ${stderr.trim()}`,
+        host,
+        code,
+        stderr,
+      );
   }
-  if (code === undefined)
-    return new HostUnreachableError(`${host}: the connection was lost while taking the fence`, host);
-  return new RemoteCommandError(`${host}: taking the fence: exit code ${code}: ${stderr.trim()}`, host, code, stderr);
 }

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { OutcomeUnknownError } from './errors';
+import { failpoints } from './failpoints';
+import { effectLock } from './fence-program';
 import type { HostFiles } from './host';
-import type { SshConnection } from './ssh';
+import type { ExecResult, SshConnection } from './ssh';
 
 /**
  * Files of a host by one exec each. The programs are constant; paths and contents travel on stdin, so no value is ever read by a
@@ -14,16 +16,19 @@ const listProgram = `LC_ALL=C xargs -0 -r sh -c 'for d; do [ -d "$d" ] && find "
 /** stdin: path, newline. stdout: one byte 1 and the contents, or 0. */
 const readProgram = `IFS= read -r p; if [ -e "$p" ]; then printf 1; cat -- "$p"; else printf 0; fi`;
 
+/** Held shared while a program changes something; see `settle` of the fence. */
+export const underEffectLock = `umask 022; mkdir -p /run/krakenctl; exec 7>>${effectLock}; flock -s 7; `;
+
 /**
  * stdin: path, mode, sum, a line each; then the contents. Looks first; the rename comes after the sum is right and the bytes are on
  * disk. The receipt is `same` or `written`, then sum and mode as they are there afterwards.
  */
-const writeProgram = `set -e; IFS= read -r p; IFS= read -r m; IFS= read -r s; seen() { g=$(sha256sum < "$p"); printf '%s %s %s\\n' "$1" "\${g%% *}" "$(stat -c %a -- "$p")"; }; if [ -f "$p" ] && [ "$(seen x)" = "x $s $m" ]; then cat > /dev/null; seen same; exit 0; fi; d=$(dirname -- "$p"); umask 077; if [ ! -d "$d" ]; then (umask 022; mkdir -p -- "$d"); fi; t=$(mktemp -- "$d/.krakenctl.XXXXXXXX"); trap 'rm -f -- "$t"' EXIT; cat > "$t"; g=$(sha256sum < "$t"); [ "\${g%% *}" = "$s" ]; chmod -- "$m" "$t"; sync -- "$t"; mv -f -T -- "$t" "$p"; sync -- "$d"; seen written`;
+const writeProgram = `${underEffectLock}set -e; IFS= read -r p; IFS= read -r m; IFS= read -r s; seen() { g=$(sha256sum < "$p"); printf '%s %s %s\\n' "$1" "\${g%% *}" "$(stat -c %a -- "$p")"; }; if [ -f "$p" ] && [ "$(seen x)" = "x $s $m" ]; then cat > /dev/null; seen same; exit 0; fi; d=$(dirname -- "$p"); umask 077; if [ ! -d "$d" ]; then (umask 022; mkdir -p -- "$d"); fi; t=$(mktemp -- "$d/.krakenctl.XXXXXXXX"); trap 'rm -f -- "$t"' EXIT; cat > "$t"; g=$(sha256sum < "$t"); [ "\${g%% *}" = "$s" ]; chmod -- "$m" "$t"; sync -- "$t"; mv -f -T -- "$t" "$p"; sync -- "$d"; seen written`;
 
 /** stdin: path, then the line. The receipt is the sum of the last line. */
-const appendProgram = `set -e; IFS= read -r p; d=$(dirname -- "$p"); mkdir -p -- "$d"; IFS= read -r l; printf '%s\\n' "$l" >> "$p"; sync -- "$p"; tail -n 1 -- "$p" | sha256sum`;
+const appendProgram = `${underEffectLock}set -e; IFS= read -r p; d=$(dirname -- "$p"); mkdir -p -- "$d"; IFS= read -r l; printf '%s\\n' "$l" >> "$p"; sync -- "$p"; tail -n 1 -- "$p" | sha256sum`;
 
-const removeProgram = `IFS= read -r p; rm -f -- "$p"; if [ -e "$p" ]; then exit 1; fi`;
+const removeProgram = `${underEffectLock}IFS= read -r p; rm -f -- "$p"; if [ -e "$p" ]; then exit 1; fi`;
 
 const biggestRead = 4 * 1024 * 1024;
 
@@ -64,7 +69,8 @@ export function createFiles(ssh: SshConnection, sudo: string): HostFiles {
       refuseNewline(path);
       const sum = sha256(contents);
       const header = Buffer.from(`${path}\n${mode.toString(8)}\n${sum}\n`);
-      const { stdout } = await run(writeProgram, Buffer.concat([header, contents]));
+      const input = Buffer.concat([header, contents]);
+      const { stdout } = failpoints ? await writeInSight(ssh, sudo, input) : await run(writeProgram, input);
       const [did, ...found] = stdout.toString().trim().split(' ');
       expectReceipt({ host: ssh.host, path }, found.join(' '), `${sum} ${mode.toString(8)}`);
       return { changed: did === 'written' };
@@ -80,6 +86,19 @@ export function createFiles(ssh: SshConnection, sudo: string): HostFiles {
       await run(removeProgram, `${path}\n`);
     },
   };
+}
+
+/** The same program, telling when it comes to the rename and lingering there, so that a campaign can cut it on either side. */
+async function writeInSight(ssh: SshConnection, sudo: string, input: Buffer): Promise<ExecResult> {
+  const program = writeProgram
+    .replace(' mv ', ' echo staged >&2; sleep 0.3; mv ')
+    .replace('; seen written', '; echo renamed >&2; sleep 0.3; seen written');
+  const onStderr = (text: string) => {
+    if (text.includes('staged')) void failpoints?.reach('files', 'before-rename', 'write');
+    if (text.includes('renamed')) void failpoints?.reach('files', 'after-rename', 'write');
+  };
+  const half = () => failpoints?.reach('files', 'mid-write', 'write') ?? Promise.resolve();
+  return ssh.exec(asProgram(sudo, program), { input, half, onStderr });
 }
 
 function expectReceipt(

@@ -1,7 +1,7 @@
 import { folderRoots } from '../cluster/names';
 import type { ObservedFolder } from '../cluster/observed';
 import { FolderRefusedError, OutcomeUnknownError, RemoteCommandError } from './errors';
-import { asProgram } from './files';
+import { asProgram, underEffectLock } from './files';
 import type { HostFolders } from './host';
 import type { SshConnection } from './ssh';
 
@@ -29,7 +29,7 @@ const measureProgram = `while IFS= read -r p; do ${aside}; ${judge}; b=-; if [ "
  */
 function removeProgram(roots: string[]): string {
   const known = roots.join('|');
-  return `set -e; export LC_ALL=C; IFS= read -r p; refuse() { echo "$1" >&2; exit ${exitRefused}; }; ${aside}; case "$d" in ${known}) ;; *) refuse "$p lies under no folder of krakenctl";; esac; case "$n" in ''|[!a-z0-9]*|*[!a-z0-9-]*) refuse "$p is not the name of a cluster";; esac; ${judge}; case "$k" in link) refuse "$p is a link, or lies behind one";; mounted) refuse "a file system is mounted at $p or below";; other) refuse "$p is not a folder";; esac; did=absent; for f in "$a" "$p"; do if [ -d "$f" ]; then did=removed; if [ "$f" = "$p" ]; then mv -T -- "$p" "$a"; fi; rm -rf -- "$a"; fi; done; if [ -e "$p" ] || [ -L "$p" ] || [ -e "$a" ]; then echo "$p is still there" >&2; exit 1; fi; if [ -d "$d" ]; then sync -- "$d"; rmdir -- "$d" 2>/dev/null || :; fi; echo "$did"`;
+  return `${underEffectLock}set -e; export LC_ALL=C; IFS= read -r p; refuse() { echo "$1" >&2; exit ${exitRefused}; }; ${aside}; case "$d" in ${known}) ;; *) refuse "$p lies under no folder of krakenctl";; esac; case "$n" in ''|[!a-z0-9]*|*[!a-z0-9-]*) refuse "$p is not the name of a cluster";; esac; ${judge}; case "$k" in link) refuse "$p is a link, or lies behind one";; mounted) refuse "a file system is mounted at $p or below";; other) refuse "$p is not a folder";; esac; did=absent; for f in "$a" "$p"; do if [ -d "$f" ]; then did=removed; if [ "$f" = "$p" ]; then mv -T -- "$p" "$a"; fi; rm -rf -- "$a"; fi; done; if [ -e "$p" ] || [ -L "$p" ] || [ -e "$a" ]; then echo "$p is still there" >&2; exit 1; fi; if [ -d "$d" ]; then sync -- "$d"; rmdir -- "$d" 2>/dev/null || :; fi; echo "$did"`;
 }
 
 export function createFolders(

@@ -183,12 +183,15 @@ export interface RedisClusterNode {
 /**
  * Effects and record writes on a host happen under its fence: a `flock` held on the host by a process on this very SSH
  * connection, so that it frees itself with the connection. An epoch lower than the highest one the host has seen is refused
- * ({@link FencedOffError}): a newer operation has taken over.
+ * ({@link FencedOffError}): a newer operation has taken over. A higher one ends the session of whoever holds it; a holder from whom
+ * nothing is heard for its patience is ended by the host itself.
  */
 export interface FenceScope {
   cluster: string;
   /** Epoch of the operation, see `owner.json`. */
   epoch: number;
+  /** Silence of ours after which the host ends our session. Default 4; longer for what fills the line. */
+  patienceSeconds?: number;
 }
 
 export interface FenceLease {

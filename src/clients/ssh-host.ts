@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { HostSpec } from '../cluster/spec';
 import { createEngine } from './docker';
 import { HostUnreachableError } from './errors';
+import { engineEffects, fileEffects, folderEffects, redisEffects, withFailpoints } from './failpoints';
 import { Fence } from './fence';
 import { asProgram, createFiles } from './files';
 import { createFolders } from './folders';
@@ -43,11 +44,12 @@ export class SshHost implements HostConnection {
     rights: Rights,
   ) {
     const maxSockets = rights.socket === 'forward' ? forwardedSockets : dialStdioSockets;
-    this.engine = createEngine(new StreamAgent(() => dialEngine(ssh, rights), { maxSockets }), host.id);
-    this.files = createFiles(ssh, rights.sudo);
-    this.folders = createFolders(ssh, rights.sudo);
+    const dial = () => dialEngine(ssh, rights);
+    this.engine = withFailpoints('docker', engineEffects, createEngine(new StreamAgent(dial, { maxSockets }), host.id));
+    this.files = withFailpoints('files', fileEffects, createFiles(ssh, rights.sudo));
+    this.folders = withFailpoints('files', folderEffects, createFolders(ssh, rights.sudo));
     this.http = createHttp(ssh);
-    this.fences = new Fence(ssh, rights.sudo);
+    this.fences = withFailpoints('fence', ['lease'], new Fence({ ssh, sudo: rights.sudo, dialEngine: dial }));
   }
 
   static async over(host: HostSpec, ssh: SshConnection): Promise<SshHost> {
@@ -61,7 +63,7 @@ export class SshHost implements HostConnection {
   }
 
   redis(port: number): RedisInstance {
-    const known = this.redises.get(port) ?? createRedis(this.ssh, port);
+    const known = this.redises.get(port) ?? withFailpoints('redis', redisEffects, createRedis(this.ssh, port));
     this.redises.set(port, known);
     return known;
   }

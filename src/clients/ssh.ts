@@ -26,6 +26,14 @@ export interface SshOptions {
   connectTimeoutMs?: number;
 }
 
+export interface ExecOptions {
+  input?: Buffer | string;
+  timeoutMs?: number;
+  /** Waited for when half of the input was sent. */
+  half?: () => Promise<void>;
+  onStderr?: (text: string) => void;
+}
+
 export interface ExecResult {
   stdout: Buffer;
   stderr: string;
@@ -87,11 +95,11 @@ export class SshConnection {
    * Runs a constant program text; values travel on stdin. Success is exit code 0 without a signal; a channel that closes without
    * a code is an {@link OutcomeUnknownError}, since the program may run on.
    */
-  async exec(program: string, options: { input?: Buffer | string; timeoutMs?: number } = {}): Promise<ExecResult> {
+  async exec(program: string, options: ExecOptions = {}): Promise<ExecResult> {
     const timeoutMs = options.timeoutMs ?? defaultExecTimeoutMs;
     return this.slots.run(async () => {
       const { ended } = await this.session(program, (channel) => ({
-        ended: collect(channel, { host: this.host, timeoutMs, input: options.input }),
+        ended: collect(channel, { ...options, host: this.host, timeoutMs }),
       }));
       return ended;
     });
@@ -240,16 +248,15 @@ function dialFailure(error: Error & { level?: string }, host: string, target: Ss
   return new HostUnreachableError(`${where}: ${error.message}`, host, { cause: error });
 }
 
-interface Collecting {
+interface Collecting extends ExecOptions {
   host: string;
   timeoutMs: number;
-  input?: Buffer | string;
 }
 
 /** Standard error beyond this is noise; the tail says what happened. */
 const stderrTail = 4000;
 
-function collect(channel: ClientChannel, { host, timeoutMs, input }: Collecting): Promise<ExecResult> {
+function collect(channel: ClientChannel, { host, timeoutMs, input, half, onStderr }: Collecting): Promise<ExecResult> {
   return new Promise((resolve, reject) => {
     const stdout: Buffer[] = [];
     let stderr = '';
@@ -261,6 +268,7 @@ function collect(channel: ClientChannel, { host, timeoutMs, input }: Collecting)
     channel.on('data', (chunk: Buffer) => stdout.push(chunk));
     channel.stderr.on('data', (chunk: Buffer) => {
       stderr = (stderr + chunk.toString()).slice(-stderrTail);
+      onStderr?.(chunk.toString());
     });
     channel.on('exit', (code: number | null, signal?: string) => {
       end = { code, signal };
@@ -277,6 +285,12 @@ function collect(channel: ClientChannel, { host, timeoutMs, input }: Collecting)
         resolve({ stdout: Buffer.concat(stdout), stderr });
       }
     });
-    channel.end(input ?? '');
+    if (half && input) sendInHalves(channel, Buffer.from(input), half);
+    else channel.end(input ?? '');
   });
+}
+
+function sendInHalves(channel: ClientChannel, input: Buffer, half: () => Promise<void>): void {
+  const middle = Math.floor(input.length / 2);
+  channel.write(input.subarray(0, middle), () => void half().then(() => channel.end(input.subarray(middle))));
 }

@@ -19,6 +19,9 @@ const effectsAtOnce = 100;
 /** Image loads move gigabytes: few at once. */
 const streamsAtOnce = 4;
 
+/** A workflow whose worker died is taken by another after this time; reading its history again costs milliseconds. */
+const stickyTimeout = '2s';
+
 /** Polls both queues until the signal aborts, then lets what runs come to an end (5 s) before it returns. */
 export async function runWorker(run: WorkerRun): Promise<void> {
   quiet();
@@ -39,6 +42,7 @@ export async function runWorker(run: WorkerRun): Promise<void> {
     const main = await Worker.create({
       ...common,
       ...workflowSource(),
+      stickyQueueScheduleToStartTimeout: stickyTimeout,
       maxConcurrentActivityTaskExecutions: effectsAtOnce,
     });
     const stream = await Worker.create({

@@ -1,17 +1,22 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
 import { FenceBusyError, FencedOffError } from '../../src/clients/errors';
 import type { HostConnection, Hosts } from '../../src/clients/host';
 import { createHosts } from '../../src/clients/hosts';
-import type { Lab } from '../../src/lab/lab';
+import { type Lab, labEnv } from '../../src/lab/lab';
 import { freshLab, until } from '../support/lab';
-import { onHost } from '../support/observer';
+import { observeContainers, onHost } from '../support/observer';
 
 /** The fence on a real host: two connections stand for two workers. */
 const pools: Hosts[] = [];
 let lab: Lab;
 let cluster: string;
+/** On the hosts already: what is created of it by a late hand would really be there. */
+let image: string;
 
 beforeAll(async () => {
   lab = await freshLab();
+  image = labEnv(lab).REDIS_IMAGE!;
 });
 beforeEach(() => {
   cluster = `fence-${Math.random().toString(36).slice(2, 8)}`;
@@ -68,3 +73,131 @@ describe('the fence', () => {
     await Promise.all(leases.map((lease) => lease.release()));
   });
 });
+
+/** Another worker, in a process of its own, so that it can be frozen. */
+class Zombie {
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly says: string[],
+  ) {}
+
+  static async holding(user: string, epoch: number): Promise<Zombie> {
+    const says: string[] = [];
+    const child = fork(join(__dirname, '..', 'support', 'fence-holder.cjs'), {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    child.on('message', (word) => says.push(String(word)));
+    const { address } = lab.hosts[0]!;
+    const { keyPath, knownHostsPath } = lab.ssh;
+    child.send({ keyPath, knownHostsPath, address, user, cluster, epoch, image });
+    const zombie = new Zombie(child, says);
+    zombies.push(zombie);
+    await zombie.until('held');
+    return zombie;
+  }
+
+  until(word: string): Promise<string> {
+    return until(`the zombie says ${word}`, async () => this.says.find((said) => said.startsWith(word)), 20_000);
+  }
+
+  freeze(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  /** Says what to do while it sleeps: it reads that when it wakes. */
+  thawTo(what: 'create' | 'write' | 'lease'): void {
+    this.child.send(what);
+    this.child.kill('SIGCONT');
+  }
+
+  end(): void {
+    this.child.kill('SIGKILL');
+  }
+}
+
+const zombies: Zombie[] = [];
+afterEach(() => {
+  for (const zombie of zombies.splice(0)) zombie.end();
+});
+
+describe.each(['root', 'ops'])('a frozen worker that logs in as %s', (user) => {
+  test('is ended by the host itself, and what it sends when it wakes does not arrive', async () => {
+    const zombie = await Zombie.holding(user, 1);
+    zombie.freeze();
+    const next = await worker(user);
+    const lease = await until('the next worker holds the host', () =>
+      next.fence({ cluster, epoch: 1 }).catch((error) => {
+        if (error instanceof FenceBusyError) return undefined;
+        throw error;
+      }),
+    );
+    zombie.thawTo('create');
+    expect(await zombie.until('failed')).not.toContain('no such image');
+    expect(Object.keys(await observeContainers(lab.hosts[0]!.container))).not.toContain(`zombie-${cluster}`);
+    await lease.release();
+  });
+
+  test('is ended at once by a newer operation, and writes nothing when it wakes', async () => {
+    const zombie = await Zombie.holding(user, 1);
+    zombie.freeze();
+    const next = await worker(user);
+    const before = Date.now();
+    const lease = await next.fence({ cluster, epoch: 2 });
+    expect(Date.now() - before).toBeLessThan(2500);
+    zombie.thawTo('write');
+    await zombie.until('failed');
+    const listing = await onHost(lab.hosts[0]!.container, ['find', '/tmp', '-name', `zombie-${cluster}`]);
+    expect(listing).toBe('');
+    await lease.release();
+  });
+
+  test('is refused when it asks again with its old epoch', async () => {
+    const zombie = await Zombie.holding(user, 1);
+    const lease = await (await worker(user)).fence({ cluster, epoch: 2 });
+    zombie.thawTo('lease');
+    expect(await zombie.until('failed')).toContain('FencedOffError');
+    await lease.release();
+  });
+});
+
+test('after a broken connection the Engine is waited for: a request that it has not answered yet keeps the next holder out', async () => {
+  const host = lab.hosts[0]!.container;
+  const one = await worker();
+  await one.fence({ cluster, epoch: 1 });
+  await onHost(host, ['sh', '-c', 'kill -STOP $(cat /var/run/docker.pid)']);
+  try {
+    const create = one.engine.create(tinyContainer(`zombie-${cluster}`)).catch(() => undefined);
+    await until('the request is in the socket of the Engine', async () => {
+      const rows = await onHost(host, ['ss', '-xHan', 'src', '*/docker.sock']);
+      return /ESTAB\s+[1-9]/.test(rows) || /LISTEN\s+[1-9]/.test(rows) ? true : undefined;
+    });
+    await one.hosts.close();
+    await create;
+    const two = await worker();
+    await expect(two.fence({ cluster, epoch: 1 })).rejects.toBeInstanceOf(FenceBusyError);
+  } finally {
+    await onHost(host, ['sh', '-c', 'kill -CONT $(cat /var/run/docker.pid)']);
+  }
+  const two = await worker();
+  const lease = await until('the next one holds it once the Engine is done', () =>
+    two.fence({ cluster, epoch: 1 }).catch(() => undefined),
+  );
+  await lease.release();
+  await onHost(host, ['docker', 'rm', '-f', `zombie-${cluster}`]);
+});
+
+function tinyContainer(name: string) {
+  return {
+    name,
+    image,
+    command: ['true'],
+    labels: {},
+    mounts: [],
+    tmpfs: [],
+    memoryBytes: 0,
+    nanoCpus: 0,
+    capAdd: [],
+    logMaxSizeBytes: 1_000_000,
+    logMaxFiles: 1,
+  };
+}

@@ -6,12 +6,12 @@ import { type Lab, labDown, labEnv, labUp, preloadImages, readLab, resetLab } fr
 
 /** The lab of the e2e files, and the product as a person uses it: `bin/krakenctl` with arguments, in a folder with a `.env`. */
 
-const root = join(__dirname, '..', '..');
+export const root = join(__dirname, '..', '..');
 /** Apart from a person's own state: tests must not meet the demo's Temporal, worker or record. */
-export const stateFolder = join(homedir(), '.local', 'state', 'krakenctl-test');
+export const labName = process.env.KRAKENCTL_TEST_LAB ?? 'test';
+export const stateFolder = join(homedir(), '.local', 'state', `krakenctl-${labName}`);
 export const workFolder = join(stateFolder, 'work');
-const temporalPort = 17233;
-export const labName = 'test';
+const temporalPort = Number(process.env.KRAKENCTL_TEST_TEMPORAL_PORT ?? 17233);
 
 process.env.KRAKENCTL_STATE_DIR = stateFolder;
 
@@ -35,7 +35,7 @@ export interface RunOptions {
 }
 
 /** What a test process inherits may name another Temporal or hold keys of a `.env`. */
-function environment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
+export function environment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
   const { PATH, HOME, LANG } = process.env;
   return { PATH, HOME, LANG, NO_COLOR: '1', CI: 'true', KRAKENCTL_STATE_DIR: stateFolder, ...extra };
 }

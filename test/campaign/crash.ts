@@ -1,0 +1,71 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Fault } from './lab-life';
+
+/**
+ * `npm run campaign:crash -- [--lab] [--fault kill|freeze|temporal] --faults N --seed S [--record]`; the last line is JSON (decisions 29). Without
+ * `--lab` the hosts are in memory, and the fault is the worker's death.
+ */
+function argumentOf(name: string): string | undefined {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? undefined : process.argv[at + 1];
+}
+
+function numberOf(name: string, fallback: number): number {
+  const value = Number(argumentOf(name) ?? fallback);
+  if (!Number.isInteger(value) || value < 0) throw new Error(`--${name} ${argumentOf(name)}: expected a whole number`);
+  return value;
+}
+
+const say = (text: string) => console.error(text);
+
+async function run(fault: Fault, firstSeed: number) {
+  const faults = numberOf('faults', 20);
+  if (process.argv.includes('--lab')) {
+    const { runInLab } = require('./lab') as typeof import('./lab');
+    return runInLab({ fault, faults, firstSeed, faultsPerDeploy: numberOf('per-deploy', 6), say });
+  }
+  if (fault !== 'kill') throw new Error(`--fault ${fault}: expected --lab with it`);
+  const { runModelled } = require('./modelled') as typeof import('./modelled');
+  const slots = numberOf('slots', 6);
+  return runModelled({ crashes: faults, firstSeed, slots, killsPerDeploy: numberOf('per-deploy', 6), say });
+}
+
+async function main(): Promise<void> {
+  const fault = (argumentOf('fault') ?? 'kill') as Fault;
+  if (!['kill', 'freeze', 'temporal'].includes(fault))
+    throw new Error(`--fault ${fault}: expected kill, freeze or temporal`);
+  const where = process.argv.includes('--lab') ? 'lab' : 'modelled';
+  const firstSeed = numberOf('seed', Math.floor(Date.now() / 1000) % 1_000_000);
+  say(
+    `seed ${firstSeed}; the same again: npm run campaign:crash -- ${process.argv.slice(2).join(' ')} --seed ${firstSeed}`,
+  );
+  const { violations, byBoundary, seeds, ...counts } = await run(fault, firstSeed);
+  for (const violation of violations) say(`VIOLATION ${violation}`);
+  const line = JSON.stringify({
+    name: `campaign:crash ${where} ${fault}`,
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim(),
+    images: process.env.KRAKEN_IMAGES === 'real' ? 'real' : 'stand-in',
+    ...counts,
+    violations: violations.length,
+    boundaries: Object.keys(byBoundary).length,
+    measured: byBoundary,
+    seeds: [seeds[0], seeds.at(-1)],
+    ratios: {},
+    targets: { violations: { max: 0 } },
+    met: violations.length === 0,
+  });
+  if (process.argv.includes('--record')) {
+    const folder = join(__dirname, '..', '..', 'docs', 'evidence');
+    mkdirSync(folder, { recursive: true });
+    appendFileSync(join(folder, 'campaign-crash.jsonl'), `${line}\n`);
+  }
+  console.log(line);
+  process.exit(violations.length === 0 ? 0 : 1);
+}
+
+void main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});

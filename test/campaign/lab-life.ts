@@ -1,0 +1,189 @@
+import { expectWhole, touchprint } from '../support/end-state';
+import { freshLab, krakenctl, labName, must, pidOf, temporalUp, until, writeEnv } from '../support/lab';
+import { observeContainers, onHost, pullTiny, pushTiny } from '../support/observer';
+import { type Death, nextDeath } from './boundaries';
+import { LabWorker } from './lab-worker';
+import type { Tally } from './modelled';
+
+/** The lab half of the campaigns: real hosts, engines, sshd and Redis; the observer judges. */
+export type Fault = 'kill' | 'freeze' | 'temporal';
+
+export interface LabLife {
+  seed: number;
+  random: () => number;
+  fault: Fault;
+  faultsPerDeploy: number;
+  tally: Tally;
+  /** Moments of each deploy of a life without faults. */
+  moments?: string[][];
+  say: (text: string) => void;
+}
+
+const phases = ['fresh', 'version', 'mend'] as const;
+type Phase = (typeof phases)[number];
+const deployWithinMs = 400_000;
+
+/** One life of a cluster; resolves with the moments that its deploys reached. */
+export async function liveInLab(life: LabLife): Promise<string[][]> {
+  const lab = await freshLab();
+  const hosts = Object.fromEntries(
+    lab.hosts.filter((h) => h.name.startsWith('node-')).map((h) => [h.name, h.container]),
+  );
+  const node = (n: number) => hosts[`node-${n}`]!;
+  const note = (phase: Phase, what: string) => life.tally.violations.push(`seed ${life.seed} ${phase}: ${what}`);
+  const moments: string[][] = [];
+  let pushed: string | undefined;
+  for (const [index, phase] of phases.entries()) {
+    if (phase === 'version') writeEnv(lab, { KRAKEN_VERSION: 'v0.1.26' });
+    if (phase === 'mend') await breakSome(hosts, life.random);
+    const since = Math.floor(Date.now() / 1000);
+    const ids = await idsOf(hosts);
+    life.tally.runs += 1;
+    moments.push(await deployThroughFaults(life, `${life.seed}-${phase}`, life.moments?.[index] ?? []));
+    await expectWhole(hosts, labName).catch((error: Error) => note(phase, `I5 ${error.message.slice(0, 300)}`));
+    for (const twice of await createdTwice(hosts, since)) note(phase, `I3 ${twice}`);
+    if (phase === 'mend')
+      for (const id of await replaced(hosts, ids)) note(phase, `I3 ${id} was replaced while mending`);
+    if (phase === 'fresh') pushed = await pushTiny(node(1), '127.0.0.1:5000/campaign/kept:1', `kept ${life.seed}`);
+    else {
+      const text = await pullTiny(node(2), '127.0.0.1:5000/campaign/kept', pushed!).catch(
+        (error: Error) => error.message,
+      );
+      if (text !== `kept ${life.seed}`)
+        note(phase, `I1 an image that was acknowledged came back as ${text.slice(0, 200)}`);
+    }
+    for (const what of await changesAgain(hosts)) note(phase, `I6 ${what}`);
+    life.say(`seed ${life.seed} ${phase}: ${life.tally.fired} faults, ${life.tally.violations.length} violations`);
+  }
+  return moments;
+}
+
+async function deployThroughFaults(life: LabLife, name: string, moments: string[]): Promise<string[]> {
+  const { tally, fault } = life;
+  const workers: LabWorker[] = [];
+  const next = async (failpoints: string) => {
+    const worker = await LabWorker.start(failpoints, `${name}-${workers.length}`);
+    workers.push(worker);
+    return worker;
+  };
+  let at = 0;
+  const choose = (left: number): Death | undefined => nextDeath(life.random, moments, { at, left });
+  const planned = moments.length > 0 ? life.faultsPerDeploy : 0;
+  try {
+    let death = planned > 0 ? choose(planned) : undefined;
+    const armed = () => (death && fault !== 'temporal' ? death.failpoint.replace('=kill', `=${fault}`) : 'record');
+    let worker = await next(armed());
+    await must(['deploy', '--yes', '--detach']);
+    const over = untilOver();
+    for (let left = planned; left > 0 && death; left -= 1) {
+      const seen = await Promise.race([over.then(() => 'over'), faulted(worker, fault, death.at - at)]);
+      if (seen !== 'fired') {
+        tally.void += 1;
+        break;
+      }
+      tally.fired += 1;
+      tally.byBoundary[death.boundary] = (tally.byBoundary[death.boundary] ?? 0) + 1;
+      at = death.at;
+      death = left > 1 ? choose(left - 1) : undefined;
+      if (fault === 'temporal') await killTemporal();
+      else {
+        const before = worker;
+        worker = await next(armed());
+        if (fault === 'freeze') await thawWhenTakenOver(before, worker, over);
+      }
+    }
+    if (worker.ended) worker = await next('');
+    const code = await over;
+    if (code !== 0) tally.violations.push(`seed ${life.seed} ${name}: the deploy ended with exit code ${code}`);
+    return worker.lines();
+  } finally {
+    for (const worker of workers) await worker.kill();
+  }
+}
+
+/** Exit code of the deploy, through restarts of Temporal. */
+async function untilOver(): Promise<number> {
+  return until(
+    'the deploy ends',
+    async () => {
+      const { code } = await krakenctl(['op', 'attach']);
+      return code === 7 ? undefined : code;
+    },
+    deployWithinMs,
+  );
+}
+
+/** The armed worker is dead or frozen; or, where Temporal is the one to die, the worker has come as far as that. */
+function faulted(worker: LabWorker, fault: Fault, moments: number): Promise<string> {
+  return until(
+    'the fault fires',
+    async () => {
+      if (fault === 'temporal') return worker.lines().length >= moments ? 'fired' : undefined;
+      if (fault === 'kill') return worker.ended ? (worker.fired ? 'fired' : 'broken') : undefined;
+      return worker.fired ? 'fired' : undefined;
+    },
+    deployWithinMs,
+  );
+}
+
+async function killTemporal(): Promise<void> {
+  process.kill(pidOf('temporal'), 'SIGKILL');
+  await temporalUp();
+}
+
+/** The other has begun to change things, or the deploy is over: now the frozen one wakes with what it still wanted to do. */
+async function thawWhenTakenOver(zombie: LabWorker, next: LabWorker, over: Promise<number>): Promise<void> {
+  const taken = until(
+    'the next worker works',
+    async () => (next.lines().length > 0 || next.ended ? true : undefined),
+    60_000,
+  );
+  await Promise.race([over, taken]);
+  zombie.thaw();
+}
+
+async function breakSome(hosts: Record<string, string>, random: () => number): Promise<void> {
+  for (const [id, host] of Object.entries(hosts)) {
+    for (const part of ['proxy', 'tracker', 'build-index', 'nginx'].filter(() => random() < 0.5)) {
+      const name = `kraken-${labName}-${id}-${part}`;
+      await onHost(host, random() < 0.5 ? ['docker', 'rm', '-f', name] : ['docker', 'stop', '-t', '2', name]);
+    }
+  }
+}
+
+async function idsOf(hosts: Record<string, string>): Promise<Record<string, string>> {
+  const all = await Promise.all(Object.values(hosts).map((host) => observeContainers(host)));
+  return Object.fromEntries(all.flatMap((found) => Object.values(found).map((c) => [c.name, c.id])));
+}
+
+/** What was there before and has another id now. */
+async function replaced(hosts: Record<string, string>, before: Record<string, string>): Promise<string[]> {
+  const now = await idsOf(hosts);
+  return Object.keys(before).filter((name) => now[name] !== before[name]);
+}
+
+/** By the engines' own events. */
+async function createdTwice(hosts: Record<string, string>, since: number): Promise<string[]> {
+  const counts = new Map<string, number>();
+  for (const host of Object.values(hosts)) {
+    const span = ['--since', String(since), '--until', String(Math.floor(Date.now() / 1000) + 1)];
+    const only = ['--filter', 'event=create', '--filter', 'type=container', '--format', '{{.Actor.Attributes.name}}'];
+    const names = (await onHost(host, ['docker', 'events', ...span, ...only]))
+      .split('\n')
+      .filter((n) => n.startsWith('kraken-'));
+    for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return [...counts].filter(([, n]) => n > 1).map(([name, n]) => `${name} was created ${n} times`);
+}
+
+async function changesAgain(hosts: Record<string, string>): Promise<string[]> {
+  const before = await touchprint(hosts, labName);
+  const worker = await LabWorker.start('', 'again');
+  try {
+    const run = await krakenctl(['deploy', '--yes']);
+    if (run.code !== 0) return [`the second deploy exited ${run.code}: ${run.stderr.slice(-300)}`];
+  } finally {
+    await worker.kill();
+  }
+  return (await touchprint(hosts, labName)) === before ? [] : ['the second deploy changed something'];
+}

@@ -1,0 +1,42 @@
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { createActivities } from '../../src/activities';
+import { taskQueues } from '../../src/contracts/queues';
+import { RemoteHosts } from './remote-hosts';
+
+/** A worker as a process, over hosts that the campaign keeps. It says `ready`, and begins to poll at `go`. */
+async function main(): Promise<void> {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const { CAMPAIGN_TEMPORAL: address, CAMPAIGN_NAMESPACE: namespace, CAMPAIGN_BUNDLE: codePath } = process.env;
+  const connection = await NativeConnection.connect({ address });
+  const hosts = new RemoteHosts();
+  const common = {
+    connection,
+    namespace: namespace!,
+    activities: createActivities({
+      hostsFor: () => hosts,
+      archives: { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) },
+      ownerId: 'owner-1',
+      now: Date.now,
+    }),
+    maxHeartbeatThrottleInterval: '500ms' as const,
+    defaultHeartbeatThrottleInterval: '500ms' as const,
+  };
+  const main = await Worker.create({
+    ...common,
+    taskQueue: taskQueues.main,
+    workflowBundle: { codePath: codePath! },
+    stickyQueueScheduleToStartTimeout: '2s',
+  });
+  const stream = await Worker.create({ ...common, taskQueue: taskQueues.stream });
+  process.on('disconnect', () => process.exit(0));
+  await new Promise<void>((resolve) => {
+    process.on('message', (message) => message === 'go' && resolve());
+    process.send!('ready');
+  });
+  await Promise.all([main.run(), stream.run()]);
+}
+
+void main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
