@@ -18,18 +18,23 @@ function numberOf(name: string, fallback: number): number {
   return value;
 }
 
+const stopping = new AbortController();
+process.once('SIGTERM', () => stopping.abort());
+process.once('SIGINT', () => stopping.abort());
+
 const say = (text: string) => console.error(text);
 
 async function run(fault: Fault, firstSeed: number) {
   const faults = numberOf('faults', 20);
+  const stop = stopping.signal;
   if (process.argv.includes('--lab')) {
     const { runInLab } = require('./lab') as typeof import('./lab');
-    return runInLab({ fault, faults, firstSeed, faultsPerDeploy: numberOf('per-deploy', 6), say });
+    return runInLab({ fault, faults, firstSeed, faultsPerDeploy: numberOf('per-deploy', 6), stop, say });
   }
   if (fault !== 'kill') throw new Error(`--fault ${fault}: expected --lab with it`);
   const { runModelled } = require('./modelled') as typeof import('./modelled');
   const slots = numberOf('slots', 6);
-  return runModelled({ crashes: faults, firstSeed, slots, killsPerDeploy: numberOf('per-deploy', 6), say });
+  return runModelled({ crashes: faults, firstSeed, slots, killsPerDeploy: numberOf('per-deploy', 6), stop, say });
 }
 
 async function main(): Promise<void> {

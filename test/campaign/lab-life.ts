@@ -1,8 +1,8 @@
 import { expectWhole, touchprint } from '../support/end-state';
 import { freshLab, krakenctl, labName, must, pidOf, temporalUp, until, writeEnv } from '../support/lab';
+import { LabWorker } from '../support/lab-worker';
 import { observeContainers, onHost, pullTiny, pushTiny } from '../support/observer';
 import { type Death, nextDeath } from './boundaries';
-import { LabWorker } from './lab-worker';
 import type { Tally } from './modelled';
 
 /** The lab half of the campaigns: real hosts, engines, sshd and Redis; the observer judges. */

@@ -1,6 +1,5 @@
-import { rmSync } from 'node:fs';
 import { expect } from 'expect';
-import { closeLab, krakenctl, openLab, workFolder } from '../support/lab';
+import { closeLab, krakenctl, openLab } from '../support/lab';
 import { chance } from './chance';
 import { type Fault, liveInLab } from './lab-life';
 import { emptyTally, type Tally } from './modelled';
@@ -14,6 +13,8 @@ export interface LabCampaign {
   faults: number;
   firstSeed: number;
   faultsPerDeploy: number;
+  /** Ends the campaign early, with what it has, when the life under way is over. */
+  stop: AbortSignal;
   say: (text: string) => void;
 }
 
@@ -28,12 +29,11 @@ export async function runInLab({ firstSeed, faults, ...campaign }: LabCampaign):
     const moments = await liveInLab({ ...campaign, ...first });
     if (first.tally.violations.length > 0) throw new Error(`without any fault: ${first.tally.violations.join('; ')}`);
     campaign.say(`${moments.map((m) => m.length).join(', ')} moments in its deploys`);
-    for (let seed = firstSeed; tally.fired < faults; seed += 1) {
+    for (let seed = firstSeed; tally.fired < faults && !campaign.stop.aborted; seed += 1) {
       seeds.push(seed);
       await liveInLab({ ...campaign, seed, random: chance(seed), tally, moments });
     }
   } finally {
-    rmSync(workFolder, { recursive: true, force: true });
     await closeLab();
   }
   return { ...tally, seeds };

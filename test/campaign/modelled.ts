@@ -28,15 +28,19 @@ export interface Campaign {
   /** Crashes to make. */
   crashes: number;
   firstSeed: number;
+  /** Ends the campaign early, with what it has, when the lives under way are over. */
+  stop: AbortSignal;
   /** Deploys side by side. */
   slots: number;
   killsPerDeploy: number;
+  /** Deploys of one life, in order; all by default. */
+  phases?: readonly Phase[];
   say: (text: string) => void;
 }
 
 export const emptyTally = (): Tally => ({ runs: 0, void: 0, fired: 0, violations: [], byBoundary: {} });
 
-const phases = ['fresh', 'version', 'mend'] as const;
+export const phases = ['fresh', 'version', 'mend'] as const;
 type Phase = (typeof phases)[number];
 /** No deploy on hosts in memory takes this long, with all its deaths. */
 const deployWithinMs = 300_000;
@@ -45,13 +49,20 @@ export async function runModelled(campaign: Campaign): Promise<Tally & { seeds: 
   const stage = await openStage(campaign.slots);
   const tally = emptyTally();
   const seeds: number[] = [];
+  const shared = { say: campaign.say, phases: campaign.phases ?? phases };
   try {
     campaign.say('one life without deaths, to know what is wanted and which moments there are');
-    const reference = await stage.life({ namespace: 's0', seed: 0, kills: 0, tally: emptyTally() });
+    const reference = await stage.life({
+      namespace: 's0',
+      seed: 0,
+      kills: 0,
+      tally: emptyTally(),
+      phases: shared.phases,
+    });
     campaign.say(`${reference.map((r) => r.moments.length).join(', ')} moments in its deploys`);
     let next = campaign.firstSeed;
     const work = async (slot: number) => {
-      while (tally.fired < campaign.crashes) {
+      while (tally.fired < campaign.crashes && !campaign.stop.aborted) {
         const seed = next++;
         seeds.push(seed);
         await stage.life({
@@ -60,7 +71,7 @@ export async function runModelled(campaign: Campaign): Promise<Tally & { seeds: 
           kills: campaign.killsPerDeploy,
           tally,
           reference,
-          say: campaign.say,
+          ...shared,
         });
       }
     };
@@ -77,6 +88,7 @@ interface Life {
   kills: number;
   tally: Tally;
   reference?: Lived[];
+  phases: readonly Phase[];
   say?: (text: string) => void;
 }
 
@@ -132,7 +144,7 @@ async function live(life: Life, stage: Stage): Promise<Lived[]> {
   const lived: Lived[] = [];
   const workers = new Workers(life, stage, lab);
   try {
-    for (const [index, phase] of phases.entries()) {
+    for (const [index, phase] of life.phases.entries()) {
       if (phase === 'mend') breakSome(lab, random);
       const before = { journal: lab.journal.length, ids: idsOf(lab) };
       const wanted = life.reference?.[index];

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { environment, root, until, workFolder } from '../support/lab';
+import { environment, root, until, workFolder } from './lab';
 
 /** `krakenctl worker run` as a child of the campaign, with a fault in it. */
 export class LabWorker {
