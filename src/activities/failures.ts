@@ -42,6 +42,12 @@ const mappings: Mapping[] = [
     final: true,
     hint: 'a newer operation took over: krakenctl op list',
   },
+  {
+    error: client.FolderRefusedError,
+    code: 'FOREIGN_RESOURCE',
+    final: true,
+    hint: 'look at it on that host and mend it by hand, then again',
+  },
   { error: client.FenceBusyError, code: 'FENCE_BUSY', final: false },
   { error: client.ImageMissingError, code: 'IMAGE_MISSING', final: true },
   { error: client.HostUnreachableError, code: 'HOST_UNREACHABLE', final: false },

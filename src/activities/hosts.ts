@@ -103,7 +103,7 @@ function parseIngredients(text: string | undefined): Record<string, string> | un
   }
 }
 
-async function readRecord(
+export async function readRecord(
   connection: HostConnection,
   cluster: string,
 ): Promise<{ record?: ClusterRecord; epoch: number; owner?: RecordOwner }> {

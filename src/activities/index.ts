@@ -1,8 +1,10 @@
 import type { Activities } from '../contracts/activities';
+import { clusterListActivities } from './cluster-list';
 import { containerActivities } from './containers';
 import type { ActivityDependencies } from './dependencies';
 import { asActivities } from './execution';
 import { fileActivities } from './files';
+import { folderActivities } from './folders';
 import { gateActivities } from './gates';
 import { hostActivities } from './hosts';
 import { imageActivities } from './images';
@@ -15,12 +17,14 @@ import { redisActivities } from './redis-cluster';
 
 /** All activities over one set of clients. */
 export function createActivities(deps: ActivityDependencies): Activities {
-  const lookers = { ...hostActivities(deps), ...imageActivities(deps), ...plannerActivities() };
+  const lookers = { ...hostActivities(deps), ...imageActivities(deps), ...plannerActivities(deps) };
   return asActivities({
     ...lookers,
     ...inspectionActivities(lookers),
+    ...clusterListActivities(deps),
     ...containerActivities(deps),
     ...fileActivities(deps),
+    ...folderActivities(deps),
     ...redisActivities(deps),
     ...gateActivities(deps),
     ...preflightActivities(deps),

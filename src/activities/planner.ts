@@ -1,18 +1,32 @@
 import { explainChanges } from '../cluster/because';
 import { planDeploy } from '../cluster/deploy-plan';
+import { planDestroy } from '../cluster/destroy-plan';
 import { isSeen } from '../cluster/observed';
-import { highestEpoch, highestRecord, newestRecord } from '../cluster/record';
+import { foreignHosts, judgeOwnership, judgeTakeOver } from '../cluster/ownership';
+import { highestRecord, newestRecord, nextEpoch } from '../cluster/record';
 import type { PlannerActivities } from '../contracts/activities';
+import type { ActivityDependencies } from './dependencies';
 import { render } from './rendering';
 
 /** Planning is pure; it runs as an activity so that the decision itself is in the history (architecture.md, rule 2). */
-export function plannerActivities(): PlannerActivities {
+export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, 'ownerId' | 'now'>): PlannerActivities {
   return {
     async planDeploy({ spec, images, observed, origins }) {
       const desired = render(spec, images);
       const record = newestRecord(observed.hosts.filter(isSeen), spec.nodes.length);
       const because = explainChanges({ record, spec, images, origins, desired, render });
-      return planDeploy({ spec, desired, observed, because });
+      const foreign = foreignHosts(observed, ownerId);
+      return { ...planDeploy({ spec, desired, observed, because }), ...(foreign.length > 0 && { foreign }) };
+    },
+    async planDestroy(input) {
+      return planDestroy(input, ownerId);
+    },
+    async planTakeOver({ observed }) {
+      const ownership = judgeOwnership(observed, ownerId);
+      return { ownership, verdict: judgeTakeOver(ownership) };
+    },
+    async knownRecord({ observed }) {
+      return highestRecord(observed.hosts.filter(isSeen));
     },
     async openOperation({ observed, operation }) {
       const seen = observed.hosts.filter(isSeen);
@@ -20,7 +34,7 @@ export function plannerActivities(): PlannerActivities {
       const count = (highest?.counts[operation.verb] ?? 0) + 1;
       return {
         name: `${operation.verb}-${count}`,
-        epoch: highestEpoch(seen) + 1,
+        epoch: nextEpoch(seen, now()),
         generation: (highest?.generation ?? 0) + 1,
         counts: { ...highest?.counts, [operation.verb]: count },
         images: newestRecord(seen, observed.hosts.length)?.images ?? {},

@@ -1,6 +1,7 @@
 import type { HostConnection } from '../clients/host';
 import { recordFolder } from '../cluster/names';
 import type { RecordOwner } from '../cluster/observed';
+import { describeOwner } from '../cluster/ownership';
 import type { OperationLine, RecordActivities } from '../contracts/activities';
 import type { OwnerIdentity } from '../contracts/operation';
 import { type ActivityDependencies, connectTo, fenced } from './dependencies';
@@ -11,8 +12,20 @@ export function recordActivities(deps: ActivityDependencies): RecordActivities {
     async claimHost({ spec, host, epoch, owner }) {
       const connection = await connectTo(deps, spec, host);
       // Asked before the fence is taken: taking it already raises the host's epoch.
-      await refuseForeignOwner(connection, spec.name, deps.ownerId);
-      return fenced(deps, { spec, host, epoch }, (c) => writeOwner(c, spec.name, { id: deps.ownerId, ...owner }));
+      await refuseOwner(connection, spec.name, [deps.ownerId]);
+      // And under it: somebody may have taken over between the two.
+      return fenced(deps, { spec, host, epoch }, async (c) => {
+        await refuseOwner(c, spec.name, [deps.ownerId]);
+        return writeOwner(c, spec.name, { id: deps.ownerId, ...owner });
+      });
+    },
+    async takeHost({ spec, host, epoch, owner, from }) {
+      const allowed = [deps.ownerId, ...from];
+      await refuseOwner(await connectTo(deps, spec, host), spec.name, allowed);
+      return fenced(deps, { spec, host, epoch }, async (c) => {
+        await refuseOwner(c, spec.name, allowed);
+        return writeOwner(c, spec.name, { id: deps.ownerId, ...owner });
+      });
     },
     async writeRecord({ spec, host, epoch, record }) {
       const contents = Buffer.from(`${JSON.stringify(record, null, 1)}\n`);
@@ -28,20 +41,17 @@ export function recordActivities(deps: ActivityDependencies): RecordActivities {
   };
 }
 
-async function refuseForeignOwner(connection: HostConnection, cluster: string, ownerId: string): Promise<void> {
+/** Anybody but these; nobody is no one to refuse. */
+async function refuseOwner(connection: HostConnection, cluster: string, allowed: string[]): Promise<void> {
   const bytes = await connection.files.read(`${recordFolder(cluster)}/owner.json`);
   if (bytes === undefined) return;
   const owner = JSON.parse(bytes.toString()) as RecordOwner;
-  if (owner.id === ownerId) return;
-  throw new ActivityError(
-    'FOREIGN_OWNER',
-    `${connection.host.id} is looked after by another krakenctl (${owner.temporal}, namespace ${owner.namespace})`,
-    {
-      host: connection.host.id,
-      final: true,
-      hint: 'deploy through that Temporal, or with the state folder of that worker',
-    },
-  );
+  if (allowed.includes(owner.id)) return;
+  throw new ActivityError('FOREIGN_OWNER', `${connection.host.id}: ${describeOwner(owner)}`, {
+    host: connection.host.id,
+    final: true,
+    hint: 'work through that Temporal, or, where it is lost: krakenctl cluster take-over',
+  });
 }
 
 async function writeOwner(connection: HostConnection, cluster: string, owner: { id: string } & OwnerIdentity) {

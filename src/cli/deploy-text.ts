@@ -9,6 +9,12 @@ export interface DeployView {
   spec?: ClusterSpec;
 }
 
+export interface DescribedReport {
+  lines: string[];
+  /** What is still to do; anything here makes the command exit 5. */
+  left: string[];
+}
+
 /** The last lines of a deploy that ended well. */
 export function describeDeploy(report: DeployReport, { colors, progress }: DeployView): string[] {
   const { counts } = report.plan;

@@ -39,6 +39,7 @@ export const localCodes = [
   'TIMED_OUT',
   'NOT_SERVING',
   'CONFIRMATION_NEEDED',
+  'LEFT_TO_DO',
   'DEMO_FAILED',
   'DETACHED',
   'NOT_BUILT',
@@ -61,6 +62,7 @@ const others: Partial<Record<LocalCode | FailureCode, ExitCode>> = {
   PREFLIGHT_FAILED: exitCodes.preflight,
   PLAN_CHANGED: exitCodes.pending,
   NOT_SERVING: exitCodes.unhealthy,
+  LEFT_TO_DO: exitCodes.partial,
   DETACHED: exitCodes.detached,
 };
 

@@ -41,10 +41,12 @@ export async function lookAtCluster(context: Context, configuration: Configurati
   context.output.note(`${reached.because}: looked from this machine instead`);
   const { inspectLocally } = require('./local') as typeof import('./local');
   const inspection = await inspectLocally(input);
+  // Whose a cluster is, is told by the worker's state folder, which may be on another machine.
+  delete inspection.plan?.foreign;
   return { ...inspection, through: 'this process', tookMs: took(), running: reached.running };
 }
 
-type Reached = { temporal: Temporal } | { because: string; running?: Look['running'] };
+export type Reached = { temporal: Temporal } | { because: string; running?: Look['running'] };
 
 export async function reachWorker({ environment }: Context, cluster: string): Promise<Reached> {
   let temporal: Temporal;

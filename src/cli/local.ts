@@ -1,6 +1,6 @@
 import { recordFolder } from '../cluster/names';
 import type { ClusterSpec } from '../cluster/spec';
-import type { OperationLine, PreflightInput, PreflightReport } from '../contracts/activities';
+import type { HostClusters, OperationLine, PreflightInput, PreflightReport } from '../contracts/activities';
 import type { InspectInput, Inspection } from '../contracts/operation';
 import { type Composition, composeActivities } from '../workers/compose';
 
@@ -14,6 +14,13 @@ export interface LocalOptions {
 
 export function inspectLocally(input: InspectInput, options: LocalOptions = {}): Promise<Inspection> {
   return withComposition(options, ({ activities }) => activities.inspectCluster(input));
+}
+
+/** The clusters that have a record on the hosts of a spec. */
+export function listClustersLocally(spec: ClusterSpec): Promise<HostClusters[]> {
+  return withComposition({}, ({ activities }) =>
+    Promise.all(spec.nodes.map(({ id: host }) => activities.listClusters({ spec, host }))),
+  );
 }
 
 export type LocalHost = Awaited<ReturnType<ReturnType<Composition['hostsFor']>['connect']>>;

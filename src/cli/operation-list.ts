@@ -57,7 +57,7 @@ export async function listRuns(temporal: Temporal, cluster: string, limit: numbe
   return runs;
 }
 
-function toSummary(run: WorkflowExecutionInfo): OperationSummary {
+export function toSummary(run: WorkflowExecutionInfo): OperationSummary {
   const { operation = run.runId, verb = run.type, actor = 'unknown' } = memoOf(run);
   return {
     id: operation,

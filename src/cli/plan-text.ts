@@ -31,6 +31,7 @@ export function renderPlan(plan: Plan, view: PlanView): string[] {
   const head = `${colors.bold(plan.cluster)}  ${seen}/${view.hosts} hosts seen in ${showDuration(view.tookMs)} · nothing was changed`;
   const troubles = [
     ...plan.unseen.map(({ host, error }) => ` ${host}  ${colors.red('? not seen')}  ${error}`),
+    ...(plan.foreign ?? []).map(({ host, why }) => ` ${host}  ${colors.red('✘')} ${why}`),
     ...plan.conflicts.map(({ host, what, why }) => ` ${host}  ${colors.red('✘')} ${what}  ${why}`),
   ];
   if (plan.empty && troubles.length === 0) {
@@ -42,6 +43,7 @@ export function renderPlan(plan: Plan, view: PlanView): string[] {
 }
 
 function renderNext(plan: Plan): string {
+  if (plan.foreign?.length) return ' a deploy would refuse; where that krakenctl is lost: krakenctl cluster take-over';
   if (plan.conflicts.length > 0) return ' mend this by hand first; a deploy would refuse';
   if (plan.unseen.length > 0) return ' a deploy would refuse until every host is seen: krakenctl status';
   return ` apply exactly this: krakenctl deploy --plan ${planToken(plan)}`;

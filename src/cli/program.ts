@@ -67,8 +67,9 @@ export function makeProgram({ argv, wire, output }: ProgramParts): Command {
 }
 
 const exitCodesHelp =
-  '0 done, 1 failed, 2 usage or configuration, 3 changes pending, 4 preflight failed, 6 another operation\n' +
-  'holds the cluster, 7 Temporal or its worker unreachable, 11 not serving, 130 detached.';
+  '0 done, 1 failed, 2 usage or configuration, 3 changes pending, 4 preflight failed, 5 done in part,\n' +
+  '6 another operation or owner holds the cluster, 7 Temporal or its worker unreachable,\n' +
+  '11 not serving, 130 detached.';
 
 function isUsageError(error: unknown): error is CommanderError {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');

@@ -24,3 +24,9 @@ export function readVersion(): Version {
 export function workerVersion({ version, worker }: Version = readVersion()): string {
   return `${version}+${worker}`;
 }
+
+export function readVersionFacts(): Version & { node: string; temporalSdk: string; platform: string } {
+  const { version: temporalSdk } = require('@temporalio/common/package.json') as { version: string };
+  const platform = `${process.platform}-${process.arch}`;
+  return { ...readVersion(), node: process.versions.node, temporalSdk, platform };
+}

@@ -107,7 +107,8 @@ function containerVerbs({ docker, ask }: EngineClient): ContainerVerbs {
       ask(`create ${container.name}`, async () => (await docker.createContainer(toCreate(container))).id),
     start: (id) => ask(`start ${id}`, () => already([304], docker.getContainer(id).start())),
     stop: (id, t) => ask(`stop ${id}`, () => already([304, 404], docker.getContainer(id).stop({ t }))),
-    remove: (id) => ask(`rm ${id}`, () => already([404], docker.getContainer(id).remove())),
+    // With the volumes that have no name: what must outlive a container lies in folders.
+    remove: (id) => ask(`rm ${id}`, () => already([404], docker.getContainer(id).remove({ v: true }))),
     kill: (id, signal) => ask(`kill ${id}`, async () => void (await docker.getContainer(id).kill({ signal }))),
     exec: (id, argv) => ask(`exec ${argv[0]}`, () => execute(docker, id, argv)),
   };

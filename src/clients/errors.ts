@@ -46,6 +46,8 @@ export class NameTakenError extends EngineError {}
 export class ImageMissingError extends ClientError {}
 /** Rights are missing on the host (no docker group and no sudo, forwarding forbidden …). Final. */
 export class RightsError extends ClientError {}
+/** A folder that is not ours to remove: a link, a mounted file system, a path outside of the known roots. Final. */
+export class FolderRefusedError extends ClientError {}
 /** A newer epoch holds the host. Final for this operation. */
 export class FencedOffError extends ClientError {
   constructor(

@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs';
-import type { Engine, HostFiles, RedisInstance } from './host';
+import type { Engine, HostFiles, HostFolders, RedisInstance } from './host';
 
 /**
  * Moments at which a campaign kills or freezes this process. Switched on by the environment alone; without it nothing here is
@@ -119,6 +119,7 @@ async function around<T>(using: Failpoints, at: { driver: Driver; call: string }
 
 export const engineEffects: (keyof Engine)[] = ['create', 'start', 'stop', 'remove', 'kill', 'pull', 'load'];
 export const fileEffects: (keyof HostFiles)[] = ['write', 'append', 'remove'];
+export const folderEffects: (keyof HostFolders)[] = ['remove'];
 export const redisEffects: (keyof RedisInstance)[] = [
   'meet',
   'addSlots',

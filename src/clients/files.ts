@@ -17,7 +17,7 @@ const listProgram = `LC_ALL=C xargs -0 -r sh -c 'for d; do [ -d "$d" ] && find "
 const readProgram = `IFS= read -r p; if [ -e "$p" ]; then printf 1; cat -- "$p"; else printf 0; fi`;
 
 /** Held shared while a program changes something; see `settle` of the fence. */
-const underEffectLock = `umask 022; mkdir -p /run/krakenctl; exec 7>>${effectLock}; flock -s 7; `;
+export const underEffectLock = `umask 022; mkdir -p /run/krakenctl; exec 7>>${effectLock}; flock -s 7; `;
 
 /**
  * stdin: path, mode, sum, a line each; then the contents. Looks first; the rename comes after the sum is right and the bytes are on

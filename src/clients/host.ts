@@ -1,3 +1,4 @@
+import type { ObservedFolder } from '../cluster/observed';
 import type { MachineFacts } from '../cluster/preflight/facts';
 import type { KernelMend } from '../cluster/preflight/findings';
 import type { HostSpec } from '../cluster/spec';
@@ -11,6 +12,7 @@ export interface HostConnection {
   readonly host: HostSpec;
   readonly engine: Engine;
   readonly files: HostFiles;
+  readonly folders: HostFolders;
   /** A Redis instance listening on this host's own address. */
   redis(port: number): RedisInstance;
   /** HTTP as seen from the host: the request goes to 127.0.0.1 there. Any status resolves; no answer rejects. */
@@ -98,6 +100,19 @@ export interface HostFiles {
   append(path: string, line: string): Promise<void>;
   /** Removes a file; absent is success. */
   remove(path: string): Promise<void>;
+}
+
+/** Folders of clusters, each directly under one of the known roots (`cluster/names.ts`). */
+export interface HostFolders {
+  /** Names of the folders directly under a root, sorted; a missing root is an empty list. */
+  names(root: string): Promise<string[]>;
+  /** What is at each path, in the given order. What an interrupted removal set aside counts as still there. */
+  measure(paths: string[]): Promise<ObservedFolder[]>;
+  /**
+   * Removes a folder with all that is in it, and its root when that is empty then; resolves only when it was seen gone. Absent
+   * is success. A link, a mounted file system and a path outside of the roots are refused ({@link FolderRefusedError}).
+   */
+  remove(path: string): Promise<{ changed: boolean }>;
 }
 
 export interface ContainerCreate {

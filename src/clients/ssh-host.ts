@@ -2,9 +2,10 @@ import type { Duplex } from 'node:stream';
 import type { HostSpec } from '../cluster/spec';
 import { createEngine } from './docker';
 import { HostUnreachableError } from './errors';
-import { engineEffects, fileEffects, redisEffects, withFailpoints } from './failpoints';
+import { engineEffects, fileEffects, folderEffects, redisEffects, withFailpoints } from './failpoints';
 import { Fence } from './fence';
 import { asProgram, createFiles } from './files';
+import { createFolders } from './folders';
 import type {
   Engine,
   FenceLease,
@@ -12,6 +13,7 @@ import type {
   HostConnection,
   HostFacts,
   HostFiles,
+  HostFolders,
   Preflight,
   RedisInstance,
 } from './host';
@@ -33,6 +35,7 @@ const factsProgram = `date +%s%3N; awk '/^MemTotal:/ {print $2*1024}' /proc/memi
 export class SshHost implements HostConnection {
   readonly engine: Engine;
   readonly files: HostFiles;
+  readonly folders: HostFolders;
   readonly http: HostConnection['http'];
   readonly preflight: Preflight;
   private readonly fences: Fence;
@@ -47,6 +50,7 @@ export class SshHost implements HostConnection {
     const dial = () => dialEngine(ssh, rights);
     this.engine = withFailpoints('docker', engineEffects, createEngine(new StreamAgent(dial, { maxSockets }), host.id));
     this.files = withFailpoints('files', fileEffects, createFiles(ssh, rights.sudo));
+    this.folders = withFailpoints('files', folderEffects, createFolders(ssh, rights.sudo));
     this.http = createHttp(ssh);
     this.preflight = {
       forwards: rights.socket === 'forward',

@@ -157,7 +157,7 @@ function rejoinStep(host: string): Step {
 function isRecordStale(input: DeployPlanInput, seen: SeenHost[]): boolean {
   const { desired, spec } = input;
   const record = newestRecord(seen, desired.hosts.length);
-  if (!record) return true;
+  if (!record || record.destroyed) return true;
   if (record.desiredHash !== desired.hash || JSON.stringify(record.spec) !== JSON.stringify(spec)) return true;
   return seen.some((h) => h.record?.generation !== record.generation);
 }

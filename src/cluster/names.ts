@@ -37,6 +37,23 @@ export function recordFolder(cluster: string): string {
   return `/var/lib/krakenctl/${cluster}`;
 }
 
+/** Everything of a cluster on a host lies in these four folders, and in nothing else but its containers. */
+export type ClusterFolder = 'configuration' | 'logs' | 'data' | 'record';
+
+/** What the folders of clusters lie directly under. */
+export const folderRoots: Record<ClusterFolder, string> = {
+  configuration: '/etc/kraken',
+  logs: '/var/log/kraken',
+  data: '/var/lib/kraken',
+  record: '/var/lib/krakenctl',
+};
+
+export const clusterFolderKinds = Object.keys(folderRoots) as ClusterFolder[];
+
+export function clusterFolder(cluster: string, kind: ClusterFolder): string {
+  return `${folderRoots[kind]}/${cluster}`;
+}
+
 /** Folder inside every container under which its rendered folder is mounted. */
 export const mountedConfigFolder = '/etc/krakenctl';
 

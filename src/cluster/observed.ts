@@ -127,4 +127,20 @@ export interface ClusterRecord {
   operation: { id: string; name: string; actor: string; endedAt: string };
   /** Operations so far by verb, for short names such as `deploy-2`. */
   counts: Record<string, number>;
+  /** Set by a destroy that left something on purpose; the next deploy writes a record without it. */
+  destroyed?: { at: string; dataKept: boolean; left: string[] };
+}
+
+/** What is at a path where a folder of the cluster would be. */
+export interface ObservedFolder {
+  path: string;
+  /** `mounted`: a file system is mounted at it or below; `other`: a file, a socket. */
+  kind: 'absent' | 'folder' | 'link' | 'mounted' | 'other';
+  /** All files in it; undefined where counting takes too long. */
+  bytes?: number;
+}
+
+export interface HostFolders {
+  host: string;
+  folders: ObservedFolder[];
 }

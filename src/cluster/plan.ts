@@ -2,7 +2,7 @@ import type { PartName } from './spec';
 
 /** A plan is data. Printing it is the dry run, filtering it is the policy, storing it is the audit. */
 
-export type StepKind = 'image' | 'file' | 'container' | 'start' | 'reload' | 'remove' | 'redis' | 'record';
+export type StepKind = 'image' | 'file' | 'container' | 'start' | 'reload' | 'remove' | 'redis' | 'record' | 'folder';
 export type StepAction = 'create' | 'replace' | 'change' | 'remove';
 
 export interface FieldChange {
@@ -64,4 +64,6 @@ export interface Plan {
   recordStale: boolean;
   /** Foreign containers or files in our way; final. */
   conflicts: { host: string; what: string; why: string }[];
+  /** Hosts that another krakenctl looks after; final. Known to whoever made the plan, and no part of its hash. */
+  foreign?: { host: string; why: string }[];
 }

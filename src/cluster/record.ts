@@ -23,3 +23,12 @@ export function highestRecord(seen: SeenHost[]): ClusterRecord | undefined {
 export function highestEpoch(seen: SeenHost[]): number {
   return seen.reduce((highest, h) => Math.max(highest, h.epoch), 0);
 }
+
+/**
+ * Above every epoch that a host has seen. The first one of a cluster is the time in milliseconds, since a destroy takes the mark
+ * along with the record: what was left over from before it is then below whatever comes after it.
+ */
+export function nextEpoch(seen: SeenHost[], nowMs: number): number {
+  const highest = highestEpoch(seen);
+  return highest > 0 ? highest + 1 : nowMs;
+}

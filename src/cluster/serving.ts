@@ -1,5 +1,6 @@
 import type { Observed, ObservedHost, ObservedRedisInstance, SeenHost } from './observed';
 import { isSeen } from './observed';
+import { highestRecord } from './record';
 import { totalSlots } from './redis-topology';
 import { type ClusterSpec, type PartName, partNames } from './spec';
 
@@ -46,7 +47,10 @@ export function judgeServing(input: ServingInput): Serving {
   const unseen = observed.hosts.filter((h) => !h.reachable);
   const nothing = observed.hosts.every((h) => isSeen(h) && h.containers.every((c) => c.cluster === undefined));
   if (nothing) {
-    return { state: 'down', findings: [{ severity: 'down', text: 'nothing is deployed', hint: 'krakenctl deploy' }] };
+    return {
+      state: 'down',
+      findings: [{ severity: 'down', text: describeNothing(observed), hint: 'krakenctl deploy' }],
+    };
   }
   const findings = [
     ...essential.flatMap((part) => judgeEssential(input, part)),
@@ -61,6 +65,12 @@ export function judgeServing(input: ServingInput): Serving {
     findings.push({ severity: 'note', text });
   }
   return { state: worst(findings), findings };
+}
+
+function describeNothing(observed: Observed): string {
+  const destroyed = highestRecord(observed.hosts.filter(isSeen))?.destroyed;
+  if (!destroyed) return 'nothing is deployed';
+  return destroyed.dataKept ? 'the cluster was destroyed, its data is kept' : 'the cluster was destroyed';
 }
 
 function worst(findings: Finding[]): ServingState {

@@ -1,5 +1,7 @@
 import type { ResolvedImages } from '../cluster/desired';
-import type { ClusterRecord, Observed, ObservedHost } from '../cluster/observed';
+import type { DestroyPlan, DestroyPlanInput } from '../cluster/destroy-plan';
+import type { ClusterRecord, HostFolders, Observed, ObservedHost, RecordOwner } from '../cluster/observed';
+import type { Ownership, TakeOverVerdict } from '../cluster/ownership';
 import type { Gate, Plan, Step } from '../cluster/plan';
 import type { Finding, KernelMend } from '../cluster/preflight/findings';
 import type { ClusterSpec } from '../cluster/spec';
@@ -19,6 +21,13 @@ export interface HostActivities {
   observeHost(input: { spec: ClusterSpec; host: string; probe: boolean }): Promise<ObservedHost>;
 }
 
+export interface FolderActivities {
+  /** The folders of the cluster on one host, with their sizes. */
+  measureFolders(input: { spec: ClusterSpec; host: string }): Promise<HostFolders>;
+  /** Removes one of the cluster's folders; `step.target` must be one of them. */
+  removeFolder(input: StepInput): Promise<Changed>;
+}
+
 export interface ImageActivities {
   /** Each reference to its digest (pull) or id (load), once per operation. */
   resolveImages(input: { spec: ClusterSpec; known: ResolvedImages }): Promise<ResolvedImages>;
@@ -32,8 +41,42 @@ export interface PlannerActivities {
     observed: Observed;
     origins: SpecOrigins;
   }): Promise<Plan>;
+  /** What a destroy would remove, what stands in its way and what it would leave. */
+  planDestroy(input: DestroyPlanInput): Promise<DestroyPlan>;
+  /** Whose the cluster is, and what a take-over by this krakenctl would come to. */
+  planTakeOver(input: { observed: Observed }): Promise<TakeOverPlan>;
+  /** The record of the highest generation, a majority or not; to carry on from what was known. */
+  knownRecord(input: { observed: Observed }): Promise<ClusterRecord | undefined>;
   /** What an operation is called and which epoch it works under. */
   openOperation(input: { observed: Observed; operation: OperationIdentity }): Promise<OpenedOperation>;
+}
+
+export interface TakeOverPlan {
+  ownership: Ownership;
+  verdict: TakeOverVerdict;
+}
+
+/** A cluster as the record on one host tells it. */
+export interface RecordedCluster {
+  name: string;
+  epoch: number;
+  owner?: RecordOwner;
+  /** The owner is the krakenctl that looked; undefined where there is none. */
+  ours?: boolean;
+  record?: ClusterRecord;
+  /** Every part that the record puts on this host answers; false too where the record knows no such host. */
+  serving: boolean;
+  /** Why the record could not be read. */
+  error?: string;
+}
+
+export type HostClusters =
+  | { host: string; reachable: true; clusters: RecordedCluster[] }
+  | { host: string; reachable: false; error: string };
+
+export interface ClusterListActivities {
+  /** Every cluster that has a record on this host. Unreachable is an answer, not a failure. */
+  listClusters(input: { spec: ClusterSpec; host: string }): Promise<HostClusters>;
 }
 
 export interface OpenedOperation {
@@ -96,6 +139,17 @@ export interface GateActivities {
 export interface RecordActivities {
   /** Takes a host for an operation: its fence then refuses lower epochs. */
   claimHost(input: { spec: ClusterSpec; host: string; epoch: number; owner: OwnerIdentity }): Promise<Changed>;
+  /**
+   * Takes a host from another krakenctl: under the fence of a higher epoch, so that what the other has under way is refused. Only
+   * from the owners that a person has seen (`from`).
+   */
+  takeHost(input: {
+    spec: ClusterSpec;
+    host: string;
+    epoch: number;
+    owner: OwnerIdentity;
+    from: string[];
+  }): Promise<Changed>;
   /** Writes `state.json` on one host. */
   writeRecord(input: { spec: ClusterSpec; host: string; epoch: number; record: ClusterRecord }): Promise<Changed>;
   /** Adds one line to `operations.jsonl` on one host, once per operation. */
@@ -121,6 +175,8 @@ export interface ProofActivities {
 
 export type Activities = HostActivities &
   PreflightActivities &
+  ClusterListActivities &
+  FolderActivities &
   ImageActivities &
   PlannerActivities &
   InspectionActivities &

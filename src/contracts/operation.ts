@@ -1,3 +1,4 @@
+import type { DestroyPlan } from '../cluster/destroy-plan';
 import type { ClusterRecord, Observed } from '../cluster/observed';
 import type { Plan } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
@@ -105,4 +106,45 @@ export interface DeployReport {
   plan: Plan;
   proof?: ProofReport;
   generation: number;
+}
+
+/** What a destroy is about; the same for the look before it. */
+export interface DestroyChoice {
+  spec: ClusterSpec;
+  /** Data folders and the record stay, so that a later deploy brings the data back. */
+  keepData: boolean;
+  /** Go on without the hosts that cannot be reached. */
+  skipUnreachable: boolean;
+}
+
+export interface DestroyInput extends DestroyChoice {
+  operation: OperationIdentity;
+  owner: OwnerIdentity;
+  /** Hash of the plan that the person has seen and confirmed: refused when the plan made now is another. */
+  planHash: string;
+}
+
+export interface DestroyReport {
+  operation: OperationIdentity;
+  name: string;
+  changed: boolean;
+  plan: DestroyPlan;
+}
+
+export interface TakeOverInput {
+  operation: OperationIdentity;
+  spec: ClusterSpec;
+  owner: OwnerIdentity;
+  /** Ids of the owners that the person has seen and confirmed. */
+  from: string[];
+}
+
+export interface TakeOverReport {
+  operation: OperationIdentity;
+  name: string;
+  changed: boolean;
+  /** Hosts that name us now. */
+  hosts: string[];
+  epoch: number;
+  left: { host: string; why: string }[];
 }

@@ -17,6 +17,11 @@ export const workflowTypes = {
   smoke: 'smokeTest',
   preflight: 'preflightCluster',
   mend: 'mendHosts',
+  destroy: 'destroyCluster',
+  inspectRemains: 'inspectRemains',
+  takeOver: 'takeOverCluster',
+  inspectOwnership: 'inspectOwnership',
+  inspectClusters: 'inspectClusters',
 } as const;
 
 export const progressQuery = 'progress';

@@ -17,6 +17,14 @@ export const effect: ActivityOptions = {
   retry: { initialInterval: '300ms', backoffCoefficient: 2, maximumInterval: '10s' },
 };
 
+/** Removes a folder: millions of files take minutes, and each attempt goes on where the one before was cut. */
+export const removing: ActivityOptions = {
+  startToCloseTimeout: '30m',
+  scheduleToCloseTimeout: '2h',
+  heartbeatTimeout: '5s',
+  retry: { initialInterval: '300ms', backoffCoefficient: 2, maximumInterval: '10s' },
+};
+
 /** Moves an image; minutes on a slow line, and on a queue of its own. */
 export const streaming: ActivityOptions = {
   startToCloseTimeout: '30m',

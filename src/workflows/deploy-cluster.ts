@@ -1,12 +1,12 @@
-import { ApplicationFailure, CancellationScope, isCancellation } from '@temporalio/workflow';
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { ResolvedImages } from '../cluster/desired';
-import type { ClusterRecord, Observed } from '../cluster/observed';
+import type { ClusterRecord } from '../cluster/observed';
 import type { Plan } from '../cluster/plan';
 import type { OpenedOperation } from '../contracts/activities';
-import type { FailureCode } from '../contracts/failures';
 import type { DeployInput, DeployReport } from '../contracts/operation';
 import { effects, lookers, planners, proofs } from './activities';
 import { describeFailure } from './describe-failure';
+import { claim, final, noteOperation, observe, refuseForeign } from './operation-steps';
 import { Progress } from './progress';
 import { runPlan } from './run-plan';
 
@@ -37,7 +37,13 @@ async function perform(deploy: Deploy): Promise<DeployReport> {
   refuse(input, plan);
   const report = { operation: input.operation, name: opened.name, plan, generation: opened.generation };
   if (plan.empty) return { ...report, changed: false, generation: opened.generation - 1 };
-  await progress.during('claim', 'claim the hosts', () => claim(input, observed, opened.epoch));
+  await progress.during('claim', 'claim the hosts', () =>
+    claim(
+      input,
+      observed.hosts.map((h) => h.host),
+      opened.epoch,
+    ),
+  );
   try {
     await runPlan({ plan, spec: input.spec, images, operation: input.operation, epoch: opened.epoch, progress });
     const proof = plan.recordOnly ? undefined : await prove(deploy, images);
@@ -51,21 +57,16 @@ async function perform(deploy: Deploy): Promise<DeployReport> {
 }
 
 async function lookAndPlan({ input }: Deploy) {
-  const observed = await observe(input);
+  const observed = await observe(input.spec);
   const opened = await planners.openOperation({ observed, operation: input.operation });
   const images = await lookers.resolveImages({ spec: input.spec, known: opened.images });
   const plan = await planners.planDeploy({ spec: input.spec, images, observed, origins: input.origins });
   return { observed, opened, images, plan };
 }
 
-async function observe({ spec }: DeployInput): Promise<Observed> {
-  const look = (host: string) =>
-    lookers.observeHost.executeWithOptions({ summary: `look at ${host}` }, [{ spec, host, probe: false }]);
-  return { cluster: spec.name, hosts: await Promise.all(spec.nodes.map((node) => look(node.id))) };
-}
-
 /** Everything that forbids the plan, before anything is changed. */
 function refuse(input: DeployInput, plan: Plan): void {
+  refuseForeign(plan.foreign);
   if (plan.conflicts.length > 0) {
     const text = plan.conflicts.map((c) => `${c.host}: ${c.what}: ${c.why}`).join('; ');
     throw final('FOREIGN_RESOURCE', text, 'mend it by hand on that host, then deploy again');
@@ -82,21 +83,6 @@ function refuse(input: DeployInput, plan: Plan): void {
     const text = `the plan is now ${plan.hash.slice(0, 12)}, not ${input.planHash}: a host or the configuration changed meanwhile`;
     throw final('PLAN_CHANGED', text, 'look again: krakenctl plan');
   }
-}
-
-function final(type: FailureCode, message: string, hint: string): ApplicationFailure {
-  return ApplicationFailure.create({ type, message, nonRetryable: true, details: [{ hint }] });
-}
-
-async function claim(input: DeployInput, observed: Observed, epoch: number): Promise<void> {
-  const { spec, owner } = input;
-  await Promise.all(
-    observed.hosts.map(({ host }) =>
-      effects.claimHost.executeWithOptions({ summary: `${host}: claim for epoch ${epoch}` }, [
-        { spec, host, epoch, owner },
-      ]),
-    ),
-  );
 }
 
 /** "Nothing left to change" is what success means; then a canary goes the whole way. */
@@ -116,7 +102,7 @@ async function prove({ input, progress }: Deploy, images: ResolvedImages) {
 }
 
 async function leftover(input: DeployInput, images: ResolvedImages): Promise<string[]> {
-  const observed = await observe(input);
+  const observed = await observe(input.spec);
   const plan = await planners.planDeploy({ spec: input.spec, images, observed, origins: input.origins });
   const unseen = plan.unseen.map((u) => `${u.host} cannot be seen`);
   return [
@@ -160,21 +146,6 @@ async function noteEnd(
   { opened, plan }: Pick<Outcome, 'opened' | 'plan'>,
   result: 'done' | 'failed' | 'cancelled',
 ): Promise<void> {
-  const { spec, operation } = input;
-  const line = {
-    id: operation.id,
-    name: opened.name,
-    verb: operation.verb,
-    actor: operation.actor,
-    startedAt: new Date(progress.startedAt).toISOString(),
-    endedAt: new Date().toISOString(),
-    result,
-    planHash: plan.hash,
-    generation: opened.generation,
-  };
-  const note = (host: string) =>
-    effects.appendOperation.executeWithOptions({ summary: `${host}: note the end`, scheduleToCloseTimeout: '60s' }, [
-      { spec, host, epoch: opened.epoch, line },
-    ]);
-  await Promise.allSettled(spec.nodes.map((node) => note(node.id)));
+  const hosts = input.spec.nodes.map((node) => node.id);
+  await noteOperation({ input, opened, planHash: plan.hash, startedAt: progress.startedAt, result }, hosts);
 }

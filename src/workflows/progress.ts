@@ -27,6 +27,12 @@ export class Progress {
     this.touch();
   }
 
+  /** Stages that are to come, so that a person sees what is waited for. */
+  expect(stages: { id: string; title: string; steps: unknown[] }[]): void {
+    for (const { id, title, steps } of stages) this.stage(id, title, steps.length);
+    this.touch();
+  }
+
   /** Runs work as a named stage with a beginning and an end. */
   async during<T>(id: string, title: string, work: (stage: StageProgress) => Promise<T>): Promise<T> {
     const stage = this.stage(id, title, 0);

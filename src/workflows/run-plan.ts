@@ -1,15 +1,15 @@
 import { CancellationScope, CancelledFailure } from '@temporalio/workflow';
 import type { ResolvedImages } from '../cluster/desired';
-import type { Gate, Plan, Stage, Step } from '../cluster/plan';
+import type { Gate, Stage, Step } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { StepInput } from '../contracts/activities';
 import type { OperationIdentity, StageProgress } from '../contracts/operation';
-import { effects, streams, waits } from './activities';
+import { effects, removals, streams, waits } from './activities';
 import { gateTimeoutMs } from './activity-options';
 import type { Progress } from './progress';
 
 export interface PlanRun {
-  plan: Plan;
+  plan: { stages: Stage[] };
   spec: ClusterSpec;
   images: ResolvedImages;
   operation: OperationIdentity;
@@ -66,6 +66,8 @@ async function change(step: Step, input: StepInput, options: { summary: string }
       return effects.ensureContainer.executeWithOptions(options, [input]);
     case 'remove':
       return effects.removeContainer.executeWithOptions(options, [input]);
+    case 'folder':
+      return removals.removeFolder.executeWithOptions(options, [input]);
     case 'reload':
       return effects.reloadNginx.executeWithOptions(options, [input]);
     case 'redis':

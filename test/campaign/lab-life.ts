@@ -101,7 +101,9 @@ async function deployThroughFaults(life: LabLife, name: string, moments: string[
     const code = await over;
     if (code !== 0) {
       const { stderr } = await krakenctl(['op', 'attach']);
-      tally.violations.push(`seed ${life.seed} ${name}: the deploy ended with exit code ${code}: ${stderr.slice(-600)}`);
+      tally.violations.push(
+        `seed ${life.seed} ${name}: the deploy ended with exit code ${code}: ${stderr.slice(-600)}`,
+      );
       life.say(tally.violations.at(-1)!);
     }
     return worker.lines();

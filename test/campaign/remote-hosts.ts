@@ -4,11 +4,20 @@ import {
   engineEffects,
   type Failpoints,
   fileEffects,
+  folderEffects,
   failpoints as own,
   redisEffects,
   withFailpoints,
 } from '../../src/clients/failpoints';
-import type { Engine, FenceScope, HostConnection, HostFiles, Hosts, RedisInstance } from '../../src/clients/host';
+import type {
+  Engine,
+  FenceScope,
+  HostConnection,
+  HostFiles,
+  HostFolders,
+  Hosts,
+  RedisInstance,
+} from '../../src/clients/host';
 import type { HostSpec } from '../../src/cluster/spec';
 import type { MemoryLab } from '../support/memory-hosts';
 
@@ -53,7 +62,7 @@ async function perform(lab: MemoryLab, { host, path, args }: Ask): Promise<unkno
     return machine.http({ ...request, body: request.body && Buffer.from(request.body) });
   }
   if (noun === 'facts') return machine.facts();
-  const client = noun === 'redis' ? machine.redis(verb as number) : machine[noun as 'engine' | 'files'];
+  const client = noun === 'redis' ? machine.redis(verb as number) : machine[noun as 'engine' | 'files' | 'folders'];
   const method = (noun === 'redis' ? rest[0] : verb) as string;
   if (method === 'pull' || method === 'load') args.push(() => undefined);
   if (method === 'write') {
@@ -90,6 +99,7 @@ export class RemoteHosts implements Hosts {
       host,
       engine: withFailpoints('docker', engineEffects, named(nouns<Engine>('engine'), engineVerbs), using),
       files: withFailpoints('files', fileEffects, files, using),
+      folders: withFailpoints('files', folderEffects, named(nouns<HostFolders>('folders'), folderVerbs), using),
       redis: (port) =>
         withFailpoints('redis', redisEffects, named(nouns<RedisInstance>('redis', port), redisVerbs), using),
       // A deploy does not ask for it.
@@ -159,6 +169,7 @@ const engineVerbs = [
   ...['version', 'list', 'inspect', 'create', 'start', 'stop', 'remove', 'kill', 'exec', 'logs', 'images', 'image'],
   ...['resolve', 'pull', 'load'],
 ];
+const folderVerbs = ['names', 'measure', 'remove'];
 const redisVerbs = [
   ...['ping', 'clusterInfo', 'clusterNodes', 'myId', 'replication', 'meet', 'addSlots', 'replicate', 'failover'],
   ...['forget', 'reset', 'bumpEpoch', 'configGet', 'configSet', 'scan'],

@@ -88,6 +88,13 @@ test('a container of somebody else in our way is a conflict, and no token is off
   expect(text).not.toContain('--plan');
 });
 
+test("another krakenctl's hosts are named, with what can be done, and no token is offered", () => {
+  const foreign = [{ host: 'node-2', why: 'it is looked after by another krakenctl' }];
+  const text = render({ ...planAfter({ spec: upgrade }), foreign });
+  expect(text).toMatch(/node-2 +✘ it is looked after by another[\s\S]*cluster take-over/);
+  expect(text).not.toContain('--plan');
+});
+
 test('on a narrow terminal reasons stand below, and no line is lost', () => {
   const text = render(planAfter({ spec: upgrade }), 80);
   expect(text).toMatch(/v0\.1\.27 → v0\.1\.28\n +KRAKEN_VERSION/);

@@ -122,6 +122,8 @@ describe('without Temporal', () => {
   test.each([
     ['deploy'],
     ['op attach'],
+    ['cluster destroy --confirm cluster'],
+    ['cluster take-over --confirm cluster'],
     ['op cancel'],
     ['test smoke'],
     ['worker status'],
@@ -136,6 +138,21 @@ describe('without Temporal', () => {
       retryable: true,
       hint: expect.any(String),
     });
+  });
+});
+
+describe('what cannot be undone asks for the name of the cluster', () => {
+  test.each([
+    ['nobody can type it', ['cluster', 'destroy'], '--confirm cluster'],
+    ['--yes is no name', ['cluster', 'destroy', '--yes'], '--confirm cluster'],
+    ['nobody can type it for a take-over', ['cluster', 'take-over'], '--confirm cluster'],
+    ['it is another name', ['cluster', 'destroy', '--confirm', 'other'], 'this cluster is called cluster'],
+  ])('%s: exit 2 at once', async (_, argv, text) => {
+    const path = writeEnv(`${goodEnv}\nKRAKEN_IMAGE_REGISTRY=images.example\nKRAKEN_VERSION=v0.1.27\n`);
+    const { code, err } = await type([...argv, '--env-file', path]);
+    expect(code).toBe(2);
+    expect(err).toContain('CONFIRMATION_NEEDED');
+    expect(err).toContain(text);
   });
 });
 

@@ -95,6 +95,18 @@ const cases: [string, (o: Observed) => void, string, RegExp | undefined][] = [
     'down',
     /nothing is deployed/,
   ],
+  [
+    'destroyed with its data kept is down, and said',
+    (o) => {
+      const destroyed = { at: '2026-11-23T00:00:00Z', dataKept: true, left: [] };
+      for (const id of all) {
+        const host = seenHost(o, id);
+        Object.assign(host, { containers: [], record: { ...host.record, destroyed } });
+      }
+    },
+    'down',
+    /was destroyed, its data is kept/,
+  ],
 ];
 
 test.each(cases)('%s', (_, change, state, text) => {

@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { temporalServerBinary } from '../../src/cli/temporal-server';
+import type { DestroyPlan } from '../../src/cluster/destroy-plan';
+import type { DestroyChoice, DestroyInput, TakeOverInput } from '../../src/contracts/operation';
+import { exampleSpec } from '../support/cluster';
 import { MemoryLab } from '../support/memory-hosts';
-import { openBench } from '../support/temporal';
+import { type Bench, openBench } from '../support/temporal';
 
 /**
  * Workflow code of today must replay what workflow code of the past recorded: an operation may be under way while krakenctl is
@@ -34,8 +37,11 @@ async function record(): Promise<void> {
   const address = process.env.KRAKENCTL_TEST_TEMPORAL!;
   const keep = async (name: string, run: Awaited<ReturnType<typeof bench.start>>) => {
     await run.result().catch(() => undefined);
+    const path = join(folder, `${recording}-${name}.json`);
+    // What was recorded once stays: it is a witness of the code of its day.
+    if (existsSync(path)) return;
     const args = ['workflow', 'show', '-w', run.workflowId, '-o', 'json', '--address', address];
-    writeFileSync(join(folder, `${recording}-${name}.json`), execFileSync(temporal, args, { maxBuffer: 1e8 }));
+    writeFileSync(path, execFileSync(temporal, args, { maxBuffer: 1e8 }));
   };
   await keep('deploy-fresh', await bench.start());
   await keep('deploy-nothing', await bench.start());
@@ -43,7 +49,45 @@ async function record(): Promise<void> {
   one.containers.delete(one.part('proxy')!.id);
   await keep('deploy-mend', await bench.start());
   await keep('deploy-no-image', await bench.start((input) => Object.assign(input.spec.images, { redis: 'missing:1' })));
+  await recordDestroys(bench, lab, keep);
+  await recordTakeOver(lab, keep);
   await bench.close();
+}
+
+type Keep = (name: string, run: Awaited<ReturnType<Bench['start']>>) => Promise<void>;
+const owner = { temporal: '127.0.0.1:7233', namespace: 'default' };
+const operationOf = (verb: string) => ({ id: `20261123-000000-${verb}-0001`, verb, actor: 'ana@ops-1' });
+
+async function recordDestroys(bench: Bench, lab: MemoryLab, keep: Keep): Promise<void> {
+  const destroy = async (name: string, choice: Partial<DestroyChoice> = {}) => {
+    const asked: DestroyChoice = { spec: exampleSpec(), keepData: false, skipUnreachable: false, ...choice };
+    const look = await bench.begin('inspectRemains', asked);
+    const { hash: planHash } = (await look.result()) as DestroyPlan;
+    if (name === 'destroy') await keep('destroy-look', look);
+    const input: DestroyInput = { ...asked, operation: operationOf('destroy'), owner, planHash };
+    await keep(name, await bench.begin('destroyCluster', input));
+  };
+  await bench.deploy();
+  await destroy('destroy-keep-data', { keepData: true });
+  await bench.deploy();
+  lab.machine('node-2').isOn = false;
+  await destroy('destroy-unreachable');
+  await destroy('destroy-skipped', { skipUnreachable: true });
+  lab.machine('node-2').isOn = true;
+  await destroy('destroy');
+  await destroy('destroy-nothing');
+  await bench.deploy();
+}
+
+async function recordTakeOver(lab: MemoryLab, keep: Keep): Promise<void> {
+  const other = await openBench(lab, { ownerId: 'owner-2' });
+  const spec = exampleSpec();
+  const input: TakeOverInput = { operation: operationOf('takeover'), spec, owner, from: ['owner-1'] };
+  await keep('ownership', await other.begin('inspectOwnership', { spec }));
+  await keep('clusters', await other.begin('inspectClusters', { spec }));
+  await keep('takeover', await other.begin('takeOverCluster', input));
+  await keep('takeover-nothing', await other.begin('takeOverCluster', input));
+  await other.close();
 }
 
 function replays(): void {

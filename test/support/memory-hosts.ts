@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import {
   EngineError,
   FencedOffError,
+  FolderRefusedError,
   HostUnreachableError,
   ImageMissingError,
   NameTakenError,
@@ -13,6 +14,7 @@ import type {
   FenceScope,
   HostConnection,
   HostFiles,
+  HostFolders,
   Hosts,
   HttpRequest,
   HttpResponse,
@@ -79,6 +81,9 @@ export class MemoryHost implements HostConnection {
   readonly loaded = new Map<string, ImageInfo>();
   readonly engine: Engine;
   readonly files: HostFiles;
+  readonly folders: HostFolders;
+  /** Paths that are links, for what must be refused. */
+  readonly links = new Set<string>();
 
   constructor(
     readonly lab: MemoryLab,
@@ -86,6 +91,7 @@ export class MemoryHost implements HostConnection {
   ) {
     this.engine = memoryEngine(this);
     this.files = memoryFiles(this);
+    this.folders = memoryFolders(this);
   }
 
   part(part: string): MemoryContainer | undefined {
@@ -182,10 +188,11 @@ export class MemoryHost implements HostConnection {
   }
 
   async fence(scope: FenceScope) {
-    if (scope.epoch < this.epoch)
-      throw new FencedOffError('a newer operation holds the host', this.host.id, this.epoch);
-    this.epoch = scope.epoch;
     const path = `/var/lib/krakenctl/${scope.cluster}/epoch`;
+    // As on a real host, the mark goes with the record.
+    const seen = Number(this.stored.get(path)?.contents.toString() ?? 0);
+    if (scope.epoch < seen) throw new FencedOffError('a newer operation holds the host', this.host.id, seen);
+    this.epoch = scope.epoch;
     this.stored.set(path, { contents: Buffer.from(`${scope.epoch}\n`), mode: 0o644, changedAt: this.tick() });
     return { release: async () => undefined };
   }
@@ -222,6 +229,32 @@ function memoryFiles(host: MemoryHost): HostFiles {
     },
     async remove(path) {
       host.stored.delete(path);
+    },
+  };
+}
+
+function memoryFolders(host: MemoryHost): HostFolders {
+  const below = (folder: string) => [...host.stored].filter(([path]) => path.startsWith(`${folder}/`));
+  return {
+    async names(root) {
+      return [...new Set(below(root).map(([path]) => path.slice(root.length + 1).split('/')[0]!))].sort();
+    },
+    async measure(paths) {
+      return paths.map((path) => {
+        if (host.links.has(path)) return { path, kind: 'link' };
+        const files = below(path);
+        if (files.length === 0) return { path, kind: 'absent' };
+        return { path, kind: 'folder', bytes: files.reduce((sum, [, file]) => sum + file.contents.length, 0) };
+      });
+    },
+    async remove(path) {
+      if (host.links.has(path)) throw new FolderRefusedError(`${path} is a link`, host.host.id);
+      const files = below(path);
+      if (files.length === 0) return { changed: false };
+      await host.lab.effect(host.host.id, `remove ${path}`, () =>
+        files.forEach(([name]) => void host.stored.delete(name)),
+      );
+      return { changed: true };
     },
   };
 }

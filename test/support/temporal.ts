@@ -14,6 +14,8 @@ export interface Bench {
   environment: TestWorkflowEnvironment;
   deploy(change?: (input: DeployInput) => void): Promise<DeployReport>;
   start(change?: (input: DeployInput) => void): ReturnType<TestWorkflowEnvironment['client']['workflow']['start']>;
+  /** Any workflow of the product, under an id of its own. */
+  begin(type: string, input: unknown): ReturnType<TestWorkflowEnvironment['client']['workflow']['start']>;
   close(): Promise<void>;
 }
 
@@ -51,6 +53,12 @@ export async function openBench(
   });
   const stream = await Worker.create({ ...common, taskQueue: taskQueues.stream });
   const running = Promise.all([main.run(), stream.run()]);
+  const begin: Bench['begin'] = (type, input) =>
+    environment.client.workflow.start(type, {
+      taskQueue: suffix,
+      workflowId: `test-${randomUUID()}`,
+      args: [input],
+    });
   const start: Bench['start'] = (change = () => undefined) => {
     const input: DeployInput = {
       operation: { id: `20261123-000000-deploy-${randomUUID().slice(0, 4)}`, verb: 'deploy', actor: 'ana@ops-1' },
@@ -59,14 +67,11 @@ export async function openBench(
       owner: { temporal: '127.0.0.1:7233', namespace },
     };
     change(input);
-    return environment.client.workflow.start('deployCluster', {
-      taskQueue: suffix,
-      workflowId: `test-${randomUUID()}`,
-      args: [input],
-    });
+    return begin('deployCluster', input);
   };
   return {
     environment,
+    begin,
     start,
     deploy: async (change) => (await start(change)).result() as Promise<DeployReport>,
     async close() {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,10 +16,10 @@ let stop: (() => Promise<void>) | undefined;
 
 beforeAll(() => void Runtime.install({ logger: new DefaultLogger('ERROR') }));
 
-async function startWorker(identity = workerIdentity()): Promise<void> {
+async function startWorker(identity = workerIdentity(), ownerId = 'owner-1'): Promise<void> {
   const connection = await NativeConnection.connect({ address: process.env.KRAKENCTL_TEST_TEMPORAL! });
   const archives = { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) };
-  const activities = createActivities({ hostsFor: () => lab, archives, ownerId: 'owner-1', now: Date.now });
+  const activities = createActivities({ hostsFor: () => lab, archives, ownerId, now: Date.now });
   const common = {
     connection,
     activities,
@@ -152,4 +152,108 @@ test('cancel stops between two steps, and says what to look at', async () => {
   expect((await json('op list')).data[0]).toMatchObject({ result: 'cancelled', name: 'deploy-1' });
   expect((await json('op cancel')).error).toMatchObject({ code: 'NO_OPERATION' });
   expect((await run('op show')).out).toMatch(/deploy-1 · .*cancelled/);
+});
+
+describe('cluster destroy', () => {
+  const nameOf = async () => (await json('check')).data.cluster as string;
+  const effects = () => lab.journal.length;
+
+  test('shows what goes, removes it, and finds nothing the second time', async () => {
+    await startWorker();
+    await run('deploy');
+    const name = await nameOf();
+    const destroyed = await run(`cluster destroy --confirm ${name}`);
+    expect(destroyed).toMatchObject({ code: 0 });
+    expect(destroyed.out).toMatch(/node-1\.\.3 +9 containers: build-index nginx/);
+    expect(destroyed.out).toMatch(new RegExp(`/etc/kraken/${name} +configuration +node-1 \\d+ KiB · node-2`));
+    expect(destroyed.out).toMatch(/images and the Docker engine stay/);
+    expect(destroyed.out).toMatch(/27 containers and 6 folders removed/);
+    for (const machine of lab.machines.values()) expect([machine.containers.size, machine.stored.size]).toEqual([0, 0]);
+    const before = effects();
+    const again = await run(`cluster destroy --confirm ${name}`);
+    expect(again).toMatchObject({ code: 0, out: expect.stringContaining('nothing to destroy') });
+    expect(effects()).toBe(before);
+    expect((await run('op list')).out).toContain('destroy-1');
+  });
+
+  test('a host that cannot be reached: refused, or skipped and left to do with exit 5', async () => {
+    await startWorker();
+    await run('deploy');
+    const name = await nameOf();
+    lab.machine('node-3').isOn = false;
+    const before = effects();
+    const refused = await run(`cluster destroy --confirm ${name}`);
+    expect(refused).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/nothing was removed[\s\S]*--skip-unreachable/),
+    });
+    expect(effects()).toBe(before);
+    const partial = await run(`cluster destroy --confirm ${name} --skip-unreachable`);
+    expect(partial).toMatchObject({ code: 5, out: expect.stringContaining('left to do: node-3') });
+    const answer = await json(`cluster destroy --confirm ${name} --skip-unreachable`);
+    expect(answer).toMatchObject({ ok: false, error: { code: 'LEFT_TO_DO' }, data: { changed: false } });
+    lab.machine('node-3').isOn = true;
+    expect(await run(`cluster destroy --confirm ${name}`)).toMatchObject({ code: 0 });
+    for (const machine of lab.machines.values()) expect([machine.containers.size, machine.stored.size]).toEqual([0, 0]);
+  });
+});
+
+describe('cluster list and take-over', () => {
+  test('the list tells what both sources know; a lost owner is replaced, and refused from then on', async () => {
+    await startWorker();
+    await run('deploy');
+    const { cluster: name } = (await json('check')).data;
+    const mine = async () => (await json('cluster list')).data.clusters.find((c: { name: string }) => c.name === name);
+    expect(await mine()).toMatchObject({
+      knownTo: ['hosts', 'temporal'],
+      generation: 1,
+      version: 'v0.1.27',
+      nodes: 3,
+      serving: 3,
+      owner: 'ours',
+      lastOperation: { name: 'deploy-1', result: 'done' },
+    });
+    expect((await run(`cluster take-over --confirm ${name}`)).out).toContain('it is ours already');
+    await stop?.();
+    await startWorker(workerIdentity(), 'owner-2');
+    expect(await mine()).toMatchObject({ owner: 'another' });
+    expect(await run(`cluster destroy --confirm ${name}`)).toMatchObject({
+      code: 6,
+      err: expect.stringContaining('take-over'),
+    });
+    const taken = await run(`cluster take-over --confirm ${name}`);
+    expect(taken).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/last recorded operation: deploy-1[\s\S]*takeover-1/),
+    });
+    expect(await mine()).toMatchObject({ owner: 'ours', lastOperation: { name: 'takeover-1' } });
+    expect(await run('deploy')).toMatchObject({ code: 0 });
+    await stop?.();
+    await startWorker();
+    lab.machine('node-1').containers.clear();
+    expect((await run('deploy')).code).toBe(6);
+  });
+});
+
+test('support-bundle holds the histories of the last operations, readable, and what the worker sees', async () => {
+  await startWorker();
+  await run('deploy');
+  const out = join(folder, 'bundle.tar.gz');
+  const { data } = await json(`support-bundle --out ${out}`);
+  expect(data.files).toEqual(
+    expect.arrayContaining([
+      'cluster/observation.json',
+      'cluster/serving.json',
+      'cluster/plan.json',
+      'temporal/operations.json',
+    ]),
+  );
+  const history = data.files.find((path: string) => /^temporal\/\d{8}-\d{6}-deploy-[0-9a-f]{4}\.json$/.test(path));
+  const text = execFileSync('tar', ['xzfO', out, '--wildcards', `*/${history}`], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  const { events } = JSON.parse(text);
+  expect(events.length).toBeGreaterThan(50);
+  expect(events[0].workflowExecutionStartedEventAttributes.input.payloads[0].spec.images.version).toBe('v0.1.27');
 });

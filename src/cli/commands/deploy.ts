@@ -1,30 +1,19 @@
 import type { Command } from 'commander';
-import type { ClusterSpec } from '../../cluster/spec';
-import type { DeployInput, DeployReport } from '../../contracts/operation';
+import type { DeployInput } from '../../contracts/operation';
 import { workflowTypes } from '../../contracts/queues';
 import { type Configuration, readConfiguration } from '../configuration';
 import { type Temporal, withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
-import { describeDeploy } from '../deploy-text';
-import { exitCodes } from '../exit-codes';
-import { CliFailure } from '../failure';
-import { type Followed, followOperation } from '../follow';
 import { makeOperation } from '../operation-identity';
-import { type StartedOperation, startWhenFree } from '../operations';
 import { findPollers, requireWorker } from '../pollers';
-import { uiLink } from '../temporal-address';
-import { parseDuration } from '../time-text';
+import { type RunOptions, runOperation } from '../run-operation';
 
-export interface DeployOptions {
+export interface DeployOptions extends RunOptions {
   dryRun?: boolean;
   plan?: string;
-  detach?: boolean;
-  waitLock?: string | boolean;
   concurrency?: string;
   acceptNewHostKeys?: boolean;
 }
-
-const defaultWaitMs = 60_000;
 
 export function addDeployCommand(program: Command, wire: Wire): void {
   program
@@ -69,59 +58,6 @@ async function deployThrough(temporal: Temporal, context: Context, request: Requ
   const operation = makeOperation('deploy', context.environment);
   const owner = { temporal: temporal.address, namespace: temporal.namespace };
   const input: DeployInput = { operation, spec, origins, owner, planHash: request.options.plan };
-  const started = await startWhenFree(
-    temporal,
-    { type: workflowTypes.deploy, cluster: spec.name, operation, input },
-    { limitMs: waitLimit(request.options.waitLock), note: (text) => context.output.note(text) },
-  );
-  const link = uiLink(temporal, started.workflowId, started.runId);
-  context.output.line(`${spec.name}/${operation.id} by ${operation.actor} · ${link}`);
-  if (request.options.detach) return detach(context, { started, link });
-  const followed = await followOperation({ context, temporal, handle: started.handle });
-  return conclude(context, followed, { spec, operation: operation.id, link });
-}
-
-function waitLimit(waitLock: string | boolean | undefined): number {
-  if (waitLock === undefined || waitLock === false) return 0;
-  if (waitLock === true) return defaultWaitMs;
-  const limit = parseDuration(waitLock);
-  if (limit === undefined) throw new CliFailure('USAGE', `--wait-lock ${waitLock}: expected a time such as 60s or 5m`);
-  return limit;
-}
-
-function detach(context: Context, { started, link }: { started: StartedOperation; link: string }): number {
-  const { operation, workflowId, runId } = started;
-  context.output.result({ operation, workflowId, runId, link, detached: true });
-  context.output.lines([` watch: krakenctl op attach · stop safely: krakenctl op cancel`]);
-  return exitCodes.done;
-}
-
-export interface Conclusion {
-  spec?: ClusterSpec;
-  operation: string;
-  link: string;
-}
-
-/** What every followed deploy ends with, also one that was attached to later. */
-export function conclude(context: Context, followed: Followed, { spec, operation, link }: Conclusion): number {
-  const { output } = context;
-  if (followed.kind === 'detached') {
-    const name = followed.progress?.name ?? operation;
-    output.line(`detached; ${name} goes on without this terminal`);
-    output.line(' watch: krakenctl op attach · stop safely: krakenctl op cancel');
-    output.result({ operation, link, detached: true });
-    return exitCodes.detached;
-  }
-  if (followed.kind === 'failed') throw withOperation(followed.failure, { operation, link });
-  const report = followed.result as DeployReport;
-  output.result({ ...report, link });
-  output.lines(describeDeploy(report, { colors: output.colors, progress: followed.progress, spec }));
-  output.detail(`history: ${link}`);
-  return exitCodes.done;
-}
-
-function withOperation(failure: CliFailure, facts: { operation: string; link: string }): CliFailure {
-  const { code, message, host, hint, retryable, cause } = failure;
-  const next = hint ?? 'krakenctl op show';
-  return new CliFailure(code, message, { host, hint: next, retryable, cause, data: facts });
+  const start = { type: workflowTypes.deploy, cluster: spec.name, operation, input };
+  return runOperation(context, temporal, { start, spec, options: request.options });
 }

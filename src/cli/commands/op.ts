@@ -7,8 +7,8 @@ import { CliFailure, toCliFailure } from '../failure';
 import { askProgress, followOperation } from '../follow';
 import { listRuns, mergeOperations, type OperationSummary, pickOperation } from '../operation-list';
 import { renderOperation, renderOperations } from '../operation-text';
+import { conclude } from '../run-operation';
 import { uiLink } from '../temporal-address';
-import { conclude } from './deploy';
 
 interface ListOptions {
   limit: string;

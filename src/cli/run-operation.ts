@@ -1,0 +1,96 @@
+import type { ClusterSpec } from '../cluster/spec';
+import type { Temporal } from './connect';
+import type { Context } from './context';
+import { type ExitCode, exitCodes } from './exit-codes';
+import { CliFailure } from './failure';
+import { type Followed, followOperation } from './follow';
+import { type OperationStart, type StartedOperation, startWhenFree } from './operations';
+import { describeReport } from './report-text';
+import { uiLink } from './temporal-address';
+import { parseDuration } from './time-text';
+
+/** From a start to the last line, the same for every operation. */
+export interface RunOptions {
+  detach?: boolean;
+  waitLock?: string | boolean;
+}
+
+export interface OperationRun {
+  start: OperationStart;
+  spec: ClusterSpec;
+  options: RunOptions;
+}
+
+const defaultWaitMs = 60_000;
+
+export async function runOperation(
+  context: Context,
+  temporal: Temporal,
+  { start, spec, options }: OperationRun,
+): Promise<ExitCode> {
+  const { operation } = start;
+  const wait = { limitMs: waitLimit(options.waitLock), note: (text: string) => context.output.note(text) };
+  const started = await startWhenFree(temporal, start, wait);
+  const link = uiLink(temporal, started.workflowId, started.runId);
+  context.output.line(`${spec.name}/${operation.id} by ${operation.actor} · ${link}`);
+  if (options.detach) return detach(context, { started, link });
+  const followed = await followOperation({ context, temporal, handle: started.handle });
+  return conclude(context, followed, { spec, operation: operation.id, link });
+}
+
+function waitLimit(waitLock: string | boolean | undefined): number {
+  if (waitLock === undefined || waitLock === false) return 0;
+  if (waitLock === true) return defaultWaitMs;
+  const limit = parseDuration(waitLock);
+  if (limit === undefined) throw new CliFailure('USAGE', `--wait-lock ${waitLock}: expected a time such as 60s or 5m`);
+  return limit;
+}
+
+function detach(context: Context, { started, link }: { started: StartedOperation; link: string }): ExitCode {
+  const { operation, workflowId, runId } = started;
+  context.output.result({ operation, workflowId, runId, link, detached: true });
+  context.output.lines([` watch: krakenctl op attach · stop safely: krakenctl op cancel`]);
+  return exitCodes.done;
+}
+
+export interface Conclusion {
+  spec?: ClusterSpec;
+  operation: string;
+  link: string;
+}
+
+/** What every followed operation ends with, also one that was attached to later. */
+export function conclude(context: Context, followed: Followed, { spec, operation, link }: Conclusion): ExitCode {
+  const { output } = context;
+  if (followed.kind === 'detached') {
+    const name = followed.progress?.name ?? operation;
+    output.line(`detached; ${name} goes on without this terminal`);
+    output.line(' watch: krakenctl op attach · stop safely: krakenctl op cancel');
+    output.result({ operation, link, detached: true });
+    return exitCodes.detached;
+  }
+  if (followed.kind === 'failed') throw withOperation(followed.failure, { operation, link });
+  const { result, progress } = followed;
+  const { lines, left } = describeReport(result, { colors: output.colors, progress, spec });
+  output.result({ ...(result as object), link });
+  output.lines(lines);
+  output.detail(`history: ${link}`);
+  if (left.length === 0) return exitCodes.done;
+  if (output.isText) return exitCodes.partial;
+  const text = `done in part; left: ${left.join('; ')}`;
+  throw new CliFailure('LEFT_TO_DO', text, { retryable: true, data: { ...(result as object), link } });
+}
+
+/** An operation that was cut is gone on with by the command that began it; a plan shows what a deploy would do. */
+const goingOn: Record<string, string> = {
+  destroy: 'krakenctl cluster destroy goes on from there',
+  takeover: 'krakenctl cluster take-over goes on from there',
+};
+
+function withOperation(failure: CliFailure, facts: { operation: string; link: string }): CliFailure {
+  const { code, message, host, hint, retryable, cause } = failure;
+  const verb = /-([a-z]+)-[0-9a-f]{4}$/.exec(facts.operation)?.[1];
+  const isCut = code === 'CANCELLED' || code === 'TERMINATED';
+  const next = (isCut && goingOn[verb ?? '']) || hint || 'krakenctl op show';
+  return new CliFailure(code, message, { host, hint: next, retryable, cause, data: facts });
+}

@@ -1,0 +1,71 @@
+import { ApplicationFailure } from '@temporalio/workflow';
+import type { Observed } from '../cluster/observed';
+import type { ClusterSpec } from '../cluster/spec';
+import type { OpenedOperation, OperationLine } from '../contracts/activities';
+import type { FailureCode } from '../contracts/failures';
+import type { OperationIdentity, OwnerIdentity } from '../contracts/operation';
+import { effects, lookers } from './activities';
+
+/** What operations have in common, whatever they are about. */
+
+export async function observe(spec: ClusterSpec): Promise<Observed> {
+  const look = (host: string) =>
+    lookers.observeHost.executeWithOptions({ summary: `look at ${host}` }, [{ spec, host, probe: false }]);
+  return { cluster: spec.name, hosts: await Promise.all(spec.nodes.map((node) => look(node.id))) };
+}
+
+export function final(type: FailureCode, message: string, hint: string): ApplicationFailure {
+  return ApplicationFailure.create({ type, message, nonRetryable: true, details: [{ hint }] });
+}
+
+/** Another krakenctl's hosts, before anything is changed; the claim looks again under the fence. */
+export function refuseForeign(foreign: { host: string; why: string }[] = []): void {
+  if (foreign.length === 0) return;
+  const text = foreign.map((f) => `${f.host}: ${f.why}`).join('; ');
+  const hint = 'work through that Temporal, or, where it is lost: krakenctl cluster take-over';
+  throw final('FOREIGN_OWNER', text, hint);
+}
+
+export async function claim(
+  { spec, owner }: { spec: ClusterSpec; owner: OwnerIdentity },
+  hosts: string[],
+  epoch: number,
+): Promise<void> {
+  await Promise.all(
+    hosts.map((host) =>
+      effects.claimHost.executeWithOptions({ summary: `${host}: claim for epoch ${epoch}` }, [
+        { spec, host, epoch, owner },
+      ]),
+    ),
+  );
+}
+
+export interface OperationEnd {
+  input: { spec: ClusterSpec; operation: OperationIdentity };
+  opened: OpenedOperation;
+  planHash: string;
+  startedAt: number;
+  result: OperationLine['result'];
+}
+
+/** A line on every host that takes it; one that does not is no reason to fail. */
+export async function noteOperation(end: OperationEnd, hosts: string[]): Promise<void> {
+  const { input, opened } = end;
+  const { spec, operation } = input;
+  const line: OperationLine = {
+    id: operation.id,
+    name: opened.name,
+    verb: operation.verb,
+    actor: operation.actor,
+    startedAt: new Date(end.startedAt).toISOString(),
+    endedAt: new Date().toISOString(),
+    result: end.result,
+    planHash: end.planHash,
+    generation: opened.generation,
+  };
+  const note = (host: string) =>
+    effects.appendOperation.executeWithOptions({ summary: `${host}: note the end`, scheduleToCloseTimeout: '60s' }, [
+      { spec, host, epoch: opened.epoch, line },
+    ]);
+  await Promise.allSettled(hosts.map(note));
+}
