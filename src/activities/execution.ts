@@ -1,6 +1,23 @@
+import { ApplicationFailure } from '@temporalio/common';
 import { failpoints } from '../clients/failpoints';
+import type { Activities } from '../contracts/activities';
 import { toFailure } from './failures';
-import { keepBeating } from './heartbeat';
+import { attempt, keepBeating } from './heartbeat';
+
+/** What only looks: a person waits for it, so an error that stays is told soon. */
+const looks: ReadonlySet<string> = new Set<keyof Activities>([
+  'observeHost',
+  'resolveImages',
+  'inspectCluster',
+  'preflightCluster',
+  'listClusters',
+  'measureFolders',
+]);
+/**
+ * Temporal is not told to count: tries that were handed to a frozen worker count for nothing, and it holds several polls open when it
+ * freezes.
+ */
+const triesOfALook = 4;
 
 type AnyActivity = (...args: never[]) => Promise<unknown>;
 
@@ -19,11 +36,24 @@ export function asActivities<T extends object>(activities: T): T {
         await failpoints?.reach('activity', 'after', name);
         return result;
       } catch (error) {
-        throw toFailure(error);
+        throw finalIfTriedEnough(name, toFailure(error));
       } finally {
         stop();
       }
     },
   ]);
   return Object.fromEntries(wrapped) as T;
+}
+
+function finalIfTriedEnough(name: string, failure: Error): Error {
+  if (!(failure instanceof ApplicationFailure) || failure.nonRetryable) return failure;
+  if (!looks.has(name) || attempt() < triesOfALook) return failure;
+  const { message, type, details, cause } = failure;
+  return ApplicationFailure.create({
+    message,
+    type: type ?? undefined,
+    details: details ?? [],
+    cause,
+    nonRetryable: true,
+  });
 }

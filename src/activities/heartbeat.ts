@@ -21,6 +21,11 @@ export function keepBeating(): () => void {
   return () => clearInterval(timer);
 }
 
+/** 1 for the first; outside of Temporal there is no other. */
+export function attempt(): number {
+  return currentContext()?.info.attempt ?? 1;
+}
+
 export function cancellation(): AbortSignal | undefined {
   return currentContext()?.cancellationSignal;
 }

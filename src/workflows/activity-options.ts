@@ -2,11 +2,12 @@ import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow
 
 /** Every timeout and retry of the product. Remote limits are shorter than these, so that an end is seen before Temporal gives up. */
 
-/** Looks at a host. Unreachable is an answer, so few attempts are enough. */
+/** Looks at a host. Unreachable is an answer; how many errors are enough, the activity says itself (`activities/execution.ts`). */
 export const looking: ActivityOptions = {
   startToCloseTimeout: '60s',
+  scheduleToCloseTimeout: '5m',
   heartbeatTimeout: '5s',
-  retry: { initialInterval: '300ms', maximumInterval: '3s', maximumAttempts: 4 },
+  retry: { initialInterval: '300ms', maximumInterval: '3s' },
 };
 
 /** Changes one resource. Tried for a quarter of an hour: hosts reboot, engines restart. */
