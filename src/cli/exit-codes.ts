@@ -41,6 +41,10 @@ export const localCodes = [
   'DEMO_FAILED',
   'DETACHED',
   'NOT_BUILT',
+  'CODEC_KEY_MISSING',
+  'CODEC_KEY_INVALID',
+  'CODEC_KEY_UNKNOWN',
+  'CODEC_PAYLOAD_INVALID',
 ] as const;
 
 export type LocalCode = (typeof localCodes)[number];
@@ -50,6 +54,9 @@ const others: Partial<Record<LocalCode | FailureCode, ExitCode>> = {
   CONFIG_INVALID: exitCodes.usage,
   CONFIRMATION_NEEDED: exitCodes.usage,
   NOT_BUILT: exitCodes.usage,
+  CODEC_KEY_MISSING: exitCodes.usage,
+  CODEC_KEY_INVALID: exitCodes.usage,
+  CODEC_KEY_UNKNOWN: exitCodes.usage,
   OPERATION_RUNNING: exitCodes.held,
   FOREIGN_OWNER: exitCodes.held,
   FENCED_OFF: exitCodes.held,

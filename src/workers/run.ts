@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { conversionFor } from '../codec/data-converter';
 import { taskQueues } from '../contracts/queues';
 import { composeActivities } from './compose';
 
@@ -23,11 +24,13 @@ const streamsAtOnce = 4;
 export async function runWorker(run: WorkerRun): Promise<void> {
   quiet();
   const { connectionOptions, namespace } = loadClientConnectConfig();
+  const { encrypts, dataConverter } = conversionFor(connectionOptions.address ?? 'localhost', process.env);
   const connection = await NativeConnection.connect(connectionOptions);
   const composition = composeActivities({ acceptNewHostKeys: run.acceptNewHostKeys });
   const common: WorkerOptions = {
     connection,
     namespace: namespace ?? 'default',
+    dataConverter,
     taskQueue: taskQueues.main,
     identity: run.identity,
     activities: composition.activities,
@@ -38,7 +41,7 @@ export async function runWorker(run: WorkerRun): Promise<void> {
   try {
     const main = await Worker.create({
       ...common,
-      ...workflowSource(),
+      ...workflowSource(encrypts),
       maxConcurrentActivityTaskExecutions: effectsAtOnce,
     });
     const stream = await Worker.create({
@@ -57,9 +60,9 @@ export async function runWorker(run: WorkerRun): Promise<void> {
   }
 }
 
-/** The bundle made at build time saves two seconds of every start. */
-function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
-  const codePath = join(__dirname, '..', 'workflow-bundle.js');
+/** The bundle made at build time saves two seconds of every start. How failures are written is part of it, so there are two. */
+function workflowSource(encrypts: boolean): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  const codePath = join(__dirname, '..', encrypts ? 'workflow-bundle-encrypting.js' : 'workflow-bundle.js');
   if (existsSync(codePath)) return { workflowBundle: { codePath } };
   return { workflowsPath: require.resolve('../workflows') };
 }
