@@ -1,8 +1,15 @@
+import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import type { Context, Wire } from '../context';
 import { CliFailure } from '../failure';
+import { renderPollers } from '../poller-text';
 import { workerVersion } from '../version';
 import { startWorker, stopWorker, workerState } from '../worker-process';
+import { addWorkerServiceCommands } from './worker-service';
+
+interface StatusOptions {
+  here?: boolean;
+}
 
 interface WorkerOptions {
   acceptNewHostKeys?: boolean;
@@ -25,7 +32,12 @@ export function addWorkerCommands(program: Command, wire: Wire): void {
     .option(...pinning)
     .action(wire<WorkerOptions>(start));
   worker.command('stop').description('let what runs come to an end, then stop').action(wire(stop));
-  worker.command('status').description('which workers poll').action(wire(status));
+  worker
+    .command('status')
+    .description('which workers poll, and where each runs')
+    .option('--here', 'of this host alone: for health checks')
+    .action(wire<StatusOptions>(status));
+  addWorkerServiceCommands(worker, wire);
 }
 
 async function run(context: Context, options: WorkerOptions): Promise<void> {
@@ -53,9 +65,10 @@ async function start({ output, environment }: Context, options: WorkerOptions): 
   const state = await startWorker({ environment, acceptNewHostKeys: options.acceptNewHostKeys });
   output.result(state);
   const how = state.started ? 'started' : 'runs already';
-  output.line(
-    `${output.colors.green('✔')} worker ${how}, pid ${state.pid}, version ${workerVersion()} · log ${state.log}`,
-  );
+  const log = state.ours ? ` · log ${state.log}` : '';
+  output.line(`${output.colors.green('✔')} worker ${how}, pid ${state.pid}, version ${workerVersion()}${log}`);
+  const others = state.pollers.filter(({ pid, host }) => pid !== state.pid || host !== hostname());
+  if (others.length > 0) output.line(` ${others.length} more: krakenctl worker status`);
 }
 
 async function stop({ output, environment }: Context): Promise<void> {
@@ -64,13 +77,15 @@ async function stop({ output, environment }: Context): Promise<void> {
   output.line(stopped ? 'worker stopped' : 'no worker of ours was running');
 }
 
-async function status({ output, environment }: Context): Promise<void> {
-  const state = await workerState(environment);
+async function status({ output, environment }: Context, { here }: StatusOptions): Promise<void> {
+  const all = await workerState(environment);
+  const pollers = here ? all.pollers.filter(({ host }) => host === hostname()) : all.pollers;
+  const state = { ...all, pollers };
   output.result(state);
-  for (const poller of state.pollers) output.line(`polls: ${poller.identity}`);
+  output.lines(renderPollers(pollers, { now: Date.now(), version: workerVersion() }));
   if (state.pid) output.line(`ours: pid ${state.pid} · log ${state.log}`);
-  if (state.pollers.length > 0) return;
-  throw new CliFailure('WORKER_MISSING', 'no worker polls', {
+  if (pollers.length > 0) return;
+  throw new CliFailure('WORKER_MISSING', here ? 'no worker of this host polls' : 'no worker polls', {
     retryable: true,
     hint: 'krakenctl worker start',
     data: state,
