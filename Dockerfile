@@ -2,8 +2,10 @@
 FROM node:20-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-# Install scripts belong to development packages alone; everything works without them.
-RUN npm ci --ignore-scripts
+# As scripts/packages.sh does: `npm ci` refuses a lock file without other platforms' optional binaries, `npm install` takes the same
+# versions. Install scripts belong to development packages alone; everything works without them.
+RUN npm ci --ignore-scripts --no-audit --no-fund --loglevel=error 2> /dev/null \
+  || npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 COPY .swcrc tsconfig.json ./
 COPY scripts/build.mjs scripts/build.mjs
 COPY src src

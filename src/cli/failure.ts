@@ -103,6 +103,13 @@ function unexpected(chain: Error[], error: unknown): CliFailure {
       cause: error,
     });
   }
+  const namespace = chain.map((e) => /Namespace (\S+) (?:is|was) not found/i.exec(e.message)?.[1]).find(Boolean);
+  if (namespace) {
+    return new CliFailure('NAMESPACE_MISSING', `Temporal has no namespace ${namespace}`, {
+      hint: `temporal operator namespace create -n ${namespace} --retention 30d`,
+      cause: error,
+    });
+  }
   const message = error instanceof Error ? error.message || error.name : String(error);
   return new CliFailure('INTERNAL', message, { hint: 'again with -v shows where', cause: error });
 }

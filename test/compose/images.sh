@@ -53,7 +53,7 @@ if ! have "postgres:$postgres_version"; then
   build "postgres:$postgres_version" test/compose/postgres-entrypoint.sh << DOCKERFILE
 RUN $install postgresql && rm -rf /var/lib/apt/lists/* && pg_dropcluster 15 main
 RUN /usr/lib/postgresql/15/bin/postgres --version | grep -qF '$postgres_version'
-ENV PATH=/usr/lib/postgresql/15/bin:/usr/sbin:/usr/bin:/sbin:/bin PGDATA=/var/lib/postgresql/data
+ENV PATH=/usr/lib/postgresql/15/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PGDATA=/var/lib/postgresql/data
 RUN mkdir -p /var/lib/postgresql/data /var/run/postgresql && chown postgres: /var/lib/postgresql/data /var/run/postgresql
 COPY postgres-entrypoint.sh /usr/local/bin/docker-entrypoint.sh
 STOPSIGNAL SIGINT
@@ -67,7 +67,7 @@ if ! have "temporalio/server:$server_version" || ! have "temporalio/admin-tools:
 fi
 if ! have "temporalio/server:$server_version"; then
   build "temporalio/server:$server_version" "$folder/bin/temporal-server" << 'DOCKERFILE'
-RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends busybox mawk && ln -s /usr/bin/busybox /usr/local/bin/nc \
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends netcat-openbsd && rm -rf /var/lib/apt/lists/* \
   && groupadd -g 1000 temporal && useradd -u 1000 -g temporal -m temporal
 COPY temporal-server /usr/local/bin/
 WORKDIR /etc/temporal

@@ -44,12 +44,13 @@ async function run(context: Context, options: WorkerOptions): Promise<void> {
   const { output, environment, signal } = context;
   const { resolveAddress } = require('../temporal-address') as typeof import('../temporal-address');
   const { connectTemporal } = require('../connect') as typeof import('../connect');
+  const { findPollers, workerIdentity } = require('../pollers') as typeof import('../pollers');
   // Fails with the line to type, where the worker's own connection would only say "transport error".
-  await (await connectTemporal({ environment })).close();
+  const temporal = await connectTemporal({ environment });
+  await findPollers(temporal).finally(() => temporal.close());
   // The worker reads the environment; a dev server on another port is known to the CLI alone.
   process.env.TEMPORAL_ADDRESS ??= resolveAddress(environment).address;
   const { runWorker } = require('../../workers/run') as typeof import('../../workers/run');
-  const { workerIdentity } = require('../pollers') as typeof import('../pollers');
   const identity = workerIdentity();
   await runWorker({
     identity,
