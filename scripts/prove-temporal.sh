@@ -11,7 +11,10 @@ command -v docker-compose > /dev/null || { echo 'docker-compose is missing: apt-
 # Images under official names that are not the official ones must not stay behind.
 remove_images() {
   $keep && return
-  docker image ls -q --filter label=krakenctl-temporal-proof=1 | sort -u | xargs -r docker rmi -f > /dev/null 2>&1 || true
+  # An image below another goes only after it.
+  for _ in 1 2 3; do
+    docker image ls -q --filter label=krakenctl-temporal-proof=1 | sort -u | xargs -r docker rmi -f > /dev/null 2>&1 || true
+  done
 }
 trap remove_images EXIT
 
