@@ -23,7 +23,8 @@ module.exports = {
     onlyInto('workflows', 'contracts', 'cluster'),
     onlyInto('activities', 'clients', 'cluster', 'contracts'),
     onlyInto('lab', 'clients', 'cluster'),
-    onlyInto('cli', 'config', 'contracts', 'cluster', 'lab', 'workers'),
+    onlyInto('codec', 'config'),
+    onlyInto('cli', 'config', 'contracts', 'cluster', 'lab', 'workers', 'codec'),
     {
       name: 'stand-in-imports-nothing-of-src',
       severity: 'error',

@@ -9,7 +9,11 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const source = join(root, 'src');
 const target = join(root, 'dist');
 const stampPath = join(target, '.stamp.json');
-const bundlePath = join(target, 'workflow-bundle.js');
+/** By file: what writes failures, which is part of the workflows' own code. */
+const bundles = {
+  'workflow-bundle.js': undefined,
+  'workflow-bundle-encrypting.js': join(target, 'codec', 'failure-converter.js'),
+};
 
 const sum = (...parts) =>
   parts.reduce((hash, part) => hash.update(part).update('\0'), createHash('sha256')).digest('hex');
@@ -95,11 +99,14 @@ function workflowSum() {
 
 async function bundle() {
   const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: join(target, 'workflows', 'index.js'),
-    logger: new DefaultLogger('WARN'),
-  });
-  write(bundlePath, code);
+  for (const [name, failureConverterPath] of Object.entries(bundles)) {
+    const { code } = await bundleWorkflowCode({
+      workflowsPath: join(target, 'workflows', 'index.js'),
+      failureConverterPath,
+      logger: new DefaultLogger('WARN'),
+    });
+    write(join(target, name), code);
+  }
 }
 
 /** What a worker does not run: a change there leaves a worker as new as the CLI. */
@@ -136,7 +143,10 @@ async function build() {
   }
   const touched = changed.length + gone.length > 0;
   const workflows = touched || !stamp?.workflows ? workflowSum() : stamp.workflows;
-  const rebundle = stamp?.tool !== tool || stamp?.workflows !== workflows || !existsSync(bundlePath);
+  const rebundle =
+    stamp?.tool !== tool ||
+    stamp?.workflows !== workflows ||
+    Object.keys(bundles).some((name) => !existsSync(join(target, name)));
   if (rebundle) await bundle();
   const description = `${JSON.stringify(describeBuild(files))}\n`;
   const buildPath = join(target, 'build.json');
@@ -144,7 +154,7 @@ async function build() {
   const next = JSON.stringify({ tool, workflows, files });
   if (JSON.stringify(stamp) !== next) write(stampPath, next);
   const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
-  const what = [touched && `${changed.length} files`, rebundle && 'workflow bundle'].filter(Boolean);
+  const what = [touched && `${changed.length} files`, rebundle && 'workflow bundles'].filter(Boolean);
   if (what.length > 0) console.error(`build: ${what.join(', ')} in ${seconds}s`);
 }
 

@@ -1,12 +1,15 @@
 import { connect } from 'node:net';
 import type { Client, Connection } from '@temporalio/client';
-import { CliFailure } from './failure';
+import type { Conversion } from '../codec/data-converter';
+import { CliFailure, toCliFailure } from './failure';
 import { readConnectConfig, resolveAddress, type TemporalAddress } from './temporal-address';
 
 /** An open door to Temporal. */
 export interface Temporal extends TemporalAddress {
   client: Client;
   connection: Connection;
+  /** What is written there is encrypted (decisions 4). */
+  encrypts: boolean;
   close(): Promise<void>;
 }
 
@@ -19,6 +22,7 @@ export interface ConnectOptions {
 export async function connectTemporal({ environment, timeoutMs = 3000 }: ConnectOptions): Promise<Temporal> {
   const config = readConnectConfig(environment);
   const where = resolveAddress(environment, config);
+  const { encrypts, dataConverter } = conversionOf(where.address, environment);
   try {
     await knock(where.address, timeoutMs);
     const { Client, Connection } = await import('@temporalio/client');
@@ -28,10 +32,20 @@ export async function connectTemporal({ environment, timeoutMs = 3000 }: Connect
       address: where.address,
       connectTimeout: timeoutMs,
     });
-    const client = new Client({ connection, namespace: where.namespace });
-    return { ...where, client, connection, close: () => connection.close() };
+    const client = new Client({ connection, namespace: where.namespace, dataConverter });
+    return { ...where, client, connection, encrypts, close: () => connection.close() };
   } catch (error) {
     throw unreachable(where, error);
+  }
+}
+
+/** Before anything is sent: without its key this side could neither write nor read. */
+function conversionOf(address: string, environment: NodeJS.ProcessEnv): Conversion {
+  const { conversionFor } = require('../codec/data-converter') as typeof import('../codec/data-converter');
+  try {
+    return conversionFor(address, environment);
+  } catch (error) {
+    throw toCliFailure(error);
   }
 }
 

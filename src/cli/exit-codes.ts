@@ -43,6 +43,14 @@ export const localCodes = [
   'DEMO_FAILED',
   'DETACHED',
   'NOT_BUILT',
+  'NAMESPACE_MISSING',
+  'SEARCH_ATTRIBUTES_MISSING',
+  'NO_SYSTEMD',
+  'SERVICE_FAILED',
+  'CODEC_KEY_MISSING',
+  'CODEC_KEY_INVALID',
+  'CODEC_KEY_UNKNOWN',
+  'CODEC_PAYLOAD_INVALID',
 ] as const;
 
 export type LocalCode = (typeof localCodes)[number];
@@ -52,6 +60,12 @@ const others: Partial<Record<LocalCode | FailureCode, ExitCode>> = {
   CONFIG_INVALID: exitCodes.usage,
   CONFIRMATION_NEEDED: exitCodes.usage,
   NOT_BUILT: exitCodes.usage,
+  NAMESPACE_MISSING: exitCodes.temporal,
+  SEARCH_ATTRIBUTES_MISSING: exitCodes.temporal,
+  NO_SYSTEMD: exitCodes.usage,
+  CODEC_KEY_MISSING: exitCodes.usage,
+  CODEC_KEY_INVALID: exitCodes.usage,
+  CODEC_KEY_UNKNOWN: exitCodes.usage,
   OPERATION_RUNNING: exitCodes.held,
   FOREIGN_OWNER: exitCodes.held,
   FENCED_OFF: exitCodes.held,

@@ -1,3 +1,4 @@
+import type { CodecKeyError } from '../codec/key-ring';
 import type { FailureCode, FailureDetails } from '../contracts/failures';
 import { type ExitCode, exitCodeOf, type LocalCode } from './exit-codes';
 
@@ -43,6 +44,8 @@ export function toCliFailure(error: unknown): CliFailure {
   const chain = causesOf(error);
   const own = chain.find((e): e is CliFailure => e instanceof CliFailure);
   if (own) return own;
+  const keys = chain.find(isCodecKeyError);
+  if (keys) return new CliFailure(keys.code, keys.message, { hint: keys.hint, cause: error });
   const named = chain.find(isApplicationFailure);
   if (named) {
     const details = (named.details?.[0] ?? {}) as FailureDetails;
@@ -62,6 +65,10 @@ interface NamedFailure extends Error {
 
 function isApplicationFailure(error: Error): error is NamedFailure {
   return error.name === 'ApplicationFailure';
+}
+
+function isCodecKeyError(error: Error): error is CodecKeyError {
+  return error.name === 'CodecKeyError';
 }
 
 function causesOf(error: unknown): Error[] {
@@ -93,6 +100,13 @@ function unexpected(chain: Error[], error: unknown): CliFailure {
     return new CliFailure('TEMPORAL_UNREACHABLE', message, {
       retryable: true,
       hint: 'krakenctl temporal status',
+      cause: error,
+    });
+  }
+  const namespace = chain.map((e) => /Namespace (\S+) (?:is|was) not found/i.exec(e.message)?.[1]).find(Boolean);
+  if (namespace) {
+    return new CliFailure('NAMESPACE_MISSING', `Temporal has no namespace ${namespace}`, {
+      hint: `temporal operator namespace create -n ${namespace} --retention 30d`,
       cause: error,
     });
   }

@@ -15,6 +15,8 @@ export const nouns: Record<string, () => AddNoun> = {
   cluster: () => (require('./commands/cluster') as typeof import('./commands/cluster')).addClusterCommands,
   worker: () => (require('./commands/worker') as typeof import('./commands/worker')).addWorkerCommands,
   temporal: () => (require('./commands/temporal') as typeof import('./commands/temporal')).addTemporalCommands,
+  'codec-server': () =>
+    (require('./commands/codec-server') as typeof import('./commands/codec-server')).addCodecServerCommand,
   lab: () => (require('./commands/lab') as typeof import('./commands/lab')).addLabCommands,
   config: () => (require('./commands/config') as typeof import('./commands/config')).addConfigCommands,
   test: () => (require('./commands/test') as typeof import('./commands/test')).addTestCommands,

@@ -4,6 +4,7 @@ import type { OperationIdentity } from '../contracts/operation';
 import { type OperationMemo, searchAttributes, taskQueues } from '../contracts/queues';
 import type { Temporal } from './connect';
 import { CliFailure } from './failure';
+import { addSearchAttributes, lacksSearchAttributes, missingSearchAttributes } from './temporal/search-attributes';
 import { showDuration, showMoment } from './time-text';
 
 /** Operations of a cluster in Temporal. One workflow id per cluster is the lock (decisions 5). */
@@ -21,8 +22,29 @@ export interface StartedOperation {
   operation: string;
 }
 
-/** @throws {CliFailure} OPERATION_RUNNING: who holds the cluster, since when, and what can be done. */
+/** A server knows of an attribute that was just added after some seconds. */
+const attributesWithinMs = 30_000;
+
+/**
+ * @throws {CliFailure} OPERATION_RUNNING: who holds the cluster, since when, and what can be done; SEARCH_ATTRIBUTES_MISSING where the
+ * namespace has none and this login may not add them.
+ */
 export async function startOperation(temporal: Temporal, start: OperationStart): Promise<StartedOperation> {
+  let added = false;
+  for (const until = Date.now() + attributesWithinMs; ; ) {
+    try {
+      return await startOnce(temporal, start);
+    } catch (error) {
+      if (!lacksSearchAttributes(error)) throw error;
+      if (Date.now() >= until) throw missingSearchAttributes(temporal, error);
+      if (!added) await addSearchAttributes(temporal);
+      added = true;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
+
+async function startOnce(temporal: Temporal, start: OperationStart): Promise<StartedOperation> {
   const { WorkflowExecutionAlreadyStartedError } = await import('@temporalio/client');
   const { TypedSearchAttributes, SearchAttributeType } = await import('@temporalio/common');
   const { cluster, operation } = start;

@@ -10,6 +10,9 @@ export interface Poller {
   identity: string;
   /** `0.1.0+9c1233c2`; undefined for what is no worker of ours. */
   version?: string;
+  /** Where it runs; undefined for what is no worker of ours. In a container this is the container's name for itself. */
+  host?: string;
+  pid?: number;
   /** Milliseconds since the epoch. */
   lastSeen: number;
 }
@@ -39,7 +42,7 @@ export async function findPollers({ connection, namespace }: Temporal): Promise<
   return (answer.pollers ?? [])
     .map((p) => ({
       identity: p.identity ?? '',
-      version: parseIdentity(p.identity ?? '')?.version,
+      ...parseIdentity(p.identity ?? ''),
       lastSeen: Number(p.lastAccessTime?.seconds ?? 0) * 1000,
     }))
     .filter(isAlive);

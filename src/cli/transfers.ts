@@ -1,4 +1,5 @@
 import type { WorkflowHandle } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
 import type { OperationProgress } from '../contracts/operation';
 
 /** How far each image is on its way, as the activities that move them say in their heartbeats (`step`, `doneBytes`, `totalBytes`). */
@@ -37,17 +38,27 @@ export function withTransfers(progress: OperationProgress, transfers: Transfers)
   return { ...progress, stages: progress.stages.map((stage) => ({ ...stage, now: stage.now.map(label) })) };
 }
 
+interface Heartbeat {
+  step?: string;
+  doneBytes?: number;
+  totalBytes?: number;
+}
+
+/** A description comes as the server has it, under the codec. */
+async function decodeHeartbeat({ client }: WorkflowHandle, payload: Payload): Promise<Heartbeat | null> {
+  const { payloadConverter, payloadCodecs } = client.options.loadedDataConverter;
+  let payloads = [payload];
+  for (const codec of [...payloadCodecs].reverse()) payloads = await codec.decode(payloads);
+  return payloadConverter.fromPayload<Heartbeat | null>(payloads[0]!);
+}
+
 async function readTransfers(handle: WorkflowHandle): Promise<Transfers> {
   const { raw } = await handle.describe();
   const transfers: Transfers = {};
   for (const activity of raw.pendingActivities ?? []) {
-    const data = activity.heartbeatDetails?.payloads?.[0]?.data;
-    if (!data) continue;
-    const details = JSON.parse(Buffer.from(data).toString()) as {
-      step?: string;
-      doneBytes?: number;
-      totalBytes?: number;
-    } | null;
+    const payload = activity.heartbeatDetails?.payloads?.[0];
+    if (!payload) continue;
+    const details = await decodeHeartbeat(handle, payload);
     if (details?.step && details.doneBytes !== undefined) {
       transfers[details.step] = { doneBytes: details.doneBytes, totalBytes: details.totalBytes ?? 0 };
     }

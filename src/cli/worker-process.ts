@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Temporal, withTemporal } from './connect';
 import { findDaemon, logPath, startDaemon, stopDaemon, tailLog } from './daemons';
@@ -20,24 +21,26 @@ const pollsWithinMs = 30_000;
 /** What runs may come to an end: longer than the worker's own grace. */
 const stopGraceMs = 30_000;
 
-/** Returns when Temporal has seen it ask for work. @throws {CliFailure} WORKER_VERSION when another version polls. */
+/**
+ * Returns when Temporal has seen it ask for work. Workers elsewhere are no reason not to start one here: two are better than one.
+ * @throws {CliFailure} WORKER_VERSION when another version polls. */
 export function startWorker({
   environment,
   acceptNewHostKeys,
-}: WorkerStart): Promise<WorkerState & { started: boolean }> {
+}: WorkerStart): Promise<WorkerState & { started: boolean; ours: boolean }> {
   return withTemporal({ environment }, async (temporal) => {
     const before = await stateThrough(temporal, environment);
-    if (before.pollers.length > 0) {
-      requireWorker(before.pollers);
-      return { ...before, started: false };
-    }
+    if (before.pollers.length > 0) requireWorker(before.pollers);
+    const here = before.pollers.filter(({ host }) => host === hostname());
+    const known = here.find(({ pid }) => pid === before.pid) ?? here[0];
+    if (known) return { ...before, pid: known.pid, started: false, ours: known.pid === before.pid };
     // Alive and not polling: it lost its Temporal, or is on its way down.
     if (before.pid) await stopDaemon('worker', environment, stopGraceMs);
     const argv = [process.execPath, join(__dirname, '..', '..', 'bin', 'krakenctl'), 'worker', 'run'];
     if (acceptNewHostKeys) argv.push('--accept-new-host-keys');
     startDaemon({ name: 'worker', argv, environment: { ...environment, TEMPORAL_ADDRESS: temporal.address } });
     await awaitPolling(temporal, environment);
-    return { ...(await stateThrough(temporal, environment)), started: true };
+    return { ...(await stateThrough(temporal, environment)), started: true, ours: true };
   });
 }
 

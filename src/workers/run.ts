@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { conversionFor } from '../codec/data-converter';
 import { taskQueues } from '../contracts/queues';
 import { composeActivities } from './compose';
 
@@ -26,11 +27,13 @@ const stickyTimeout = '2s';
 export async function runWorker(run: WorkerRun): Promise<void> {
   quiet();
   const { connectionOptions, namespace } = loadClientConnectConfig();
+  const { encrypts, dataConverter } = conversionFor(connectionOptions.address ?? 'localhost', process.env);
   const connection = await NativeConnection.connect(connectionOptions);
   const composition = composeActivities({ acceptNewHostKeys: run.acceptNewHostKeys });
   const common: WorkerOptions = {
     connection,
     namespace: namespace ?? 'default',
+    dataConverter,
     taskQueue: taskQueues.main,
     identity: run.identity,
     activities: composition.activities,
@@ -41,7 +44,7 @@ export async function runWorker(run: WorkerRun): Promise<void> {
   try {
     const main = await Worker.create({
       ...common,
-      ...workflowSource(),
+      ...workflowSource(encrypts),
       stickyQueueScheduleToStartTimeout: stickyTimeout,
       maxConcurrentActivityTaskExecutions: effectsAtOnce,
     });
@@ -61,9 +64,9 @@ export async function runWorker(run: WorkerRun): Promise<void> {
   }
 }
 
-/** The bundle made at build time saves two seconds of every start. */
-function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
-  const codePath = join(__dirname, '..', 'workflow-bundle.js');
+/** The bundle made at build time saves two seconds of every start. How failures are written is part of it, so there are two. */
+function workflowSource(encrypts: boolean): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  const codePath = join(__dirname, '..', encrypts ? 'workflow-bundle-encrypting.js' : 'workflow-bundle.js');
   if (existsSync(codePath)) return { workflowBundle: { codePath } };
   return { workflowsPath: require.resolve('../workflows') };
 }

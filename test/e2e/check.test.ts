@@ -38,7 +38,8 @@ test('bare hosts pass; each port between them was tried, and the ten lines of th
 
 test('faults of several hosts are all found in one run, and nothing is changed', async () => {
   const [one, two] = [hosts['node-1']!, hosts['node-2']!];
-  const holder = 'use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalPort => 8081, Listen => 1, ReuseAddr => 1); sleep 600';
+  const holder =
+    'use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalPort => 8081, Listen => 1, ReuseAddr => 1); sleep 600';
   await onHost(one, ['sh', '-c', `setsid -f perl -e '${holder}' > /dev/null 2>&1`]);
   await until('the port is taken', async () =>
     (await onHost(one, ['ss', '-Hltn'])).includes(':8081') ? true : undefined,

@@ -3,6 +3,7 @@ import { operationWorkflowId } from '../../cluster/names';
 import { type Configuration, readConfiguration } from '../configuration';
 import { connectTemporal, type Temporal, withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
+import { exitCodes } from '../exit-codes';
 import { CliFailure, toCliFailure } from '../failure';
 import { askProgress, followOperation } from '../follow';
 import { listRuns, mergeOperations, type OperationSummary, pickOperation } from '../operation-list';
@@ -57,6 +58,8 @@ async function gather(context: Context, { spec }: Configuration): Promise<Operat
   });
   const [runs, lines] = await Promise.allSettled([fromTemporal, readOperationLines(spec)]);
   if (runs.status === 'rejected' && lines.status === 'rejected') throw runs.reason;
+  // A missing codec key is no outage: it would be missing the next time too.
+  if (runs.status === 'rejected' && toCliFailure(runs.reason).exitCode === exitCodes.usage) throw runs.reason;
   for (const source of [runs, lines]) {
     if (source.status === 'rejected') context.output.note(`incomplete: ${toCliFailure(source.reason).message}`);
   }

@@ -4,6 +4,7 @@ import { exitCodes } from '../exit-codes';
 import { CliFailure } from '../failure';
 import type { ServerState } from '../temporal/dev-server';
 import { showDuration } from '../time-text';
+import { addTemporalKeysCommands } from './temporal-keys';
 
 export function addTemporalCommands(program: Command, wire: Wire): void {
   const temporal = program.command('temporal').description('a Temporal server with its Web UI, for this machine');
@@ -18,6 +19,7 @@ export function addTemporalCommands(program: Command, wire: Wire): void {
     .description('stop the server that `temporal up` started')
     .option('--purge', 'its data too')
     .action(wire<{ purge?: boolean }>(down));
+  addTemporalKeysCommands(temporal, wire);
 }
 
 async function up({ output, environment }: Context, options: { port?: string }): Promise<void> {

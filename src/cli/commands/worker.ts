@@ -1,8 +1,15 @@
+import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import type { Context, Wire } from '../context';
 import { CliFailure } from '../failure';
+import { renderPollers } from '../poller-text';
 import { workerVersion } from '../version';
 import { startWorker, stopWorker, workerState } from '../worker-process';
+import { addWorkerServiceCommands } from './worker-service';
+
+interface StatusOptions {
+  here?: boolean;
+}
 
 interface WorkerOptions {
   acceptNewHostKeys?: boolean;
@@ -25,19 +32,25 @@ export function addWorkerCommands(program: Command, wire: Wire): void {
     .option(...pinning)
     .action(wire<WorkerOptions>(start));
   worker.command('stop').description('let what runs come to an end, then stop').action(wire(stop));
-  worker.command('status').description('which workers poll').action(wire(status));
+  worker
+    .command('status')
+    .description('which workers poll, and where each runs')
+    .option('--here', 'of this host alone: for health checks')
+    .action(wire<StatusOptions>(status));
+  addWorkerServiceCommands(worker, wire);
 }
 
 async function run(context: Context, options: WorkerOptions): Promise<void> {
   const { output, environment, signal } = context;
   const { resolveAddress } = require('../temporal-address') as typeof import('../temporal-address');
   const { connectTemporal } = require('../connect') as typeof import('../connect');
+  const { findPollers, workerIdentity } = require('../pollers') as typeof import('../pollers');
   // Fails with the line to type, where the worker's own connection would only say "transport error".
-  await (await connectTemporal({ environment })).close();
+  const temporal = await connectTemporal({ environment });
+  await findPollers(temporal).finally(() => temporal.close());
   // The worker reads the environment; a dev server on another port is known to the CLI alone.
   process.env.TEMPORAL_ADDRESS ??= resolveAddress(environment).address;
   const { runWorker } = require('../../workers/run') as typeof import('../../workers/run');
-  const { workerIdentity } = require('../pollers') as typeof import('../pollers');
   const identity = workerIdentity();
   await runWorker({
     identity,
@@ -53,9 +66,10 @@ async function start({ output, environment }: Context, options: WorkerOptions): 
   const state = await startWorker({ environment, acceptNewHostKeys: options.acceptNewHostKeys });
   output.result(state);
   const how = state.started ? 'started' : 'runs already';
-  output.line(
-    `${output.colors.green('✔')} worker ${how}, pid ${state.pid}, version ${workerVersion()} · log ${state.log}`,
-  );
+  const log = state.ours ? ` · log ${state.log}` : '';
+  output.line(`${output.colors.green('✔')} worker ${how}, pid ${state.pid}, version ${workerVersion()}${log}`);
+  const others = state.pollers.filter(({ pid, host }) => pid !== state.pid || host !== hostname());
+  if (others.length > 0) output.line(` ${others.length} more: krakenctl worker status`);
 }
 
 async function stop({ output, environment }: Context): Promise<void> {
@@ -64,13 +78,15 @@ async function stop({ output, environment }: Context): Promise<void> {
   output.line(stopped ? 'worker stopped' : 'no worker of ours was running');
 }
 
-async function status({ output, environment }: Context): Promise<void> {
-  const state = await workerState(environment);
+async function status({ output, environment }: Context, { here }: StatusOptions): Promise<void> {
+  const all = await workerState(environment);
+  const pollers = here ? all.pollers.filter(({ host }) => host === hostname()) : all.pollers;
+  const state = { ...all, pollers };
   output.result(state);
-  for (const poller of state.pollers) output.line(`polls: ${poller.identity}`);
+  output.lines(renderPollers(pollers, { now: Date.now(), version: workerVersion() }));
   if (state.pid) output.line(`ours: pid ${state.pid} · log ${state.log}`);
-  if (state.pollers.length > 0) return;
-  throw new CliFailure('WORKER_MISSING', 'no worker polls', {
+  if (pollers.length > 0) return;
+  throw new CliFailure('WORKER_MISSING', here ? 'no worker of this host polls' : 'no worker polls', {
     retryable: true,
     hint: 'krakenctl worker start',
     data: state,

@@ -3,12 +3,13 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { stateFolder } from '../../config/state-folder';
 import { searchAttributes } from '../../contracts/queues';
-import { connectTemporal, type Temporal } from '../connect';
+import { connectTemporal } from '../connect';
 import { findDaemon, logPath, startDaemon, stopDaemon, tailLog } from '../daemons';
 import { CliFailure } from '../failure';
 import { readServerRecord, type ServerRecord, serverRecordPath } from '../server-record';
 import { defaultPort, resolveAddress } from '../temporal-address';
 import { binariesFolder, temporalServerBinary } from '../temporal-server';
+import { ensureSearchAttributes } from './search-attributes';
 
 /** A Temporal server for one machine, with its Web UI; the data survives it. */
 export interface ServerUp {
@@ -82,7 +83,7 @@ export async function serverState(environment: NodeJS.ProcessEnv, timeoutMs = 15
   const ours = configured ? undefined : findDaemon('temporal', environment);
   const serving = await connectTemporal({ environment, timeoutMs }).then(
     async (temporal) => {
-      const ready = await hasSearchAttributes(temporal);
+      const ready = await ensureSearchAttributes(temporal);
       await temporal.close();
       return ready;
     },
@@ -91,23 +92,6 @@ export async function serverState(environment: NodeJS.ProcessEnv, timeoutMs = 15
   const whose = configured ? 'configured' : ours ? 'ours' : serving ? 'other' : 'none';
   const facts = ours ? { pid: ours.pid, data: dataPath(environment) } : {};
   return { address, namespace, ui, serving, whose, ...facts };
-}
-
-/** Serving means that an operation can be started: operations carry search attributes, which are added where they lack. */
-async function hasSearchAttributes({ connection, namespace }: Temporal): Promise<boolean> {
-  const names = Object.values(searchAttributes);
-  try {
-    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-    const missing = names.filter((name) => !(name in (customAttributes ?? {})));
-    if (missing.length === 0) return true;
-    const keyword = 2;
-    const wanted = Object.fromEntries(missing.map((name) => [name, keyword]));
-    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: wanted });
-    return true;
-  } catch (error) {
-    // Some hosted servers keep this service to their administrators, who then have added them.
-    return (error as { code?: number }).code === 7;
-  }
 }
 
 export async function serverDown(environment: NodeJS.ProcessEnv, purge: boolean): Promise<{ stopped: boolean }> {

@@ -1,0 +1,134 @@
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { codecKeyPath } from '../../codec/data-converter';
+import { tryRun } from '../../lab/commands';
+import { CliFailure } from '../failure';
+import { carriedVariables, renderEnvironmentFile } from './environment-file';
+import { findBadValue, renderWorkerUnit, unitName, type WorkerUnit } from './unit';
+
+/** `krakenctl worker install`: the unit and its environment file, written, enabled, started and looked at again. */
+export interface ServicePlan {
+  unit: WorkerUnit;
+  /** By path; what `install` writes. The second may hold an API key. */
+  files: { path: string; mode: number; text: string; secret: boolean }[];
+}
+
+export const unitPath = `/etc/systemd/system/${unitName}`;
+export const environmentPath = '/etc/krakenctl/worker.env';
+export const serviceStateFolder = '/var/lib/krakenctl-worker';
+const activeWithinMs = 15_000;
+
+/** @throws {CliFailure} USAGE for a value that cannot stand in a unit. */
+export function planService({ user, environment }: { user: string; environment: NodeJS.ProcessEnv }): ServicePlan {
+  const unit: WorkerUnit = {
+    user,
+    node: process.execPath,
+    program: join(__dirname, '..', '..', '..', 'bin', 'krakenctl'),
+    environmentFile: environmentPath,
+    stateFolder: serviceStateFolder,
+  };
+  const bad = findBadValue(unit);
+  if (bad) throw new CliFailure('USAGE', `${bad.field} ${JSON.stringify(bad.value)}: expected ${bad.expected}`);
+  const variables = carriedVariables(environment);
+  const keys = codecKeyPath(environment);
+  // The service's state folder is another than this person's: without the path it would look for a key of its own.
+  if (existsSync(keys)) variables.KRAKENCTL_CODEC_KEY_FILE ??= keys;
+  return {
+    unit,
+    files: [
+      { path: environmentPath, mode: 0o600, text: renderEnvironmentFile(variables), secret: true },
+      { path: unitPath, mode: 0o644, text: renderWorkerUnit(unit), secret: false },
+    ],
+  };
+}
+
+/** Active when it resolves. @throws {CliFailure} SERVICE_FAILED with the end of its journal. */
+export async function installService(plan: ServicePlan): Promise<{ active: true; pid: number }> {
+  await requireSystemd();
+  const { uid, gid } = await findUser(plan.unit.user);
+  mkdirSync(plan.unit.stateFolder, { recursive: true, mode: 0o700 });
+  chownSync(plan.unit.stateFolder, uid, gid);
+  for (const { path, mode, text } of plan.files) writeWhole(path, text, mode);
+  await systemctl('daemon-reload');
+  await systemctl('enable', unitName);
+  // Also one that runs already: it has the old unit.
+  await systemctl('restart', unitName);
+  return { active: true, pid: await awaitActive() };
+}
+
+/** True when there was one. Its state folder, which has the owner id, stays. */
+export async function uninstallService(): Promise<boolean> {
+  await requireSystemd();
+  const found = existsSync(unitPath);
+  if (found) await systemctl('disable', '--now', unitName);
+  for (const path of [unitPath, environmentPath]) rmSync(path, { force: true });
+  await systemctl('daemon-reload');
+  const state = await tryRun(['systemctl', 'is-active', unitName], { timeoutMs: 10_000 });
+  if (state.stdout.trim() === 'active') {
+    throw new CliFailure('SERVICE_FAILED', `${unitName} is still active`, { hint: `systemctl status ${unitName}` });
+  }
+  return found;
+}
+
+async function requireSystemd(): Promise<void> {
+  if (!existsSync('/run/systemd/system')) {
+    throw new CliFailure('NO_SYSTEMD', 'this machine is not run by systemd, so no service can be installed', {
+      hint: 'krakenctl worker start, or krakenctl worker run under a supervisor of yours',
+    });
+  }
+  if (process.getuid?.() !== 0) {
+    throw new CliFailure('USAGE', 'a service is installed by root', { hint: 'sudo -E krakenctl worker install' });
+  }
+}
+
+async function findUser(user: string): Promise<{ uid: number; gid: number }> {
+  const found = await tryRun(['getent', 'passwd', user], { timeoutMs: 10_000 });
+  const [, , uid, gid] = found.stdout.trim().split(':');
+  if (found.code === 0 && uid && gid) return { uid: Number(uid), gid: Number(gid) };
+  throw new CliFailure('USAGE', `--user ${user}: there is no such user`, { hint: `useradd --system ${user}` });
+}
+
+/** Whole or not at all, and never for a moment with a wider mode than its own. */
+function writeWhole(path: string, text: string, mode: number): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  const aside = `${path}.krakenctl-${process.pid}`;
+  writeFileSync(aside, text, { mode: 0o600 });
+  chmodSync(aside, mode);
+  renameSync(aside, path);
+  if (readFileSync(path, 'utf8') !== text) {
+    throw new CliFailure('SERVICE_FAILED', `${path} does not read back as it was written`);
+  }
+}
+
+async function systemctl(...args: string[]): Promise<void> {
+  const { code, stderr } = await tryRun(['systemctl', ...args], { timeoutMs: 60_000 });
+  if (code === 0) return;
+  throw new CliFailure('SERVICE_FAILED', `systemctl ${args.join(' ')}: ${stderr.trim() || `exited ${code}`}`, {
+    hint: `journalctl -u ${unitName} -n 50`,
+  });
+}
+
+/** A worker that cannot reach its Temporal ends at once and is started again: active must hold for one start. */
+async function awaitActive(): Promise<number> {
+  let since: { pid: number; at: number } | undefined;
+  for (const until = Date.now() + activeWithinMs; Date.now() < until; ) {
+    const pid = await mainPid();
+    if (pid === undefined || pid !== since?.pid) since = pid === undefined ? undefined : { pid, at: Date.now() };
+    else if (Date.now() - since.at >= 5000) return pid;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  const journal = await tryRun(['journalctl', '-u', unitName, '-n', '8', '--no-pager', '-o', 'cat'], {
+    timeoutMs: 10_000,
+  });
+  throw new CliFailure('SERVICE_FAILED', `${unitName} does not stay up\n${journal.stdout.trim()}`, {
+    hint: `systemctl status ${unitName}`,
+  });
+}
+
+async function mainPid(): Promise<number | undefined> {
+  const shown = await tryRun(['systemctl', 'show', '-p', 'ActiveState', '-p', 'MainPID', unitName], {
+    timeoutMs: 10_000,
+  });
+  const pid = Number(/^MainPID=(\d+)$/m.exec(shown.stdout)?.[1]);
+  return /^ActiveState=active$/m.test(shown.stdout) && pid > 0 ? pid : undefined;
+}

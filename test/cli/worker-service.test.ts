@@ -1,0 +1,115 @@
+import { renderPollers } from '../../src/cli/poller-text';
+import { carriedVariables, renderEnvironmentFile } from '../../src/cli/systemd/environment-file';
+import { findBadValue, renderWorkerUnit, type WorkerUnit } from '../../src/cli/systemd/unit';
+import { type } from './streams';
+
+const unit: WorkerUnit = {
+  user: 'kraken-ops',
+  node: '/usr/bin/node',
+  program: '/opt/krakenctl/bin/krakenctl',
+  environmentFile: '/etc/krakenctl/worker.env',
+  stateFolder: '/var/lib/krakenctl-worker',
+};
+
+test('the unit runs the worker as its user, restarts it always, and lets it write its state folder alone', () => {
+  const lines = renderWorkerUnit(unit).split('\n');
+  for (const line of [
+    'User=kraken-ops',
+    'EnvironmentFile=/etc/krakenctl/worker.env',
+    'Environment=KRAKENCTL_STATE_DIR=/var/lib/krakenctl-worker',
+    'ExecStart=/usr/bin/node /opt/krakenctl/bin/krakenctl worker run',
+    'Restart=always',
+    'NoNewPrivileges=true',
+    'ProtectSystem=strict',
+    'ReadWritePaths=/var/lib/krakenctl-worker',
+    'CapabilityBoundingSet=',
+    'WantedBy=multi-user.target',
+  ])
+    expect(lines).toContain(line);
+  expect(lines.filter((line) => line.startsWith('ReadWritePaths='))).toHaveLength(1);
+  // Node.js compiles at run time: this would end it at once.
+  expect(lines.join('\n')).not.toContain('MemoryDenyWriteExecute');
+});
+
+test.each<[Partial<WorkerUnit>, string]>([
+  [{ user: 'root\nExecStartPre=/bin/x' }, 'user'],
+  [{ user: '' }, 'user'],
+  [{ user: '%i' }, 'user'],
+  [{ program: 'bin/krakenctl' }, 'program'],
+  [{ program: '/opt/with space/krakenctl' }, 'program'],
+  [{ node: '/usr/bin/%n' }, 'node'],
+  [{ stateFolder: '/var/lib/x\n' }, 'stateFolder'],
+  [{ environmentFile: '-/etc/x' }, 'environmentFile'],
+])('%j cannot stand in a unit', (change, field) => {
+  expect(findBadValue({ ...unit, ...change })?.field).toBe(field);
+});
+
+test('what is right for a unit has no bad value', () => {
+  expect(findBadValue(unit)).toBeUndefined();
+});
+
+test('the environment file carries what names Temporal and the keys, and nothing else of the shell', () => {
+  const carried = carriedVariables({
+    TEMPORAL_ADDRESS: 'ns.acct.tmprl.cloud:7233',
+    TEMPORAL_NAMESPACE: 'ns.acct',
+    TEMPORAL_API_KEY: 'k',
+    TEMPORAL_TLS_CLIENT_CERT_PATH: '/c.pem',
+    TEMPORAL_UI_URL: 'http://x',
+    KRAKENCTL_CODEC_KEY_FILE: '/codec.key',
+    AWS_SECRET_ACCESS_KEY: 'never',
+    PATH: '/bin',
+    TEMPORAL_PROFILE: '',
+  });
+  expect(Object.keys(carried)).toEqual([
+    'KRAKENCTL_CODEC_KEY_FILE',
+    'TEMPORAL_ADDRESS',
+    'TEMPORAL_API_KEY',
+    'TEMPORAL_NAMESPACE',
+    'TEMPORAL_TLS_CLIENT_CERT_PATH',
+  ]);
+});
+
+test('values are quoted as systemd reads them; one over several lines is refused', () => {
+  expect(renderEnvironmentFile({ A: 'x "y" \\ $z `w`' })).toContain('A="x \\"y\\" \\\\ \\$z \\`w\\`"\n');
+  expect(() => renderEnvironmentFile({ A: 'x\nB=1' })).toThrow('A: expected one line');
+});
+
+test('install --dry-run shows both files, without the API key', async () => {
+  const environment = {
+    TEMPORAL_ADDRESS: '10.0.0.1:7233',
+    TEMPORAL_API_KEY: 'canary-key',
+    KRAKENCTL_STATE_DIR: '/nonexistent',
+  };
+  const { code, out } = await type(['worker', 'install', '--user', 'kraken-ops', '--dry-run'], { environment });
+  expect(code).toBe(0);
+  expect(out).toContain('/etc/systemd/system/krakenctl-worker.service, mode 0644');
+  expect(out).toContain('/etc/krakenctl/worker.env, mode 0600');
+  expect(out).toContain('TEMPORAL_ADDRESS="10.0.0.1:7233"');
+  expect(out).toContain('TEMPORAL_API_KEY="[redacted]"');
+  expect(out).not.toContain('canary-key');
+});
+
+test('a user that no system has is refused before anything is written', async () => {
+  const { code, err } = await type(['worker', 'install', '--user', 'a b', '--dry-run']);
+  expect(code).toBe(2);
+  expect(err).toContain('user "a b": expected a name of a user');
+});
+
+test('two workers are told apart by host and process; one of another version is marked', () => {
+  const poller = (host: string, pid: number, version: string) => ({
+    identity: `krakenctl@${version} ${pid}@${host}`,
+    host,
+    pid,
+    version,
+    lastSeen: 1_000_000,
+  });
+  const lines = renderPollers([poller('ops-2', 7, '0.1.0+b'), poller('ops-1', 4711, '0.1.0+a')], {
+    now: 1_005_000,
+    version: '0.1.0+a',
+  });
+  expect(lines).toEqual([
+    '2 workers poll',
+    ' ops-1 pid 4711  0.1.0+a  seen 5 s ago',
+    ' ops-2 pid 7     0.1.0+b  seen 5 s ago ! another version than this',
+  ]);
+});
