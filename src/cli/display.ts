@@ -65,7 +65,8 @@ class LiveDisplay implements Display {
     const tree = this.last ? renderTree(this.last, this.view()) : [];
     const lines = this.remark ? [...tree, this.output.colors.yellow(` ! ${this.remark}`)] : tree;
     // Taller than the terminal cannot be redrawn: the newest lines count.
-    this.update(lines.slice(-Math.max(5, (process.stdout.rows || 40) - 2)).join('\n'));
+    const shown = lines.slice(-Math.max(5, (process.stdout.rows || 40) - 2)).map((line) => this.output.shown(line));
+    this.update(shown.join('\n'));
   }
 }
 

@@ -6,6 +6,7 @@ import type { Context } from './context';
 import { toCliFailure } from './failure';
 import { type LocalHost, withHost } from './local';
 import type { Window } from './operation-window';
+import { showForeign } from './terminal-text';
 
 /** Logs of containers, read over SSH by this process. */
 export interface LogRequest {
@@ -77,7 +78,7 @@ export async function followLogs({ output, signal }: Context, request: LogReques
       const prefix = many ? `${host.host.id}/${part} | ` : '';
       const onLine = (line: string) => {
         output.item({ host: host.host.id, part, line });
-        if (output.format !== 'jsonl') output.line(`${prefix}${line}`);
+        if (output.format !== 'jsonl') output.line(`${prefix}${showForeign(line)}`);
       };
       const name = containerName(spec.name, host.host.id, part);
       return host.engine

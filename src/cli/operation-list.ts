@@ -41,7 +41,8 @@ export function pickOperation(operations: OperationSummary[], wanted?: string): 
   if (wanted === undefined) return operations[0];
   const names = (o: OperationSummary) => [o.id, o.name, o.runId].filter((n): n is string => n !== undefined);
   const exact = operations.find((o) => names(o).includes(wanted));
-  if (exact) return exact;
+  // What an unset variable gives begins every name.
+  if (exact || wanted === '') return exact;
   const begun = operations.filter((o) => names(o).some((n) => n.startsWith(wanted)));
   return begun.length === 1 ? begun[0] : undefined;
 }

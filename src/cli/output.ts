@@ -1,5 +1,6 @@
 import { createColors } from 'picocolors';
 import type { CliFailure } from './failure';
+import { escapeJson, showForeign, showOnTerminal } from './terminal-text';
 
 export type Format = 'text' | 'json' | 'jsonl';
 export type Colors = ReturnType<typeof createColors>;
@@ -56,7 +57,7 @@ export class Output {
 
   /** A line of the answer; in JSON modes a remark. */
   line(text = ''): void {
-    if (this.isText) this.streams.out(`${text}\n`);
+    if (this.isText) this.streams.out(`${this.shown(text)}\n`);
     else this.note(text);
   }
 
@@ -66,11 +67,11 @@ export class Output {
 
   /** What is worth knowing and is not the answer. */
   note(text: string): void {
-    if (!this.quiet) this.streams.err(`${text}\n`);
+    if (!this.quiet) this.streams.err(`${this.shown(text)}\n`);
   }
 
   detail(text: string): void {
-    if (this.verbose) this.streams.err(`${text}\n`);
+    if (this.verbose) this.streams.err(`${this.shown(text)}\n`);
   }
 
   /** The answer of a command, for JSON modes; the last one counts. */
@@ -80,7 +81,7 @@ export class Output {
 
   /** One of many: a line of its own in `jsonl`, nothing in the others. */
   item(data: unknown): void {
-    if (this.format === 'jsonl') this.streams.out(`${JSON.stringify({ ok: true, data })}\n`);
+    if (this.format === 'jsonl') this.streams.out(`${escapeJson(JSON.stringify({ ok: true, data }))}\n`);
   }
 
   succeed(): void {
@@ -95,17 +96,27 @@ export class Output {
       this.streams.out(`${this.envelope({ ok: false, data, error })}\n`);
     }
     if (this.isText || this.verbose)
-      for (const line of describeFailure(failure, this.colors)) this.streams.err(`${line}\n`);
-    if (this.verbose) this.streams.err(`${stackOf(failure)}\n`);
+      for (const line of describeFailure(failure, this.colors)) this.streams.err(`${this.shown(line)}\n`);
+    if (this.verbose) this.streams.err(`${showForeign(stackOf(failure))}\n`);
+  }
+
+  /** Safe for a terminal; whatever writes to one beside these methods passes its text through here. */
+  shown(text: string): string {
+    return showOnTerminal(text, { colored: this.colors.isColorSupported });
   }
 
   private envelope(value: object): string {
-    return JSON.stringify(value, null, this.format === 'json' ? 2 : undefined);
+    return escapeJson(JSON.stringify(value, null, this.format === 'json' ? 2 : undefined));
   }
 }
 
 /** One line of what and where, then the rest of a longer message, then the next command. */
-export function describeFailure({ code, host, message, hint }: CliFailure, colors: Colors): string[] {
+export function describeFailure(failure: CliFailure, colors: Colors): string[] {
+  // A host's or a registry's own words may be in each of them.
+  const code = showForeign(failure.code);
+  const message = showForeign(failure.message);
+  const host = failure.host && showForeign(failure.host);
+  const hint = failure.hint && showForeign(failure.hint);
   const [first = '', ...rest] = message.split('\n');
   const where = host && !message.startsWith(host) ? `${host}: ` : '';
   const lines = [`${colors.red('✘')} ${colors.bold(code)} ${where}${first}`, ...rest.map((line) => `    ${line}`)];

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { dockerLines, dockerRemove, tryDocker } from './docker';
 import { ownsEngine, stopOwnEngine } from './engine';
 import { thawInside, untilDone } from './faults';
-import { cacheFolder, imageLabel, labFolder, labLabel, labsFolder } from './names';
+import { cacheFolder, checkLabName, imageLabel, labFolder, labLabel, labsFolder } from './names';
 import { networkSubnet } from './network';
 import { type OnProgress, runStep } from './progress';
 import { listLabs, readLab } from './record';
@@ -24,8 +24,13 @@ export interface LabDownOptions {
   progress?: OnProgress;
 }
 
-/** Leaves no container, network, volume or process of this lab. A lab that is not there is removed already. */
+/**
+ * Leaves no container, network, volume or process of this lab. A lab that is not there is removed already.
+ * @throws {RangeError} for a name that no lab can have.
+ */
 export async function labDown(name: string, options: LabDownOptions = {}): Promise<LabRemoval> {
+  // The name is part of a path that is removed with all below it.
+  checkLabName(name);
   const words = { message: `removing lab ${name}`, onProgress: options.progress };
   return runStep('down', words, async (note) => {
     if (!(await engineAnswers())) {

@@ -38,6 +38,7 @@ test.each([
   ['20261123-040001', '0001'],
   ['20261123', undefined],
   ['deploy-9', undefined],
+  ['', undefined],
 ])('%s picks %s', (wanted, id) => expect(pickOperation(known, wanted)?.id.slice(-4)).toBe(id));
 
 test('a table, and what to do where there is none', () => {

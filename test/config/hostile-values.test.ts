@@ -4,55 +4,10 @@ import type { KeyDefinition } from '../../src/config/key';
 import { keyNames, keys } from '../../src/config/keys';
 import { loadConfig } from '../../src/config/load';
 import { renderEnv } from '../../src/config/template';
+import { hostile } from './hostile';
 import { leastEnv, leastText } from './samples';
 
 /** Whatever stands in a field, what comes out of it means the same to a shell, a URL, a path and a configuration file. */
-
-const payloads = [
-  '$(touch canary)',
-  '`touch canary`',
-  '${IFS}touch${IFS}canary',
-  ';touch canary',
-  '|touch canary',
-  '&& touch canary',
-  '\ntouch canary\n',
-  '\r\nCLUSTER_NAME=x',
-  '> canary',
-  '"; touch canary; "',
-  "'; touch canary; '",
-  '\\',
-  '{{7*7}}',
-  '%0atouch',
-  '%2e%2e%2f',
-  '../../etc/passwd',
-  '/..',
-  '..\\..\\x',
-  '\u0000',
-  '\u001b[2J',
-  '\u202e',
-  '\u200b',
-  '\u2028',
-  '\ufeff',
-  '😀',
-  '-oProxyCommand=touch canary',
-  '--privileged',
-  '*',
-  '#',
-  '<script>',
-];
-const wraps: ((payload: string) => string)[] = [
-  (p) => p,
-  (p) => `a${p}`,
-  (p) => `${p}a`,
-  (p) => `a${p}b`,
-  (p) => `/srv/${p}`,
-  (p) => `10.0.1.9${p}`,
-  (p) => `a.test/${p}:v1`,
-  (p) => `v1${p}`,
-  (p) => `ana@${p}`,
-  (p) => `${p}@10.0.1.9:22`,
-];
-const hostile = wraps.flatMap((wrap) => payloads.map(wrap));
 
 /** All that any text of a spec may consist of. */
 const harmless = /^[A-Za-z0-9._@+=,:/~-]*$/;

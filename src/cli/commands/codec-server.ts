@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Context, Wire } from '../context';
 import { CliFailure } from '../failure';
+import { parseWholeNumber } from '../numbers';
 
 interface CodecServerOptions {
   port: string;
@@ -54,9 +55,7 @@ function parseOrigin(text: string): string {
 }
 
 function parsePort(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 1 && port <= 65535) return port;
-  throw new CliFailure('USAGE', `--port ${text}: expected a port, 1 to 65535`);
+  return parseWholeNumber(text, { option: '--port', min: 1, max: 65535, expected: 'a port, 1 to 65535' });
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

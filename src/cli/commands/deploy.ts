@@ -4,6 +4,7 @@ import { workflowTypes } from '../../contracts/queues';
 import { type Configuration, readConfiguration } from '../configuration';
 import { type Temporal, withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
+import { CliFailure } from '../failure';
 import { makeOperation } from '../operation-identity';
 import { findPollers, requireWorker } from '../pollers';
 import { type RunOptions, runOperation } from '../run-operation';
@@ -29,12 +30,21 @@ export function addDeployCommand(program: Command, wire: Wire): void {
 }
 
 async function deploy(context: Context, options: DeployOptions): Promise<number> {
+  if (options.plan !== undefined) requirePlanToken(options.plan);
   const configuration = await readConfiguration(context, { CONCURRENCY: options.concurrency });
   for (const { key, message } of configuration.warnings) context.output.note(` ! ${key}: ${message}`);
   if (options.acceptNewHostKeys)
     await (require('../inspect') as typeof import('../inspect')).pinHostKeys(context, configuration);
   if (options.dryRun) return (require('./plan') as typeof import('./plan')).showPlan(context, configuration);
   return deployConfiguration(context, configuration, options);
+}
+
+/** A shorter text would fit many plans, and the empty one, which is what an unset variable gives, every plan. */
+function requirePlanToken(text: string): void {
+  if (/^[0-9a-f]{12,64}$/.test(text)) return;
+  throw new CliFailure('USAGE', `--plan ${text}: expected the token of a plan, 12 to 64 of 0-9 and a-f`, {
+    hint: 'krakenctl plan prints it in its last line',
+  });
 }
 
 export function deployConfiguration(

@@ -62,6 +62,8 @@ async function refuseGiven(mistakes: { key?: string }[], values: Record<string, 
 
 async function gatherValues(context: Context, options: InitOptions): Promise<Record<string, string>> {
   const { nodes, registry, version } = canAsk(context) ? await askMissing(options) : options;
+  if (nodes !== undefined && splitNodes(nodes).length === 0)
+    throw new CliFailure('USAGE', `--nodes ${nodes}: expected addresses with commas between them`);
   const values: Record<string, string | undefined> = {
     CLUSTER_NAME: options.name,
     SSH_USER: options.sshUser,
@@ -75,7 +77,8 @@ async function gatherValues(context: Context, options: InitOptions): Promise<Rec
 }
 
 function splitNodes(nodes = ''): string[] {
-  return nodes.split(/[\s,]+/).filter((address) => address !== '');
+  // Not \s, which takes invisible characters of Unicode away that are a mistake to be told.
+  return nodes.split(/[ \t\n,]+/).filter((address) => address !== '');
 }
 
 function askMissing(options: InitOptions): Promise<InitOptions> {

@@ -3,6 +3,7 @@ import type { LabStatus } from '../../lab/lab';
 import type { Context, Wire } from '../context';
 import { CliFailure } from '../failure';
 import { labProgressLines } from '../lab-progress';
+import { parseWholeNumber } from '../numbers';
 import { showDuration } from '../time-text';
 
 interface UpOptions {
@@ -39,9 +40,9 @@ async function up({ output }: Context, options: UpOptions, [name = defaultName]:
   const { labEnv, labUp } = require('../../lab/lab') as typeof import('../../lab/lab');
   const startedAt = Date.now();
   const lab = await labUp({
-    name,
-    nodes: parseCount('--nodes', options.nodes),
-    vms: parseCount('--vms', options.vms),
+    name: parseName(name),
+    nodes: parseWholeNumber(options.nodes, { option: '--nodes', min: 0 }),
+    vms: parseWholeNumber(options.vms, { option: '--vms', min: 0 }),
     progress: labProgressLines(output),
   });
   output.result({ lab, env: labEnv(lab) });
@@ -53,7 +54,7 @@ async function up({ output }: Context, options: UpOptions, [name = defaultName]:
 
 async function status({ output }: Context, _: unknown, [name = defaultName]: string[]): Promise<void> {
   const { labStatus } = require('../../lab/lab') as typeof import('../../lab/lab');
-  const state = await labStatus(name);
+  const state = await labStatus(parseName(name));
   output.result(state);
   output.lines(describeLab(state));
 }
@@ -68,7 +69,7 @@ function describeLab({ name, up, hosts, registry, lab }: LabStatus): string[] {
 
 async function down({ output }: Context, options: { purge?: boolean }, [name = defaultName]: string[]): Promise<void> {
   const { labDown } = require('../../lab/lab') as typeof import('../../lab/lab');
-  const removal = await labDown(name, { purge: options.purge, progress: labProgressLines(output) });
+  const removal = await labDown(parseName(name), { purge: options.purge, progress: labProgressLines(output) });
   output.result(removal);
   const { containers, networks, volumes, images } = removal;
   output.line(
@@ -76,8 +77,13 @@ async function down({ output }: Context, options: { purge?: boolean }, [name = d
   );
 }
 
-function parseCount(option: string, text: string): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count >= 0) return count;
-  throw new CliFailure('USAGE', `${option} ${text}: expected a whole number`);
+/** A lab's name becomes part of paths that `down` removes. */
+function parseName(text: string): string {
+  const { checkLabName } = require('../../lab/names') as typeof import('../../lab/names');
+  try {
+    checkLabName(text);
+  } catch (error) {
+    throw new CliFailure('USAGE', (error as Error).message, { cause: error });
+  }
+  return text;
 }

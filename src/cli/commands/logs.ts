@@ -4,7 +4,9 @@ import { readConfiguration } from '../configuration';
 import type { Context, Wire } from '../context';
 import { CliFailure } from '../failure';
 import { collectLogs, followLogs, type LogRequest, readLogs } from '../log-reading';
+import { parseWholeNumber } from '../numbers';
 import { findOperationWindow } from '../operation-window';
+import { showForeign } from '../terminal-text';
 
 interface LogsOptions {
   follow?: boolean;
@@ -28,13 +30,12 @@ export function addLogsCommand(program: Command, wire: Wire): void {
 
 async function logs(context: Context, options: LogsOptions, [node, part]: string[]): Promise<void> {
   const { output } = context;
+  const asked = options.tail === undefined ? undefined : parseWholeNumber(options.tail, { option: '--tail', min: 0 });
   const configuration = await readConfiguration(context);
   const { spec } = configuration;
   const targets = pickTargets(spec, node, part);
   const window = options.op ? await findOperationWindow(context, configuration, options.op) : undefined;
-  const tail = options.tail === undefined ? defaultTail(options, targets.length) : Number(options.tail);
-  if (!Number.isInteger(tail) || tail < 0)
-    throw new CliFailure('USAGE', `--tail ${options.tail}: expected a whole number`);
+  const tail = asked ?? defaultTail(options, targets.length);
   const request: LogRequest = { spec, targets, tail, window };
   if (options.collect) {
     const collected = await collectLogs(request, configuration.logDir);
@@ -48,7 +49,7 @@ async function logs(context: Context, options: LogsOptions, [node, part]: string
   output.result(found);
   for (const { host, part, lines, error } of found) {
     const prefix = targets.length > 1 ? `${host}/${part} | ` : '';
-    for (const line of lines) output.line(`${prefix}${line}`);
+    for (const line of lines) output.line(`${prefix}${showForeign(line)}`);
     if (error) output.note(` ! ${host}/${part}: ${error}`);
   }
 }

@@ -6,6 +6,7 @@ import type { Context, Wire } from '../context';
 import { exitCodes } from '../exit-codes';
 import { CliFailure, toCliFailure } from '../failure';
 import { askProgress, followOperation } from '../follow';
+import { parseWholeNumber } from '../numbers';
 import { listRuns, mergeOperations, type OperationSummary, pickOperation } from '../operation-list';
 import { renderOperation, renderOperations } from '../operation-text';
 import { conclude } from '../run-operation';
@@ -39,8 +40,9 @@ export function addOperationCommands(program: Command, wire: Wire): void {
 }
 
 async function list(context: Context, { limit }: ListOptions): Promise<void> {
+  const most = parseWholeNumber(limit, { option: '--limit', min: 1, expected: 'a whole number above 0' });
   const configuration = await readConfiguration(context);
-  const operations = (await gather(context, configuration)).slice(0, Number(limit) || shownRuns);
+  const operations = (await gather(context, configuration)).slice(0, most);
   context.output.result(operations);
   for (const operation of operations) context.output.item(operation);
   context.output.lines(renderOperations(operations, { colors: context.output.colors, now: new Date() }));
@@ -72,8 +74,9 @@ async function gather(context: Context, { spec }: Configuration): Promise<Operat
 async function find(context: Context, configuration: Configuration, wanted?: string): Promise<OperationSummary> {
   const found = pickOperation(await gather(context, configuration), wanted);
   if (found) return found;
-  const message = wanted ? `no operation ${wanted}` : `no operation of ${configuration.spec.name} yet`;
-  throw new CliFailure('NO_OPERATION', message, { hint: wanted ? 'krakenctl op list' : 'krakenctl deploy' });
+  const isNamed = wanted !== undefined;
+  const message = isNamed ? `no operation "${wanted}"` : `no operation of ${configuration.spec.name} yet`;
+  throw new CliFailure('NO_OPERATION', message, { hint: isNamed ? 'krakenctl op list' : 'krakenctl deploy' });
 }
 
 async function show(context: Context, _: unknown, [wanted]: string[]): Promise<void> {

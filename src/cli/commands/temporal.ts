@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Context, Wire } from '../context';
 import { exitCodes } from '../exit-codes';
 import { CliFailure } from '../failure';
+import { parseWholeNumber } from '../numbers';
 import type { ServerState } from '../temporal/dev-server';
 import { showDuration } from '../time-text';
 import { addTemporalKeysCommands } from './temporal-keys';
@@ -64,7 +65,5 @@ function describeWhose({ whose, data, pid }: ServerState): string {
 }
 
 function parsePort(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 1024 && port <= 64535) return port;
-  throw new CliFailure('USAGE', `--port ${text}: expected a port, 1024 to 64535`);
+  return parseWholeNumber(text, { option: '--port', min: 1024, max: 64535, expected: 'a port, 1024 to 64535' });
 }
