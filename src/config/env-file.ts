@@ -27,6 +27,8 @@ const keyPattern = /^[A-Z][A-Z0-9_]{0,63}$/;
 /** A `.env` has a hundred lines; a file of another kind, read to its end, would give a mistake for each of its own. */
 const mostLines = 2000;
 const longestLine = 4096;
+/** `export`, blanks and the longest name. */
+const longestKey = 100;
 const expectedLine = 'KEY=value, a comment or an empty line';
 
 /** All entries and all mistakes; never throws. A key with a mistake has no entry. */
@@ -59,13 +61,16 @@ type Line = { key: string; value: string } | LineMistake;
 
 function readLine(text: string): Line | undefined {
   if (text.length > longestLine) {
-    return { problem: `a line of more than ${longestLine} characters`, expected: expectedLine };
+    const [, , name] = assignment.exec(text.slice(0, longestKey)) ?? [];
+    const key = nameOf(name);
+    const value = key && printValue(key, text.slice(text.indexOf('=') + 1));
+    return { key, value, problem: `a line of more than ${longestLine} characters`, expected: expectedLine };
   }
   const trimmed = trimBlanks(text);
   const hidden = findForbiddenCharacter(text.replaceAll('\t', ' '));
   if (trimmed === '' || (trimmed.startsWith('#') && !hidden)) return undefined;
   const match = assignment.exec(trimmed);
-  if (hidden) return describeHidden(match?.[2], hidden);
+  if (hidden) return describeHidden(match, hidden);
   if (!match) return describeNoAssignment(trimmed);
   const [, , key, rest] = match as unknown as [string, string | undefined, string, string];
   if (!keyPattern.test(key)) return describeBadKey(key);
@@ -74,9 +79,18 @@ function readLine(text: string): Line | undefined {
   return { key, value: printValue(key, rest), problem: value.problem, expected: value.expected, hint: value.hint };
 }
 
-function describeHidden(key: string | undefined, { name, column }: { name: string; column: number }): LineMistake {
+function nameOf(text: string | undefined): string | undefined {
+  return text !== undefined && keyPattern.test(text) ? text : undefined;
+}
+
+function describeHidden(
+  match: RegExpExecArray | null,
+  { name, column }: { name: string; column: number },
+): LineMistake {
+  const key = nameOf(match?.[2]);
   return {
-    key: key !== undefined && keyPattern.test(key) ? key : undefined,
+    key,
+    value: key && printValue(key, match![3]!),
     problem: `a character that cannot be seen or is not UTF-8, ${name}, in column ${column}`,
     expected: 'printable characters',
     hint: name === 'U+000D' ? 'line ends are LF or CRLF' : undefined,
