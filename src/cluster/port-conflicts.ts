@@ -14,9 +14,11 @@ export function portNumbersOf(spec: ClusterSpec, node: HostSpec): number[] {
 
 /** Ports that a container would need as soon as it starts, and that another program has: it would end again and again. */
 export function portConflicts(spec: ClusterSpec, is: SeenHost, containers: Step[]): Plan['conflicts'] {
-  return containers.flatMap((step) => {
+  // A part that is replaced lets go of its own ports first.
+  const starting = containers.filter((step) => step.action === 'create' || step.action === 'change');
+  return starting.flatMap((step) => {
     const ports = step.part ? components[step.part].ports(spec) : [];
-    // What is replaced holds its ports until then, and so does a part of ours that moves away from one.
+    // Another part of ours may be about to move away from one.
     const ours = is.containers.filter((c) => c.cluster === spec.name).map((c) => c.id);
     const held = (is.listeners ?? []).filter((l) => ports.includes(l.port) && !ours.includes(l.containerId ?? ''));
     return held.map(({ port, program, pid }) => ({
