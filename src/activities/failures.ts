@@ -57,6 +57,19 @@ const mappings: Mapping[] = [
   { error: client.RedisReplyError, code: 'REDIS_ERROR', final: false },
 ];
 
+/** Waiting makes no room: tried again it would fail for a quarter of an hour. */
+const hostFull: Omit<Mapping, 'error'> = {
+  code: 'HOST_FULL',
+  final: true,
+  hint: 'make room on that host (df -h, df -i), then deploy again; krakenctl check shows which folder',
+};
+
+function isHostFull(error: Error): boolean {
+  if (!(error instanceof client.ClientError)) return false;
+  const text = error instanceof client.RemoteCommandError ? `${error.message} ${error.stderrTail}` : error.message;
+  return /no space left on device|disk quota exceeded|read-only file system/i.test(text);
+}
+
 export function toFailure(error: unknown): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (!(error instanceof Error)) return new Error(String(error));
@@ -71,7 +84,7 @@ export function toFailure(error: unknown): Error {
       cause: error,
     });
   }
-  const mapping = mappings.find((m) => error instanceof m.error);
+  const mapping = isHostFull(error) ? hostFull : mappings.find((m) => error instanceof m.error);
   if (!mapping) return ApplicationFailure.create({ type: 'INTERNAL', message: error.message, cause: error });
   const host = error instanceof client.ClientError ? error.host : undefined;
   const details: FailureDetails = { host, hint: mapping.hint };

@@ -10,6 +10,7 @@ import type {
   ObservedRedisInstance,
   RecordOwner,
 } from '../cluster/observed';
+import { portNumbersOf as portsOf } from '../cluster/port-conflicts';
 import { type ClusterSpec, type PartName, partNames } from '../cluster/spec';
 import type { HostActivities } from '../contracts/activities';
 import { type ActivityDependencies, connectTo } from './dependencies';
@@ -45,7 +46,7 @@ interface Look {
 async function look({ deps, spec, connection, probe, startedAt }: Look): Promise<ObservedHost> {
   const host = connection.host.id;
   const names = partNames.map((part) => containerName(spec.name, host, part));
-  const [version, facts, containers, images, files, record, nginx, redis, ready] = await Promise.all([
+  const [version, facts, containers, images, files, record, nginx, redis, machine, ready] = await Promise.all([
     connection.engine.version(),
     connection.facts(),
     connection.engine.list({ cluster: spec.name, names }),
@@ -54,6 +55,12 @@ async function look({ deps, spec, connection, probe, startedAt }: Look): Promise
     readRecord(connection, spec.name),
     runningNginx(connection, spec),
     observeRedisOf(connection, spec),
+    connection.preflight.machine({
+      cluster: spec.name,
+      ports: portsOf(spec, connection.host),
+      folders: [],
+      settings: [],
+    }),
     probe ? probeParts(connection, spec) : undefined,
   ]);
   return {
@@ -69,6 +76,7 @@ async function look({ deps, spec, connection, probe, startedAt }: Look): Promise
     images: images.map(({ id, references }) => ({ id, references })),
     nginx,
     redis,
+    listeners: machine.listeners,
     ...record,
     ready,
     tookMs: deps.now() - startedAt,

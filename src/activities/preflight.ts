@@ -4,7 +4,8 @@ import type { HostConnection } from '../clients/host';
 import { requiredImages } from '../cluster/desired-state';
 import { recordFolder } from '../cluster/names';
 import type { RecordOwner } from '../cluster/observed';
-import { judgePreflight, portsOf, sharedPortsOf } from '../cluster/preflight/cluster';
+import { portNumbersOf } from '../cluster/port-conflicts';
+import { judgePreflight, sharedPortsOf } from '../cluster/preflight/cluster';
 import type { HostFacts, ImageFacts, Reach } from '../cluster/preflight/facts';
 import { kernelSettings } from '../cluster/preflight/machine';
 import type { ClusterSpec, HostSpec } from '../cluster/spec';
@@ -52,7 +53,7 @@ async function lookAt(deps: ActivityDependencies, spec: ClusterSpec, node: HostS
     const [version, info] = await Promise.all([engine.version(), engine.info()]);
     const query = {
       cluster: spec.name,
-      ports: [...new Set(portsOf(spec, node).map(({ port }) => port))],
+      ports: portNumbersOf(spec, node),
       folders: [info.root, '/var/lib/kraken', '/var/lib/krakenctl', '/etc', '/var/log'],
       settings: kernelSettings.map((s) => s.name),
     };

@@ -7,8 +7,8 @@ import type { Engine, HostFiles, HostFolders, RedisInstance } from './host';
  *
  * KRAKENCTL_FAILPOINTS: `DRIVER.POINT:CALL#N=ACTION`, several separated by commas, for example `docker.after:create#3=kill`: at the third
  * create whose answer was seen. CALL may be `*`. ACTION: `kill` (SIGKILL) or `freeze` (SIGSTOP).
- * KRAKENCTL_FAILPOINT_LOG: a file; one line for each point that fires, written before it does. With `record` in place of the list, a line
- * for each point that is reached.
+ * KRAKENCTL_FAILPOINT_LOG: a file; one line for each point that fires, written before it does. With `record` in the list, a line for
+ * each point that is reached.
  */
 
 export const drivers = ['docker', 'files', 'redis', 'fence', 'activity'] as const;
@@ -73,15 +73,17 @@ export function parseFailpoints(environment: NodeJS.ProcessEnv): Failpoints | un
   const text = environment.KRAKENCTL_FAILPOINTS;
   if (text === undefined || text === '') return undefined;
   const path = environment.KRAKENCTL_FAILPOINT_LOG;
-  if (text === 'record') return new Failpoints([], { path, record: true });
-  const armed = text.split(',').map((entry): Armed => {
-    const [, driver, point, call, nth, action] = form.exec(entry) ?? [];
-    if (action === undefined) {
-      throw new Error(`KRAKENCTL_FAILPOINTS: ${JSON.stringify(entry)}: expected DRIVER.POINT:CALL#N=kill or =freeze`);
-    }
-    return { driver, point, call, nth: Number(nth), action } as Armed;
-  });
-  return new Failpoints(armed, { path, record: false });
+  const entries = text.split(',');
+  const armed = entries
+    .filter((entry) => entry !== 'record')
+    .map((entry): Armed => {
+      const [, driver, point, call, nth, action] = form.exec(entry) ?? [];
+      if (action === undefined) {
+        throw new Error(`KRAKENCTL_FAILPOINTS: ${JSON.stringify(entry)}: expected DRIVER.POINT:CALL#N=kill or =freeze`);
+      }
+      return { driver, point, call, nth: Number(nth), action } as Armed;
+    });
+  return new Failpoints(armed, { path, record: entries.includes('record') });
 }
 
 export const failpoints = parseFailpoints(process.env);

@@ -28,7 +28,7 @@ ss -Hltnp 2>/dev/null | awk -v wanted=" $ports " '{
   n = split($4, a, ":"); port = a[n]; if (!index(wanted, " " port " ")) next
   pid = ""; name = ""; if (match($0, /\\(\\("[^"]*",pid=[0-9]+/)) { s = substr($0, RSTART + 3, RLENGTH - 3); split(s, b, "\\",pid="); name = b[1]; pid = b[2] }
   print port, pid, name }' | sort -u | while read -r port pid name; do
-  id=""; [ -n "$pid" ] && id=$(sed -n 's,.*docker[-/]\\([0-9a-f]\\{64\\}\\).*,\\1,p' "/proc/$pid/cgroup" 2>/dev/null | head -n 1)
+  id=""; [ -n "$pid" ] && id=$(sed -n 's,.*[-/]\\([0-9a-f]\\{64\\}\\).*,\\1,p' "/proc/$pid/cgroup" 2>/dev/null | head -n 1)
   say listen "$port \${pid:--} \${id:--} $name"
 done
 [ -d "/etc/kraken/$cluster" ] && say files yes

@@ -4,6 +4,7 @@ import type { DesiredState } from './desired';
 import { differencesOf, type HostDifferences } from './differences';
 import { isSeen, type Observed, type SeenHost } from './observed';
 import type { Plan, Stage, Step } from './plan';
+import { portConflicts } from './port-conflicts';
 import { newestRecord } from './record';
 import { describeRedisAction, instanceName, nextTopologyStep } from './redis-topology';
 import type { ClusterSpec, PartName } from './spec';
@@ -40,7 +41,10 @@ export function planDeploy(input: DeployPlanInput): Plan {
     rolling,
     unseen,
     recordStale,
-    conflicts: differences.flatMap((d) => d.conflicts),
+    conflicts: differences.flatMap((d) => {
+      const is = seen.find((h) => h.host === d.host)!;
+      return [...d.conflicts, ...portConflicts(input.spec, is, d.containers)];
+    }),
   };
   return { ...plan, hash: createHash('sha256').update(JSON.stringify(plan)).digest('hex') };
 }

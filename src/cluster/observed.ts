@@ -1,3 +1,4 @@
+import type { Listener } from './preflight/facts';
 import type { ClusterSpec, PartName } from './spec';
 
 /** What was seen on the hosts. "Unreachable" is a state of its own: nothing is concluded from it. */
@@ -84,6 +85,8 @@ export type ObservedHost =
       redis: ObservedRedisInstance[];
       /** `state.json` of this host; undefined where there is none. */
       record?: ClusterRecord;
+      /** Who listens on the ports of its parts; absent where it was not looked for. */
+      listeners?: Listener[];
       /** Highest epoch of an operation that this host has seen. */
       epoch: number;
       owner?: RecordOwner;

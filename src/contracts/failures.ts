@@ -9,6 +9,7 @@ export const failureCodes = [
   'RIGHTS_MISSING',
   'OUTCOME_UNKNOWN',
   'REMOTE_COMMAND',
+  'HOST_FULL',
   'ENGINE_ERROR',
   'IMAGE_MISSING',
   'IMAGE_MOVED',

@@ -76,7 +76,8 @@ async function deployThroughFaults(life: LabLife, name: string, moments: string[
   const planned = moments.length > 0 ? life.faultsPerDeploy : 0;
   try {
     let death = planned > 0 ? choose(planned) : undefined;
-    const armed = () => (death && fault !== 'temporal' ? death.failpoint.replace('=kill', `=${fault}`) : 'record');
+    const armed = () =>
+      death && fault !== 'temporal' ? `record,${death.failpoint.replace('=kill', `=${fault}`)}` : 'record';
     let worker = await next(armed());
     await must(['deploy', '--yes', '--detach']);
     const over = untilOver();

@@ -62,6 +62,7 @@ async function perform(lab: MemoryLab, { host, path, args }: Ask): Promise<unkno
     return machine.http({ ...request, body: request.body && Buffer.from(request.body) });
   }
   if (noun === 'facts') return machine.facts();
+  if (noun === 'machine') return machine.preflight.machine(args[0] as Parameters<typeof machine.preflight.machine>[0]);
   const client = noun === 'redis' ? machine.redis(verb as number) : machine[noun as 'engine' | 'files' | 'folders'];
   const method = (noun === 'redis' ? rest[0] : verb) as string;
   if (method === 'pull' || method === 'load') args.push(() => undefined);
@@ -102,8 +103,10 @@ export class RemoteHosts implements Hosts {
       folders: withFailpoints('files', folderEffects, named(nouns<HostFolders>('folders'), folderVerbs), using),
       redis: (port) =>
         withFailpoints('redis', redisEffects, named(nouns<RedisInstance>('redis', port), redisVerbs), using),
-      // A deploy does not ask for it.
-      preflight: undefined as never,
+      preflight: {
+        // A deploy asks for no more.
+        machine: (query: unknown) => this.ask(host, ['machine'], [query]),
+      } as unknown as HostConnection['preflight'],
       http: (request) => this.ask(host, ['http'], [request]) as ReturnType<HostConnection['http']>,
       facts: () => this.ask(host, ['facts'], []) as ReturnType<HostConnection['facts']>,
       fence: async (scope) => {

@@ -250,3 +250,54 @@ describe('the deploy plan', () => {
     );
   });
 });
+
+describe('ports that are taken', () => {
+  const holder = { port: 8081, pid: 7, program: 'java' };
+  const planWith = (change: (host: ReturnType<typeof seenHost>) => void) => {
+    const observed = observedAs(spec, images);
+    change(seenHost(observed, 'node-1'));
+    return planFor(spec, images, observed).conflicts.map((c) => `${c.host} ${c.what}: ${c.why}`);
+  };
+  const withoutTracker = (host: ReturnType<typeof seenHost>) => {
+    host.containers = host.containers.filter((c) => c.part !== 'tracker');
+  };
+
+  test('a part that would start on another program’s port is a conflict', () => {
+    const conflicts = planWith((host) => {
+      withoutTracker(host);
+      host.listeners = [holder];
+    });
+    expect(conflicts).toEqual([expect.stringContaining('node-1 port 8081, for tracker: java (pid 7) holds it')]);
+  });
+
+  test.each<[string, (host: ReturnType<typeof seenHost>) => void]>([
+    [
+      'a running part that holds its own port',
+      (host) => {
+        host.listeners = [{ port: 8081, containerId: `cid-kraken-cluster-node-1-tracker` }];
+      },
+    ],
+    [
+      'a running part, whoever holds the port',
+      (host) => {
+        host.listeners = [holder];
+      },
+    ],
+    [
+      'a part to be made, where another part of ours holds the port',
+      (host) => {
+        withoutTracker(host);
+        host.listeners = [{ port: 8081, containerId: 'cid-kraken-cluster-node-1-origin' }];
+      },
+    ],
+    [
+      'a host where nobody looked',
+      (host) => {
+        withoutTracker(host);
+        host.listeners = undefined;
+      },
+    ],
+  ])('%s is none', (_, change) => {
+    expect(planWith(change)).toEqual([]);
+  });
+});

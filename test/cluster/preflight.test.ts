@@ -1,5 +1,6 @@
 import { requiredImages } from '../../src/cluster/desired-state';
-import { judgePreflight, portsOf, sharedPortsOf } from '../../src/cluster/preflight/cluster';
+import { portsOf } from '../../src/cluster/port-conflicts';
+import { judgePreflight, sharedPortsOf } from '../../src/cluster/preflight/cluster';
 import type { HostFacts, PreflightFacts, Reach } from '../../src/cluster/preflight/facts';
 import { exampleSpec } from '../support/cluster';
 

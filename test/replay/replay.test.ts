@@ -49,6 +49,7 @@ async function record(): Promise<void> {
   one.containers.delete(one.part('proxy')!.id);
   await keep('deploy-mend', await bench.start());
   await keep('deploy-no-image', await bench.start((input) => Object.assign(input.spec.images, { redis: 'missing:1' })));
+  await recordLooks(bench, lab, keep);
   await recordDestroys(bench, lab, keep);
   await recordTakeOver(lab, keep);
   await bench.close();
@@ -57,6 +58,19 @@ async function record(): Promise<void> {
 type Keep = (name: string, run: Awaited<ReturnType<Bench['start']>>) => Promise<void>;
 const owner = { temporal: '127.0.0.1:7233', namespace: 'default' };
 const operationOf = (verb: string) => ({ id: `20261123-000000-${verb}-0001`, verb, actor: 'ana@ops-1' });
+
+async function recordLooks(bench: Bench, lab: MemoryLab, keep: Keep): Promise<void> {
+  const spec = exampleSpec();
+  await keep('inspect', await bench.begin('inspectCluster', { spec, origins: {}, probe: true }));
+  await keep('preflight', await bench.begin('preflightCluster', { spec, listen: false }));
+  lab.machine('node-1').machine.settings['vm.overcommit_memory'] = '0';
+  const mend = { setting: 'vm.overcommit_memory', value: '1' };
+  await keep(
+    'mend',
+    await bench.begin('mendHosts', { spec, mends: ['node-1', 'node-2'].map((host) => ({ host, mend })) }),
+  );
+  await keep('smoke', await bench.begin('smokeTest', { spec, operation: operationOf('smoke') }));
+}
 
 async function recordDestroys(bench: Bench, lab: MemoryLab, keep: Keep): Promise<void> {
   const destroy = async (name: string, choice: Partial<DestroyChoice> = {}) => {

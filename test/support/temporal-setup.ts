@@ -21,7 +21,11 @@ export default async function setup(): Promise<void> {
     server: {
       executable: { type: 'existing-path', path },
       ui: false,
-      extraArgs: Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
+      extraArgs: [
+        // Typed commands look for pollers of the product's own queues, where other files have workers too.
+        ...['--namespace', 'cli'],
+        ...Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
+      ],
     },
   });
   const codePath = join(folder, 'workflow-bundle.js');

@@ -10,6 +10,7 @@ import { type Captured, type as typeCommand } from '../cli/streams';
 import { MemoryLab } from '../support/memory-hosts';
 
 /** The whole way of a command: parsed, through Temporal and a worker, to hosts that are in memory. */
+const namespace = 'cli';
 let lab: MemoryLab;
 let folder: string;
 let stop: (() => Promise<void>) | undefined;
@@ -22,6 +23,7 @@ async function startWorker(identity = workerIdentity(), ownerId = 'owner-1'): Pr
   const activities = createActivities({ hostsFor: () => lab, archives, ownerId, now: Date.now });
   const common = {
     connection,
+    namespace,
     activities,
     identity,
     shutdownGraceTime: '1s',
@@ -43,7 +45,11 @@ async function startWorker(identity = workerIdentity(), ownerId = 'owner-1'): Pr
 }
 
 function run(words: string, signal?: AbortSignal): Promise<Captured> {
-  const environment = { TEMPORAL_ADDRESS: process.env.KRAKENCTL_TEST_TEMPORAL!, KRAKENCTL_STATE_DIR: folder };
+  const environment = {
+    TEMPORAL_ADDRESS: process.env.KRAKENCTL_TEST_TEMPORAL!,
+    TEMPORAL_NAMESPACE: namespace,
+    KRAKENCTL_STATE_DIR: folder,
+  };
   const argv = [...words.split(' '), '--env-file', join(folder, '.env')];
   return typeCommand(argv, { environment }, signal);
 }

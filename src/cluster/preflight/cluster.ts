@@ -1,16 +1,12 @@
-import { components, partsOf } from '../component';
+import { partsOf } from '../component';
 import { containerName } from '../names';
-import type { ClusterSpec, HostSpec, PartName } from '../spec';
+import { portsOf } from '../port-conflicts';
+import type { ClusterSpec, HostSpec } from '../spec';
 import type { HostFacts, PreflightFacts, Reach } from './facts';
 import type { Finding } from './findings';
 import { judgeMachine } from './machine';
 
 type Seen = Extract<HostFacts, { reachable: true }>;
-
-/** Ports of one node and the part behind each. */
-export function portsOf(spec: ClusterSpec, node: HostSpec): { port: number; part: PartName }[] {
-  return partsOf(spec, node).flatMap((part) => components[part].ports(spec).map((port) => ({ port, part })));
-}
 
 /** Those that other hosts must reach; a router of Redis and storage serves its own host alone. */
 export function sharedPortsOf(spec: ClusterSpec, node: HostSpec): number[] {

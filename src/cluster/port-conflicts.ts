@@ -1,0 +1,30 @@
+import { components, partsOf } from './component';
+import type { SeenHost } from './observed';
+import type { Plan, Step } from './plan';
+import type { ClusterSpec, HostSpec, PartName } from './spec';
+
+/** Ports of one node and the part behind each. */
+export function portsOf(spec: ClusterSpec, node: HostSpec): { port: number; part: PartName }[] {
+  return partsOf(spec, node).flatMap((part) => components[part].ports(spec).map((port) => ({ port, part })));
+}
+
+export function portNumbersOf(spec: ClusterSpec, node: HostSpec): number[] {
+  return [...new Set(portsOf(spec, node).map(({ port }) => port))];
+}
+
+/** Ports that a container would need as soon as it starts, and that another program has: it would end again and again. */
+export function portConflicts(spec: ClusterSpec, is: SeenHost, containers: Step[]): Plan['conflicts'] {
+  // A part that is replaced lets go of its own ports first.
+  const starting = containers.filter((step) => step.action === 'create' || step.action === 'change');
+  return starting.flatMap((step) => {
+    const ports = step.part ? components[step.part].ports(spec) : [];
+    // Another part of ours may be about to move away from one.
+    const ours = is.containers.filter((c) => c.cluster === spec.name).map((c) => c.id);
+    const held = (is.listeners ?? []).filter((l) => ports.includes(l.port) && !ours.includes(l.containerId ?? ''));
+    return held.map(({ port, program, pid }) => ({
+      host: is.host,
+      what: `port ${port}, for ${step.part}`,
+      why: `${program ?? 'another program'}${pid ? ` (pid ${pid})` : ''} holds it: stop that program, or choose another port in .env`,
+    }));
+  });
+}

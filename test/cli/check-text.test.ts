@@ -1,0 +1,58 @@
+import { createColors } from 'picocolors';
+import { renderCheck } from '../../src/cli/check-text';
+import { makeChecklist } from '../../src/cli/checklist';
+import type { Finding } from '../../src/cluster/preflight/findings';
+
+const colors = createColors(false);
+const setting = (host: string): Finding => ({
+  code: 'KERNEL_SETTING',
+  level: 'warning',
+  host,
+  what: 'vm.overcommit_memory is 0, expected 1',
+  why: 'Redis forks to save',
+  mend: 'krakenctl check --apply',
+});
+const blocked: Finding = {
+  code: 'PORT_BLOCKED',
+  level: 'failure',
+  host: 'node-1',
+  what: 'node-1 gets no answer (a firewall drops it) at node-2, port 8082',
+  why: 'parts on different hosts could not talk',
+  mend: 'open TCP 8082 from node-1 to node-2',
+};
+
+const render = (findings: Finding[]) =>
+  renderCheck(
+    {
+      cluster: 'demo',
+      hosts: 3,
+      through: 'the worker',
+      tookMs: 1400,
+      findings,
+      checklist: makeChecklist({ keysSet: 12, warnings: 0, findings, hosts: 3 }),
+    },
+    colors,
+  );
+
+test('the same of several hosts is one finding; a host that the text names is not said twice', () => {
+  const lines = render([blocked, setting('node-1'), setting('node-2')]);
+  expect(lines.filter((line) => line.includes('KERNEL_SETTING'))).toEqual([
+    ' ! KERNEL_SETTING node-1, node-2: vm.overcommit_memory is 0, expected 1',
+  ]);
+  expect(lines).toContain(` ✘ PORT_BLOCKED ${blocked.what}`);
+  expect(lines).toContain('     mend open TCP 8082 from node-1 to node-2');
+});
+
+test('the ten lines of the production checklist stand there, those not built as "not yet"', () => {
+  const lines = render([]);
+  const list = lines.slice(lines.indexOf('production checklist') + 1).filter(Boolean);
+  expect(list).toHaveLength(10);
+  expect(list.filter((line) => line.includes('not yet:'))).toHaveLength(6);
+  expect(list.find((line) => line.includes('Validate network connectivity'))).toMatch(/^ ✔/);
+  expect(lines).toContain(' ✔ nothing speaks against a deploy');
+});
+
+test('a way that is cut fails its line of the checklist', () => {
+  const list = makeChecklist({ keysSet: 12, warnings: 0, findings: [blocked], hosts: 3 });
+  expect(list.find((line) => line.title === 'Validate network connectivity')).toMatchObject({ state: 'failed' });
+});
