@@ -1,7 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { createFiles } from '../../src/clients/files';
 import type { HostFiles } from '../../src/clients/host';
@@ -28,6 +29,28 @@ describe('files of a host', () => {
     expect(readFileSync(path, 'utf8')).toBe('text\n');
     expect(statSync(path).mode & 0o777).toBe(0o640);
     expect(readdirSync(join(folder, 'a', 'b'))).toEqual(['c.conf']);
+  });
+
+  test('the bytes are on disk before the rename, and the folder after it', async () => {
+    const shims = mkdtempSync(join(tmpdir(), 'krakenctl-shims-'));
+    const calls = join(shims, 'calls');
+    const [path, before] = [join(folder, 'c.conf'), process.env.PATH];
+    for (const name of ['sync', 'mv']) {
+      const real = execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim();
+      const text = `#!/bin/sh\necho "${name} $*" >> '${calls}'\nexec ${real} "$@"\n`;
+      writeFileSync(join(shims, name), text, { mode: 0o755 });
+    }
+    process.env.PATH = `${shims}:${before}`;
+    try {
+      await files.write({ path, mode: 0o644, contents: Buffer.from('text\n') });
+      const [synced, moved, syncedFolder, ...more] = readFileSync(calls, 'utf8').trim().split('\n');
+      const aside = /^sync -- (\S+)$/.exec(synced!)![1]!;
+      expect(dirname(aside)).toBe(folder);
+      expect([moved, syncedFolder, more]).toEqual([`mv -f -T -- ${aside} ${path}`, `sync -- ${folder}`, []]);
+    } finally {
+      process.env.PATH = before;
+      rmSync(shims, { recursive: true });
+    }
   });
 
   test('writing the same again changes nothing', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import type { Observed, SeenHost } from '../../src/cluster/observed';
+import { isSeen, type Observed, type SeenHost } from '../../src/cluster/observed';
 import type { Step } from '../../src/cluster/plan';
+import { newestRecord } from '../../src/cluster/record';
 import { exampleImages, exampleSpec, observedAs, planFor, seenHost } from '../support/cluster';
 
 const spec = exampleSpec();
@@ -209,6 +210,12 @@ describe('the deploy plan', () => {
     const host = seenHost(observed, 'node-1');
     host.record = { ...host.record!, generation: 9 };
     expect(planFor(spec, images, observed)).toMatchObject({ recordOnly: true, recordStale: true });
+    const generation = () => newestRecord(observed.hosts.filter(isSeen), 3)?.generation;
+    expect(generation()).toBe(3);
+    seenHost(observed, 'node-2').record = host.record;
+    expect(generation()).toBe(9);
+    // Of five nodes, two are no majority either.
+    expect(newestRecord(observed.hosts.filter(isSeen), 5)).toBeUndefined();
   });
 
   test('any set of faults is planned as exactly these faults', () => {

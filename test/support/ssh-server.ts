@@ -86,7 +86,7 @@ export async function startSshd(answer: Answer = 'run'): Promise<TestSshd> {
 }
 
 function runLocally(channel: ServerChannel, command: string): void {
-  const child = spawn('sh', ['-c', command], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn('sh', ['-c', command], { stdio: ['pipe', 'pipe', 'pipe'], env: process.env });
   channel.pipe(child.stdin);
   child.stdin.on('error', () => undefined);
   child.stdout.on('data', (data) => channel.write(data));

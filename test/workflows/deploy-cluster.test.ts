@@ -1,4 +1,5 @@
 import { WorkflowFailedError } from '@temporalio/client';
+import { FencedOffError } from '../../src/clients/errors';
 import type { OperationProgress } from '../../src/contracts/operation';
 import { MemoryLab } from '../support/memory-hosts';
 import { type Bench, openBench } from '../support/temporal';
@@ -94,6 +95,32 @@ describe('deployCluster', () => {
       type: 'FOREIGN_RESOURCE',
       message: expect.stringContaining('node-1'),
     });
+  });
+
+  test('a name that another hand takes at the last moment is refused, and left as it is', async () => {
+    lab.hook = (moment, effect, host) => {
+      if (moment !== 'before' || effect !== 'create kraken-cluster-node-1-origin') return;
+      const { containers } = lab.machine(host);
+      if ([...containers.values()].some((c) => c.id === 'foreign')) return;
+      const like = [...containers.values()][0]!;
+      containers.set('foreign', { ...like, id: 'foreign', name: 'kraken-cluster-node-1-origin', labels: {} });
+    };
+    expect(await failureOf(bench.deploy())).toMatchObject({ type: 'FOREIGN_RESOURCE' });
+    expect(lab.machine('node-1').containers.get('foreign')).toMatchObject({ labels: {}, state: 'running' });
+    expect(lab.journal.filter((line) => /(stop|remove) .*node-1-origin/.test(line))).toEqual([]);
+  });
+
+  test.each([
+    ['one of three nodes cannot take is a success', ['node-3']],
+    ['two of three nodes cannot take is none', ['node-2', 'node-3']],
+  ])('a deploy whose record %s', async (_, without) => {
+    lab.hook = (moment, effect, host) => {
+      if (moment === 'before' && effect.endsWith('/state.json') && without.includes(host))
+        throw new FencedOffError('a newer operation holds the host', host, 1);
+    };
+    const run = bench.deploy();
+    if (without.length === 1) expect(await run).toMatchObject({ changed: true });
+    else expect(await failureOf(run)).toMatchObject({ type: 'FENCED_OFF' });
   });
 
   test('an image that the registry does not have fails once, by name, with nothing changed', async () => {
