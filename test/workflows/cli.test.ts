@@ -72,7 +72,23 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const slowly = () => new Promise<void>((resolve) => setTimeout(resolve, 150));
+/** Holds each creation of a container at its beginning until it is let go: by then an operation is certainly under way. */
+function holdEffects(): { begun: Promise<void>; letGo: () => void } {
+  let begin = () => {};
+  let letGo = () => {};
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  lab.hook = (moment, effect) => {
+    if (moment !== 'before' || !effect.startsWith('create ')) return;
+    begin();
+    return held;
+  };
+  return { begun, letGo };
+}
 
 // First: Temporal remembers the workers of the tests before for a minute, and their process is alive.
 test('no worker, or one of another version: exit 7 with the line to type, and nothing is started', async () => {
@@ -114,10 +130,9 @@ test('a plan that is another by now is refused, exit 3', async () => {
 
 test('two deploys at once: one runs, the other is told who holds the cluster and since when; or waits for its end', async () => {
   await startWorker();
-  lab.hook = slowly;
+  const { begun, letGo } = holdEffects();
   const first = run('deploy');
-  await slowly();
-  await slowly();
+  await begun;
   const second = await run('deploy --json');
   expect(second.code).toBe(6);
   const { data, error } = JSON.parse(second.out);
@@ -127,31 +142,33 @@ test('two deploys at once: one runs, the other is told who holds the cluster and
     hint: expect.stringContaining('op attach'),
   });
   expect(data).toMatchObject({ actor: expect.stringContaining('@'), startedAt: expect.any(String) });
-  lab.hook = () => undefined;
   const third = run('deploy --wait-lock=60s');
+  letGo();
   expect(await first).toMatchObject({ code: 0, out: expect.stringMatching(/deploy-1/) });
   expect(await third).toMatchObject({ code: 0, out: expect.stringContaining('nothing to change') });
 });
 
 test('Ctrl-C lets go of the terminal and harms nothing; attach follows on', async () => {
   await startWorker();
-  lab.hook = slowly;
+  const { begun, letGo } = holdEffects();
   const ending = new AbortController();
   const running = run('deploy', ending.signal);
-  setTimeout(() => ending.abort(), 800);
+  await begun;
+  ending.abort();
   const detached = await running;
   expect(detached.code).toBe(130);
   expect(detached.out).toMatch(/goes on without this terminal[\s\S]*op attach[\s\S]*op cancel/);
-  lab.hook = () => undefined;
+  letGo();
   expect(await run('op attach')).toMatchObject({ code: 0, out: expect.stringContaining('Done in') });
 });
 
 test('cancel stops between two steps, and says what to look at', async () => {
   await startWorker();
-  lab.hook = slowly;
+  const { begun, letGo } = holdEffects();
   expect(await json('deploy --detach')).toMatchObject({ ok: true, data: { detached: true } });
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await begun;
   expect(await run('op cancel')).toMatchObject({ code: 0 });
+  letGo();
   const ended = await run('op attach');
   expect(ended.code).toBe(1);
   expect(ended.err).toContain('CANCELLED');
