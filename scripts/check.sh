@@ -21,5 +21,5 @@ run() {
 run lint npx --no-install biome check --error-on-warnings .
 run types npx --no-install tsc --noEmit
 run architecture node scripts/architecture.mjs
-run 'unit tests' npx --no-install jest --selectProjects unit --silent
+run 'unit tests' npx --no-install jest --selectProjects unit --silent --maxWorkers=100%
 exit $failed

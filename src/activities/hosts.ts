@@ -17,6 +17,7 @@ import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError } from './failures';
 
 const probeTimeoutMs = 2000;
+const dockerFolder = '/var/lib/docker';
 
 export function hostActivities(deps: ActivityDependencies): HostActivities {
   return {
@@ -46,9 +47,8 @@ interface Look {
 async function look({ deps, spec, connection, probe, startedAt }: Look): Promise<ObservedHost> {
   const host = connection.host.id;
   const names = partNames.map((part) => containerName(spec.name, host, part));
-  const [version, facts, containers, images, files, record, nginx, redis, machine, ready] = await Promise.all([
+  const [version, containers, images, files, record, nginx, redis, machine, ready] = await Promise.all([
     connection.engine.version(),
-    connection.facts(),
     connection.engine.list({ cluster: spec.name, names }),
     connection.engine.images(),
     connection.files.list([configFolder(spec.name, 'nginx').replace(/\/nginx$/, '')]),
@@ -58,7 +58,7 @@ async function look({ deps, spec, connection, probe, startedAt }: Look): Promise
     connection.preflight.machine({
       cluster: spec.name,
       ports: portsOf(spec, connection.host),
-      folders: [],
+      folders: [dockerFolder],
       settings: [],
     }),
     probe ? probeParts(connection, spec) : undefined,
@@ -68,9 +68,9 @@ async function look({ deps, spec, connection, probe, startedAt }: Look): Promise
     reachable: true,
     engine: version.version,
     platform: version.platform,
-    clockOffsetMs: Math.round(facts.nowMs - (startedAt + deps.now()) / 2),
-    memoryBytes: facts.memoryBytes,
-    diskUsedPercent: facts.diskUsedPercent,
+    clockOffsetMs: machine.clockOffsetMs,
+    memoryBytes: machine.memoryBytes,
+    diskUsedPercent: machine.disks[0]?.usedPercent ?? 0,
     containers: containers.map((c) => toObserved(c, spec.name)),
     files,
     images: images.map(({ id, references }) => ({ id, references })),

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
+import { ClientError } from '../clients/errors';
 import type { HostConnection } from '../clients/host';
 import { requiredImages } from '../cluster/desired-state';
 import { recordFolder } from '../cluster/names';
@@ -22,7 +23,8 @@ export function preflightActivities(deps: ActivityDependencies): PreflightActivi
       const reaches = await tryWays(deps, spec, { hosts, listen });
       const findings = judgePreflight(spec, { hosts, reaches, ownerId: deps.ownerId });
       const seen = hosts.filter((h) => h.reachable).map((h) => h.host);
-      return { findings, seen, tookMs: deps.now() - startedAt };
+      const untried = reaches.filter((r) => r.result === 'untested').length;
+      return { findings, seen, ways: { tried: reaches.length - untried, untried }, tookMs: deps.now() - startedAt };
     },
     async ensureKernelSetting({ spec, host, mend }) {
       const known = kernelSettings.find((s) => s.name === mend.setting && s.want === mend.value);
@@ -49,33 +51,51 @@ async function lookAt(deps: ActivityDependencies, spec: ClusterSpec, node: HostS
   const startedAt = deps.now();
   try {
     const connection = await connectTo(deps, spec, node.id);
-    const { engine, files, preflight } = connection;
-    const [version, info] = await Promise.all([engine.version(), engine.info()]);
+    const { files, preflight } = connection;
+    const engine = await lookAtEngine(deps, spec, connection);
     const query = {
       cluster: spec.name,
       ports: portNumbersOf(spec, node),
-      folders: [info.root, '/var/lib/kraken', '/var/lib/krakenctl', '/etc', '/var/log'],
+      folders: [engine.engine?.root ?? '/var/lib/docker', '/var/lib/kraken', '/var/lib/krakenctl', '/etc', '/var/log'],
       settings: kernelSettings.map((s) => s.name),
     };
-    const [machine, containers, images, owner] = await Promise.all([
+    const [machine, owner] = await Promise.all([
       preflight.machine(query),
-      engine.names(),
-      lookForImages(deps, spec, connection),
       files.read(`${recordFolder(spec.name)}/owner.json`),
     ]);
     return {
       host: node.id,
       reachable: true,
       machine,
-      engine: { ...version, ...info },
+      ...engine,
       forwards: preflight.forwards,
-      containers,
-      images,
       owner: owner && parseOwner(owner),
       tookMs: deps.now() - startedAt,
     };
   } catch (error) {
     return refusal(node.id, error);
+  }
+}
+
+type EngineLook = Pick<Extract<HostFacts, { reachable: true }>, 'engine' | 'engineError' | 'containers' | 'images'>;
+
+/** An Engine that is down must not hide what else is wrong with its host. */
+async function lookAtEngine(
+  deps: ActivityDependencies,
+  spec: ClusterSpec,
+  connection: HostConnection,
+): Promise<EngineLook> {
+  const { engine } = connection;
+  try {
+    const [version, info, containers, images] = await Promise.all([
+      engine.version(),
+      engine.info(),
+      engine.names(),
+      lookForImages(deps, spec, connection),
+    ]);
+    return { engine: { ...version, ...info }, containers, images };
+  } catch (error) {
+    return { engineError: (error as Error).message.replace(`${connection.host.id}: `, ''), containers: [], images: [] };
   }
 }
 
@@ -132,12 +152,19 @@ async function tryWays(
   const words = new Map(able.map((node) => [node.id, randomBytes(8).toString('hex')]));
   const listening = await Promise.all(
     able.map(async (node) => {
+      const none = { node, ports: [] as number[], stop: () => undefined };
       const isBare = hosts.some(
-        (h) => h.host === node.id && h.reachable && !h.containers.some((c) => c.cluster === spec.name),
+        (h) => h.host === node.id && h.reachable && h.engine && !h.containers.some((c) => c.cluster === spec.name),
       );
-      if (!listen || !isBare) return { node, ports: [], stop: () => undefined };
-      const { preflight } = await connectTo(deps, spec, node.id);
-      return { node, ...(await preflight.listen(words.get(node.id)!, sharedPortsOf(spec, node))) };
+      if (!listen || !isBare) return none;
+      try {
+        const { preflight } = await connectTo(deps, spec, node.id);
+        return { node, ...(await preflight.listen(words.get(node.id)!, sharedPortsOf(spec, node))) };
+      } catch (error) {
+        // What cannot be listened on is told as not tried; the others are tried all the same.
+        if (error instanceof ClientError) return none;
+        throw error;
+      }
     }),
   );
   try {

@@ -7,15 +7,28 @@ export interface ChecklistFacts {
   warnings: number;
   findings: Finding[];
   hosts: number;
+  ways: { tried: number; untried: number };
 }
 
-const wayCodes = ['HOST_UNREACHABLE', 'HOST_REFUSED', 'HOST_KEY', 'RIGHTS_MISSING', 'PORT_BLOCKED'];
+const wayCodes = [
+  ...[
+    'HOST_UNREACHABLE',
+    'HOST_REFUSED',
+    'HOST_KEY',
+    'RIGHTS_MISSING',
+    'REMOTE_COMMAND',
+    'OUTCOME_UNKNOWN',
+    'INTERNAL',
+  ],
+  'PORT_BLOCKED',
+];
 
 /** The seed's production checklist, line by line; what is not built yet says so. */
-export function makeChecklist({ keysSet, warnings, findings, hosts }: ChecklistFacts): ChecklistLine[] {
+export function makeChecklist({ keysSet, warnings, findings, hosts, ways }: ChecklistFacts): ChecklistLine[] {
   const cut = findings.filter((f) => wayCodes.includes(f.code) && f.level === 'failure').length;
-  const untried = findings.some((f) => f.code === 'PROGRAM_MISSING' && f.what.startsWith('perl'));
-  const ways = `${hosts} hosts log in, and reach each other on every port that will be used`;
+  const all = `${hosts} hosts log in, and reach each other on every port that will be used`;
+  const some = `${ways.tried} ports between hosts are open; ${ways.untried} were not tried, since nothing listens there now`;
+  const isWhole = ways.untried === 0 && ways.tried > 0;
   return [
     {
       title: 'Customize .env configuration',
@@ -28,8 +41,8 @@ export function makeChecklist({ keysSet, warnings, findings, hosts }: ChecklistF
     { title: 'Test disaster recovery', state: 'not yet', note: 'restoring is not built' },
     {
       title: 'Validate network connectivity',
-      state: cut > 0 ? 'failed' : untried ? 'open' : 'done',
-      note: cut > 0 ? `${cut} ways are cut, see above` : untried ? 'not every port could be tried, see above' : ways,
+      state: cut > 0 ? 'failed' : isWhole ? 'done' : 'open',
+      note: cut > 0 ? `${cut} ways are cut, see above` : isWhole ? all : some,
     },
     {
       title: 'Configure firewall rules',

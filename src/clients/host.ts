@@ -17,8 +17,6 @@ export interface HostConnection {
   redis(port: number): RedisInstance;
   /** HTTP as seen from the host: the request goes to 127.0.0.1 there. Any status resolves; no answer rejects. */
   http(request: HttpRequest): Promise<HttpResponse>;
-  /** One look: clock, memory, disk, platform. */
-  facts(): Promise<HostFacts>;
   readonly preflight: Preflight;
   /** Opens the fence for effects of an operation; see {@link Fence}. */
   fence(scope: FenceScope): Promise<FenceLease>;
@@ -60,15 +58,6 @@ export interface Listening {
 export interface ReachTarget {
   address: string;
   port: number;
-}
-
-export interface HostFacts {
-  /** Milliseconds since the epoch, host clock. */
-  nowMs: number;
-  memoryBytes: number;
-  cpus: number;
-  diskUsedPercent: number;
-  bootId: string;
 }
 
 export interface HttpRequest {

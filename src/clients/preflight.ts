@@ -31,6 +31,7 @@ ss -Hltnp 2>/dev/null | awk -v wanted=" $ports " '{
   id=""; [ -n "$pid" ] && id=$(sed -n 's,.*[-/]\\([0-9a-f]\\{64\\}\\).*,\\1,p' "/proc/$pid/cgroup" 2>/dev/null | head -n 1)
   say listen "$port \${pid:--} \${id:--} $name"
 done
+say clock "$(date +%s%3N)"
 [ -d "/etc/kraken/$cluster" ] && say files yes
 [ -e "/var/lib/krakenctl/$cluster/state.json" ] && say record yes
 :`;
@@ -51,8 +52,10 @@ export function parseMachine(text: string, ourClockMs: number): MachineFacts {
   });
   const all = (key: string) => rows.filter((row) => row.key === key).map((row) => row.value);
   const number = (key: string) => Number(all(key)[0] ?? Number.NaN);
+  const clocks = all('clock').map(Number);
   return {
-    clockOffsetMs: Math.round(number('clock') - ourClockMs),
+    // Read first and last: the middle of both is the middle of the call, however long it took.
+    clockOffsetMs: Math.round(clocks.reduce((sum, ms) => sum + ms, 0) / clocks.length - ourClockMs),
     memoryBytes: number('memory'),
     cpus: number('cpus'),
     disks: all('disk').map((value) => {

@@ -4,14 +4,13 @@ import { createEngine } from './docker';
 import { HostUnreachableError } from './errors';
 import { engineEffects, fileEffects, folderEffects, redisEffects, withFailpoints } from './failpoints';
 import { Fence } from './fence';
-import { asProgram, createFiles } from './files';
+import { createFiles } from './files';
 import { createFolders } from './folders';
 import type {
   Engine,
   FenceLease,
   FenceScope,
   HostConnection,
-  HostFacts,
   HostFiles,
   HostFolders,
   Preflight,
@@ -28,8 +27,6 @@ import { StreamAgent } from './stream-agent';
 const forwardedSockets = 7;
 /** Each of these is a session of sshd, of which it allows ten. */
 const dialStdioSockets = 4;
-
-const factsProgram = `date +%s%3N; awk '/^MemTotal:/ {print $2*1024}' /proc/meminfo; nproc; df -P /var/lib/docker 2>/dev/null | awk 'NR==2 {print $5+0}'; cat /proc/sys/kernel/random/boot_id`;
 
 /** A host over one multiplexed SSH connection. */
 export class SshHost implements HostConnection {
@@ -76,18 +73,6 @@ export class SshHost implements HostConnection {
     const known = this.redises.get(port) ?? withFailpoints('redis', redisEffects, createRedis(this.ssh, port));
     this.redises.set(port, known);
     return known;
-  }
-
-  async facts(): Promise<HostFacts> {
-    const { stdout } = await this.ssh.exec(asProgram('', factsProgram));
-    const [nowMs, memoryBytes, cpus, disk, bootId] = stdout.toString().trim().split('\n').slice(-5);
-    return {
-      nowMs: Number(nowMs),
-      memoryBytes: Number(memoryBytes),
-      cpus: Number(cpus),
-      diskUsedPercent: Number(disk),
-      bootId: bootId ?? '',
-    };
   }
 
   fence(scope: FenceScope): Promise<FenceLease> {

@@ -111,6 +111,8 @@ export interface PreflightReport {
   findings: Finding[];
   /** Hosts that could be looked at. */
   seen: string[];
+  /** Ports between two hosts; those on which nothing listened, and nothing was to, were not tried. */
+  ways: { tried: number; untried: number };
   tookMs: number;
 }
 

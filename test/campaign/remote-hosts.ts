@@ -61,7 +61,6 @@ async function perform(lab: MemoryLab, { host, path, args }: Ask): Promise<unkno
     const request = args[0] as Parameters<HostConnection['http']>[0];
     return machine.http({ ...request, body: request.body && Buffer.from(request.body) });
   }
-  if (noun === 'facts') return machine.facts();
   if (noun === 'machine') return machine.preflight.machine(args[0] as Parameters<typeof machine.preflight.machine>[0]);
   const client = noun === 'redis' ? machine.redis(verb as number) : machine[noun as 'engine' | 'files' | 'folders'];
   const method = (noun === 'redis' ? rest[0] : verb) as string;
@@ -108,7 +107,6 @@ export class RemoteHosts implements Hosts {
         machine: (query: unknown) => this.ask(host, ['machine'], [query]),
       } as unknown as HostConnection['preflight'],
       http: (request) => this.ask(host, ['http'], [request]) as ReturnType<HostConnection['http']>,
-      facts: () => this.ask(host, ['facts'], []) as ReturnType<HostConnection['facts']>,
       fence: async (scope) => {
         await guarded.lease(scope);
         return { release: async () => undefined };

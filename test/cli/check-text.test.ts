@@ -21,6 +21,8 @@ const blocked: Finding = {
   mend: 'open TCP 8082 from node-1 to node-2',
 };
 
+const ways = { tried: 72, untried: 0 };
+
 const render = (findings: Finding[]) =>
   renderCheck(
     {
@@ -29,7 +31,7 @@ const render = (findings: Finding[]) =>
       through: 'the worker',
       tookMs: 1400,
       findings,
-      checklist: makeChecklist({ keysSet: 12, warnings: 0, findings, hosts: 3 }),
+      checklist: makeChecklist({ keysSet: 12, warnings: 0, findings, hosts: 3, ways }),
     },
     colors,
   );
@@ -53,6 +55,12 @@ test('the ten lines of the production checklist stand there, those not built as 
 });
 
 test('a way that is cut fails its line of the checklist', () => {
-  const list = makeChecklist({ keysSet: 12, warnings: 0, findings: [blocked], hosts: 3 });
+  const list = makeChecklist({ keysSet: 12, warnings: 0, findings: [blocked], hosts: 3, ways });
   expect(list.find((line) => line.title === 'Validate network connectivity')).toMatchObject({ state: 'failed' });
+});
+
+test('ports that were not tried are told, and are no ✔', () => {
+  const list = makeChecklist({ keysSet: 12, warnings: 0, findings: [], hosts: 3, ways: { tried: 0, untried: 72 } });
+  const line = list.find((l) => l.title === 'Validate network connectivity');
+  expect(line).toMatchObject({ state: 'open', note: expect.stringContaining('72 were not tried') });
 });

@@ -13,10 +13,11 @@ test('what a host says of itself is read; names and settings may have spaces', (
     'listen\t8081 12 - my server',
     `listen\t8080 13 ${'a'.repeat(64)} origin`,
     'listen\t7000 - - ',
+    'clock\t1700000006000',
     'record\tyes',
   ].join('\n');
   expect(parseMachine(text, 1_700_000_000_000)).toEqual({
-    clockOffsetMs: 5000,
+    clockOffsetMs: 5500,
     memoryBytes: 8 * 2 ** 30,
     cpus: 4,
     disks: [{ folder: '/var/lib/docker', availableBytes: 2 ** 30, usedPercent: 42, inodesUsedPercent: 7 }],

@@ -71,6 +71,35 @@ test.each<[string, (facts: PreflightFacts & { hosts: Seen[] }) => void, string[]
   ],
   ['a clock 5 s ahead', (f) => (f.hosts[0]!.machine.clockOffsetMs = 5_000), ['node-1 CLOCK_SKEW warning']],
   ['a clock a minute behind', (f) => (f.hosts[0]!.machine.clockOffsetMs = -60_000), ['node-1 CLOCK_SKEW failure']],
+  [
+    'two clocks that are near to ours and far from each other',
+    (f) => {
+      f.hosts[0]!.machine.clockOffsetMs = -1_900;
+      f.hosts[1]!.machine.clockOffsetMs = 1_900;
+    },
+    ['node-1 CLOCK_SKEW warning'],
+  ],
+  [
+    'a clock that tells no milliseconds',
+    (f) => void Object.assign(f.hosts[0]!.machine, { clockOffsetMs: Number.NaN }),
+    [],
+  ],
+  [
+    'one file system that is full, under several folders',
+    (f) => {
+      const full = { availableBytes: 1e6, usedPercent: 99, inodesUsedPercent: 3 };
+      f.hosts[0]!.machine.disks = ['/etc', '/var/log'].map((folder) => ({ folder, ...full }));
+    },
+    ['node-1 DISK_FULL failure'],
+  ],
+  [
+    'an engine that is down, and what else is wrong with its host',
+    (f) => {
+      Object.assign(f.hosts[0]!, { engine: undefined, engineError: 'docker version: connection refused', images: [] });
+      f.hosts[0]!.machine.disks[0]!.usedPercent = 99;
+    },
+    ['node-1 DISK_FULL failure', 'node-1 ENGINE_DOWN failure'],
+  ],
   ['one GiB of memory', (f) => (f.hosts[0]!.machine.memoryBytes = 2 ** 30), ['node-1 MEMORY_SMALL failure']],
   [
     'limits above the memory',
@@ -92,9 +121,9 @@ test.each<[string, (facts: PreflightFacts & { hosts: Seen[] }) => void, string[]
     ['node-1 KERNEL_SETTING warning'],
   ],
   ['a kernel without huge pages', (f) => (f.hosts[0]!.machine.settings.transparent_hugepage = undefined), []],
-  ['an old engine', (f) => (f.hosts[0]!.engine.apiVersion = '1.40'), ['node-1 ENGINE_OLD failure']],
-  ['a newer engine', (f) => (f.hosts[0]!.engine.apiVersion = '1.51'), []],
-  ['layers that are copied', (f) => (f.hosts[0]!.engine.storageDriver = 'vfs'), ['node-1 STORAGE_DRIVER warning']],
+  ['an old engine', (f) => (f.hosts[0]!.engine!.apiVersion = '1.40'), ['node-1 ENGINE_OLD failure']],
+  ['a newer engine', (f) => (f.hosts[0]!.engine!.apiVersion = '1.51'), []],
+  ['layers that are copied', (f) => (f.hosts[0]!.engine!.storageDriver = 'vfs'), ['node-1 STORAGE_DRIVER warning']],
   ['no flock', (f) => f.hosts[0]!.machine.missingPrograms.push('flock'), ['node-1 PROGRAM_MISSING failure']],
   ['no perl', (f) => f.hosts[0]!.machine.missingPrograms.push('perl'), ['node-1 PROGRAM_MISSING warning']],
   ['no forwarding', (f) => (f.hosts[0]!.forwards = false), ['node-1 FORWARDING_OFF warning']],

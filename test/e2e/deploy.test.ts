@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Plan } from '../../src/cluster/plan';
@@ -164,7 +163,8 @@ describe('what forbids a deploy, before anything is changed', () => {
     const folder = join(stateFolder, 'foreign-key-file');
     writeEnv(lab, { SSH_KEY_PATH: join(folder, 'id') }, folder);
     rmSync(join(folder, 'id'), { force: true });
-    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'id')]);
+    const make = 'rm -f /tmp/id*; ssh-keygen -q -t ed25519 -N "" -f /tmp/id && cat /tmp/id';
+    writeFileSync(join(folder, 'id'), await onHost(hosts['node-1']!, ['sh', '-c', make]), { mode: 0o600 });
     const { code, error } = await json(['deploy', '--yes'], { folder });
     expect([code, error?.code]).toEqual([1, 'HOST_REFUSED']);
   });

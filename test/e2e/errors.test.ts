@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Lab, powerCut, powerOn } from '../../src/lab/lab';
 import { touchprint } from '../support/end-state';
@@ -43,10 +42,11 @@ function swapHostKeys(): Record<string, string> {
   return { SSH_KNOWN_HOSTS: path };
 }
 
-function otherKey(): Record<string, string> {
+/** Made on a host: this machine may have no ssh-keygen. */
+async function otherKey(): Promise<Record<string, string>> {
+  const make = 'rm -f /tmp/other*; ssh-keygen -q -t ed25519 -N "" -f /tmp/other && cat /tmp/other';
   const path = join(workFolder, 'other_key');
-  rmSync(path, { force: true });
-  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', path]);
+  writeFileSync(path, await onHost(node(1), ['sh', '-c', make]), { mode: 0o600 });
   return { SSH_KEY_PATH: path };
 }
 
@@ -80,7 +80,7 @@ const faults: Fault[] = [
   },
   {
     fault: 'the key is not accepted',
-    make: async () => otherKey(),
+    make: otherKey,
     ...{ code: 'HOST_REFUSED', exit: 1, host: /^node-\d$/, says: /refuses our key/, withinMs: 20_000 },
   },
   {

@@ -183,10 +183,6 @@ export class MemoryHost implements HostConnection {
   readonly cutFrom = new Set<string>();
   private readonly words = new Map<number, string>();
 
-  async facts() {
-    return { nowMs: Date.now(), memoryBytes: 8e9, cpus: 2, diskUsedPercent: 10, bootId: 'boot' };
-  }
-
   async fence(scope: FenceScope) {
     const path = `/var/lib/krakenctl/${scope.cluster}/epoch`;
     // As on a real host, the mark goes with the record.

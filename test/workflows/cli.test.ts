@@ -36,12 +36,30 @@ async function startWorker(identity = workerIdentity(), ownerId = 'owner-1'): Pr
   });
   const stream = await Worker.create({ ...common, taskQueue: taskQueues.stream });
   const running = Promise.all([main.run(), stream.run()]);
+  await untilPolling(connection, identity);
   stop = async () => {
     main.shutdown();
     stream.shutdown();
     await running;
     await connection.close();
   };
+}
+
+/** A server that has just made its namespace refuses the first polls, and the worker waits a little before the next. */
+async function untilPolling(connection: NativeConnection, identity: string): Promise<void> {
+  for (const deadline = Date.now() + 45_000; Date.now() < deadline; ) {
+    const types = [1, 2] as const;
+    const answers = await Promise.all(
+      types.map((taskQueueType) =>
+        connection.workflowService
+          .describeTaskQueue({ namespace, taskQueue: { name: taskQueues.main }, taskQueueType })
+          .catch(() => undefined),
+      ),
+    );
+    if (answers.every((a) => a?.pollers?.some((p) => p.identity === identity))) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${identity} does not poll within 45 s`);
 }
 
 function run(words: string, signal?: AbortSignal): Promise<Captured> {

@@ -1,5 +1,7 @@
 import { partsOf } from '../../cluster/component';
 import { containerName, recordFolder } from '../../cluster/names';
+import { portNumbersOf } from '../../cluster/port-conflicts';
+import { kernelSettings } from '../../cluster/preflight/machine';
 import { type ClusterSpec, partNames } from '../../cluster/spec';
 import { toCliFailure } from '../failure';
 import { type LocalHost, withHost } from '../local';
@@ -17,8 +19,17 @@ type Read = [path: string, read: () => Promise<unknown>];
 
 async function collectHost(spec: ClusterSpec, host: LocalHost): Promise<Collected> {
   const folder = `hosts/${host.host.id}`;
+  const query = {
+    cluster: spec.name,
+    ports: portNumbersOf(spec, host.host),
+    folders: ['/var/lib/docker', '/var/lib/kraken', '/var/lib/krakenctl', '/etc', '/var/log'],
+    settings: kernelSettings.map((setting) => setting.name),
+  };
   const reads: Read[] = [
-    [`${folder}/facts.json`, async () => ({ ...(await host.facts()), engine: await host.engine.version() })],
+    [
+      `${folder}/facts.json`,
+      async () => ({ ...(await host.preflight.machine(query)), engine: await host.engine.version() }),
+    ],
     [`${folder}/containers.json`, () => readContainers(spec, host)],
     ...recordReads(spec, host, folder),
     ...logReads(spec, host, folder),

@@ -53,9 +53,11 @@ async function check(context: Context, options: CheckOptions): Promise<void> {
     const { findRunning } = require('../inspect') as typeof import('../inspect');
     const listen = (await findRunning(temporal, configuration.spec.name)) === null;
     const look = () => lookThrough(temporal, { spec: configuration.spec, listen });
-    let report = await look();
-    if (options.apply) report = await mend(context, temporal, { spec: configuration.spec, report, look });
-    conclude(context, configuration, { report, through: 'the worker' });
+    const report = await look();
+    const mended = options.apply
+      ? await mend(context, temporal, { spec: configuration.spec, report, look })
+      : { report };
+    conclude(context, configuration, { ...mended, through: 'the worker' });
   } finally {
     await temporal.close();
   }
@@ -64,7 +66,11 @@ async function check(context: Context, options: CheckOptions): Promise<void> {
 /** A deploy needs them; a look does not. */
 function toFinding(because: string): Finding {
   return {
-    code: because.includes('Temporal') ? 'TEMPORAL_UNREACHABLE' : 'WORKER_MISSING',
+    code: because.includes('Temporal')
+      ? 'TEMPORAL_UNREACHABLE'
+      : because.includes('version')
+        ? 'WORKER_VERSION'
+        : 'WORKER_MISSING',
     level: 'warning',
     what: `${because}; looked from this machine instead`,
     why: 'a deploy is done by a worker, which may reach the hosts in another way than this machine does',
@@ -95,11 +101,11 @@ async function mend(
   { output }: Context,
   temporal: Temporal,
   { spec, report, look }: { spec: ClusterSpec; report: PreflightReport; look: () => Promise<PreflightReport> },
-): Promise<PreflightReport> {
+): Promise<{ report: PreflightReport; changed?: number }> {
   const mends = report.findings.flatMap((f) => (f.apply && f.host ? [{ host: f.host, mend: f.apply }] : []));
   if (mends.length === 0) {
     output.line('nothing that --apply could mend');
-    return report;
+    return { report };
   }
   const done = (await temporal.client.workflow.execute(workflowTypes.mend, {
     taskQueue: taskQueues.main,
@@ -108,19 +114,26 @@ async function mend(
     workflowExecutionTimeout: mendTimeoutMs,
     staticSummary: `mend the hosts of ${spec.name}`,
   })) as { changed: number };
-  for (const { host, mend: what } of mends)
-    output.line(` ${output.colors.green('✔')} ${host}: ${what.setting} = ${what.value}, kept in /etc`);
-  output.line(`${done.changed} settings changed`);
+  const after = await look();
+  for (const { host, mend: what } of mends) {
+    const isThere = !after.findings.some((f) => f.host === host && f.apply?.setting === what.setting);
+    const mark = isThere ? output.colors.green('✔') : output.colors.red('✘');
+    output.line(
+      ` ${mark} ${host}: ${what.setting} ${isThere ? `is ${what.value} now, and after the next start` : 'is still another'}`,
+    );
+  }
   output.line();
-  return look();
+  return { report: after, changed: done.changed };
 }
 
 interface Looked {
   report: PreflightReport;
   through: string;
+  /** Settings that --apply changed. */
+  changed?: number;
 }
 
-function conclude(context: Context, configuration: Configuration, { report, through }: Looked): void {
+function conclude(context: Context, configuration: Configuration, { report, through, changed }: Looked): void {
   const { output } = context;
   const { spec, warnings, settings } = configuration;
   const own = warnings.map(
@@ -136,7 +149,13 @@ function conclude(context: Context, configuration: Configuration, { report, thro
     (a, b) => Number(a.level === 'warning') - Number(b.level === 'warning'),
   );
   const keysSet = Object.values(settings).filter((s) => s.origin !== 'default').length;
-  const checklist = makeChecklist({ keysSet, warnings: warnings.length, findings, hosts: spec.nodes.length });
+  const checklist = makeChecklist({
+    keysSet,
+    warnings: warnings.length,
+    findings,
+    hosts: spec.nodes.length,
+    ways: report.ways,
+  });
   const failures = findings.filter((f) => f.level === 'failure');
   const data = { cluster: spec.name, hosts: report.seen, through, tookMs: report.tookMs, findings, checklist };
   output.result(data);
@@ -144,10 +163,14 @@ function conclude(context: Context, configuration: Configuration, { report, thro
   const others = findings.length - failures.length;
   const count = `${failures.length} ${failures.length === 1 ? 'failure' : 'failures'}, ${others} ${others === 1 ? 'warning' : 'warnings'}`;
   if (failures.length > 0) {
-    throw new CliFailure('PREFLIGHT_FAILED', `${count}; nothing was changed`, {
-      hint: 'mend what is marked ✘, then again: krakenctl check',
-      data,
-    });
+    throw new CliFailure(
+      'PREFLIGHT_FAILED',
+      `${count}; ${changed ? `${changed} kernel settings were changed` : 'nothing was changed'}`,
+      {
+        hint: 'mend what is marked ✘, then again: krakenctl check',
+        data,
+      },
+    );
   }
   const mendable = findings.some((f) => f.apply);
   output.line(`${count} · next: ${mendable ? 'krakenctl check --apply, then ' : ''}krakenctl deploy`);

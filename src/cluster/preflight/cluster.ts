@@ -4,7 +4,7 @@ import { portsOf } from '../port-conflicts';
 import type { ClusterSpec, HostSpec } from '../spec';
 import type { HostFacts, PreflightFacts, Reach } from './facts';
 import type { Finding } from './findings';
-import { judgeMachine } from './machine';
+import { judgeMachine, skewWarnMs } from './machine';
 
 type Seen = Extract<HostFacts, { reachable: true }>;
 
@@ -27,6 +27,7 @@ export function judgePreflight(spec: ClusterSpec, facts: PreflightFacts): Findin
       ...judgeImages(host),
       ...judgeOwner(host, facts.ownerId),
     ]),
+    ...judgeClocks(seen),
     ...judgePaths(facts.reaches),
     ...judgeLayout(spec),
   ];
@@ -100,6 +101,7 @@ function judgeNames(spec: ClusterSpec, { host, containers, machine }: Seen): Fin
 }
 
 function judgeImages({ host, images, engine }: Seen): Finding[] {
+  if (!engine) return [];
   return images.flatMap((image): Finding[] => {
     if (image.error !== undefined) {
       const why = 'the deploy would stop half way, when this host has to have it';
@@ -136,6 +138,26 @@ function judgeOwner({ host, owner }: Seen, ownerId: string): Finding[] {
       what: `another krakenctl looks after this cluster (Temporal ${owner.temporal}, namespace ${owner.namespace})`,
       why: 'two would undo each other',
       mend: 'deploy through that one; if it is lost: krakenctl cluster take-over',
+    },
+  ];
+}
+
+/** Each may be near enough to us, and yet two far from each other. */
+function judgeClocks(seen: Seen[]): Finding[] {
+  const known = seen.filter((h) => Number.isFinite(h.machine.clockOffsetMs));
+  const [first, ...rest] = [...known].sort((a, b) => a.machine.clockOffsetMs - b.machine.clockOffsetMs);
+  const last = rest.at(-1);
+  if (!first || !last || known.some((h) => Math.abs(h.machine.clockOffsetMs) > skewWarnMs)) return [];
+  const apart = last.machine.clockOffsetMs - first.machine.clockOffsetMs;
+  if (apart <= skewWarnMs) return [];
+  return [
+    {
+      code: 'CLOCK_SKEW',
+      level: 'warning',
+      host: first.host,
+      what: `the clocks of ${first.host} and ${last.host} are ${(apart / 1000).toFixed(1)} s apart`,
+      why: 'logs of several hosts cannot be put in order, and what expires does so at the wrong time',
+      mend: 'let chrony or systemd-timesyncd run on both: timedatectl set-ntp true',
     },
   ];
 }

@@ -64,7 +64,9 @@ export type HostFacts =
       host: string;
       reachable: true;
       machine: MachineFacts;
-      engine: EngineFacts;
+      /** Absent when it does not answer. */
+      engine?: EngineFacts;
+      engineError?: string;
       /** The Engine's socket is reached by a forward; else by `docker system dial-stdio`. */
       forwards: boolean;
       containers: { id: string; name: string; cluster?: string }[];

@@ -1,11 +1,11 @@
 import { type ClusterSpec, partNames } from '../spec';
-import type { EngineFacts, HostFacts, MachineFacts } from './facts';
+import type { DiskFacts, EngineFacts, HostFacts, MachineFacts } from './facts';
 import type { Finding } from './findings';
 
 type Seen = Extract<HostFacts, { reachable: true }>;
 
 /** Skew at which times in logs stop being comparable, and at which leases and certificates begin to fail. */
-const skewWarnMs = 2_000;
+export const skewWarnMs = 2_000;
 const skewFailMs = 30_000;
 const gib = 2 ** 30;
 const smallestMemory = 1.5 * gib;
@@ -38,13 +38,13 @@ export const kernelSettings: { name: string; isGood: (value: string) => boolean;
   },
 ];
 
-export function judgeMachine(spec: ClusterSpec, { host, machine, engine, forwards }: Seen): Finding[] {
+export function judgeMachine(spec: ClusterSpec, { host, machine, engine, engineError, forwards }: Seen): Finding[] {
   const findings = [
     ...judgeClock(machine),
     ...judgeMemory(spec, host, machine),
     ...judgeDisks(machine),
     ...judgeKernel(machine),
-    ...judgeEngine(engine),
+    ...(engine ? judgeEngine(engine) : []),
     ...machine.missingPrograms.map(
       (program): Finding => ({
         code: 'PROGRAM_MISSING',
@@ -58,6 +58,15 @@ export function judgeMachine(spec: ClusterSpec, { host, machine, engine, forward
       }),
     ),
   ];
+  if (engineError !== undefined) {
+    findings.push({
+      code: 'ENGINE_DOWN',
+      level: 'failure',
+      what: engineError,
+      why: 'without it there are no containers; images, names and ports were not looked at',
+      mend: 'systemctl status docker on the host',
+    });
+  }
   if (!forwards) {
     findings.push({
       code: 'FORWARDING_OFF',
@@ -74,7 +83,8 @@ const packages: Record<string, string> = { ss: 'iproute2', flock: 'util-linux' }
 
 function judgeClock({ clockOffsetMs }: MachineFacts): Finding[] {
   const off = Math.abs(clockOffsetMs);
-  if (off <= skewWarnMs) return [];
+  // A clock that cannot be read in milliseconds is not judged.
+  if (!(off > skewWarnMs)) return [];
   return [
     {
       code: 'CLOCK_SKEW',
@@ -114,20 +124,33 @@ function judgeMemory(spec: ClusterSpec, host: string, { memoryBytes }: MachineFa
 }
 
 function judgeDisks({ disks }: MachineFacts): Finding[] {
-  return disks.flatMap((disk): Finding[] => {
+  return [...fileSystems(disks)].flatMap(([folders, disk]): Finding[] => {
     const room = `${(disk.availableBytes / gib).toFixed(1)} GiB free, ${disk.usedPercent}% used`;
     const why = 'a full disk stops Redis, the origins and the Engine itself';
-    const mend = `make room in ${disk.folder}, or mount a larger disk there`;
+    const mend = `make room in ${folders}, or mount a larger disk there`;
     if (disk.inodesUsedPercent >= 95) {
-      const what = `${disk.folder}: ${disk.inodesUsedPercent}% of the inodes are used`;
+      const what = `${folders}: ${disk.inodesUsedPercent}% of the inodes are used`;
       return [{ code: 'INODES_FULL', level: 'failure', what, why: 'no file can be made any more', mend }];
     }
     if (disk.availableBytes < smallestDisk || disk.usedPercent >= 95) {
-      return [{ code: 'DISK_FULL', level: 'failure', what: `${disk.folder}: ${room}`, why, mend }];
+      return [{ code: 'DISK_FULL', level: 'failure', what: `${folders}: ${room}`, why, mend }];
     }
     if (disk.usedPercent < 85) return [];
-    return [{ code: 'DISK_NEARLY_FULL', level: 'warning', what: `${disk.folder}: ${room}`, why, mend }];
+    return [{ code: 'DISK_NEARLY_FULL', level: 'warning', what: `${folders}: ${room}`, why, mend }];
   });
+}
+
+/** Folders with the very same figures lie on one file system, and are one finding. */
+function fileSystems(disks: DiskFacts[]): Map<string, DiskFacts> {
+  const groups = new Map<string, { folders: string[]; disk: DiskFacts }>();
+  for (const disk of disks) {
+    const { folder, ...figures } = disk;
+    const key = JSON.stringify(figures);
+    const group = groups.get(key) ?? { folders: [], disk };
+    group.folders.push(folder);
+    groups.set(key, group);
+  }
+  return new Map([...groups.values()].map(({ folders, disk }) => [folders.join(', '), disk]));
 }
 
 function judgeKernel({ settings }: MachineFacts): Finding[] {
