@@ -141,6 +141,21 @@ describe('deployCluster', () => {
     expect(created()).toHaveLength(27);
   });
 
+  test('a line of the record whose end was not seen is written once', async () => {
+    const fired: string[] = [];
+    lab.hook = (moment, effect, host) => {
+      if (moment !== 'after' || !effect.startsWith('append') || fired.includes(host)) return;
+      fired.push(host);
+      throw Object.assign(new Error(`connection lost on ${host}`), { name: 'OutcomeUnknownError' });
+    };
+    await bench.deploy();
+    expect(fired).toHaveLength(3);
+    for (const machine of lab.machines.values()) {
+      const lines = machine.stored.get('/var/lib/krakenctl/cluster/operations.jsonl')!.contents.toString();
+      expect(lines.trim().split('\n')).toHaveLength(1);
+    }
+  });
+
   test('a cancelled deploy ends between two steps, and the next one goes on from there', async () => {
     let handle: Awaited<ReturnType<Bench['start']>> | undefined;
     lab.hook = async (moment, effect) => {
