@@ -22,6 +22,9 @@ export const fenceExits = {
   unsettled: 80,
 } as const;
 
+/** Time in which the worker opens its connection for the proof. */
+const proofSeconds = 5;
+
 /** Every effect's program holds this lock shared while it runs, so that a holder who follows a broken one can wait for it to end. */
 export const effectLock = '/run/krakenctl/effects.lock';
 
@@ -95,7 +98,10 @@ if [ "$epoch" -gt "$seen" ]; then printf '%s\\n' "$epoch" > "$record/epoch.next"
 const settle = `if [ -e "$holder" ] && [ "$(sed 's/^[^ ]* [^ ]* \\([^ ]*\\) .*/\\1/' "$holder")" = "$boot" ]; then
   exec 8>>${effectLock}; flock -w 3 8 || exit ${fenceExits.unsettled}; exec 8>&-
   command -v ss >/dev/null 2>&1 || exit ${fenceExits.unproven}
+  # Not watched yet: whoever freezes before it answers must not hold the host for ever.
+  ( sleep ${proofSeconds} 9>&-; kill -KILL $$ ) 9>&- < /dev/null > /dev/null 2>&1 & guard=$!
   echo PROVE; IFS= read -r opened || exit ${fenceExits.busy}
+  kill -KILL "$guard"
   verdict=""
   for look in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
     verdict=$(ss -xHan src '*/docker.sock' 2>/dev/null | awk '$2 == "LISTEN" { waiting += $3 } $2 == "ESTAB" { if ($8 == 0) orphans++; else owned++ } END { if (orphans || waiting) print "busy"; else if (!owned) print "unseen"; else print "settled" }')

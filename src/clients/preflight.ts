@@ -135,14 +135,14 @@ export async function tryPorts(
     });
 }
 
-/** stdin: name, value. Sets it now and for the next start; says what it reads back. */
+/** stdin: name, value. Kept for the next start first, since what reads as set is not looked at again; then set now, and read back. */
 const settingProgram = `set -e; umask 022; IFS= read -r name; IFS= read -r value
 case $name in
   transparent_hugepage) f=/sys/kernel/mm/transparent_hugepage/enabled; keep=/etc/tmpfiles.d/krakenctl-$name.conf; line="w $f - - - - $value";;
   *) f=/proc/sys/$(printf %s "$name" | tr . /); keep=/etc/sysctl.d/60-krakenctl-$name.conf; line="$name = $value";;
 esac
+mkdir -p "$(dirname "$keep")"; printf '%s\\n' "$line" > "$keep.next"; sync "$keep.next"; mv -f "$keep.next" "$keep"; sync "$(dirname "$keep")"
 printf '%s\\n' "$value" > "$f"
-mkdir -p "$(dirname "$keep")"; printf '%s\\n' "$line" > "$keep.next"; sync "$keep.next"; mv -f "$keep.next" "$keep"
 cat "$f"`;
 
 /** Resolves with the value as the kernel has it afterwards. */

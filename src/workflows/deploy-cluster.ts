@@ -5,7 +5,6 @@ import type { Plan } from '../cluster/plan';
 import type { OpenedOperation } from '../contracts/activities';
 import type { DeployInput, DeployReport } from '../contracts/operation';
 import { effects, lookers, planners, proofs } from './activities';
-import { describeFailure } from './describe-failure';
 import { claim, final, noteOperation, observe, refuseForeign } from './operation-steps';
 import { Progress } from './progress';
 import { runPlan } from './run-plan';
@@ -19,14 +18,7 @@ interface Deploy {
 export async function deployCluster(input: DeployInput): Promise<DeployReport> {
   const progress = new Progress(input.operation);
   const deploy = { input, progress };
-  try {
-    const report = await perform(deploy);
-    progress.ended('done');
-    return report;
-  } catch (error) {
-    progress.ended(isCancellation(error) ? 'cancelled' : 'failed', describeFailure(error));
-    throw error;
-  }
+  return progress.whole(() => perform(deploy));
 }
 
 async function perform(deploy: Deploy): Promise<DeployReport> {

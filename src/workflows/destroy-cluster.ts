@@ -5,7 +5,6 @@ import type { Stage } from '../cluster/plan';
 import type { OpenedOperation } from '../contracts/activities';
 import type { DestroyChoice, DestroyInput, DestroyReport } from '../contracts/operation';
 import { effects, lookers, planners } from './activities';
-import { describeFailure } from './describe-failure';
 import { claim, final, noteOperation, observe, refuseForeign } from './operation-steps';
 import { Progress } from './progress';
 import { runPlan } from './run-plan';
@@ -13,14 +12,7 @@ import { runPlan } from './run-plan';
 /** From a cluster to bare hosts: look, claim, remove who serves before who keeps, the record last. */
 export async function destroyCluster(input: DestroyInput): Promise<DestroyReport> {
   const progress = new Progress(input.operation);
-  try {
-    const report = await perform(input, progress);
-    progress.ended('done');
-    return report;
-  } catch (error) {
-    progress.ended(isCancellation(error) ? 'cancelled' : 'failed', describeFailure(error));
-    throw error;
-  }
+  return progress.whole(() => perform(input, progress));
 }
 
 async function perform(input: DestroyInput, progress: Progress): Promise<DestroyReport> {

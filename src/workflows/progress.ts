@@ -1,7 +1,8 @@
-import { defineQuery, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { Plan } from '../cluster/plan';
 import type { OperationFailure, OperationIdentity, OperationProgress, StageProgress } from '../contracts/operation';
 import { progressQuery } from '../contracts/queues';
+import { describeFailure } from './describe-failure';
 
 /** What a person watching sees: kept by the workflow, read by the `progress` query and shown as Temporal's current details. */
 export class Progress {
@@ -31,6 +32,18 @@ export class Progress {
   expect(stages: { id: string; title: string; steps: unknown[] }[]): void {
     for (const { id, title, steps } of stages) this.stage(id, title, steps.length);
     this.touch();
+  }
+
+  /** The whole operation: whatever it ends with is what a person sees. */
+  async whole<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      const report = await work();
+      this.ended('done');
+      return report;
+    } catch (error) {
+      this.ended(isCancellation(error) ? 'cancelled' : 'failed', describeFailure(error));
+      throw error;
+    }
   }
 
   /** Runs work as a named stage with a beginning and an end. */
@@ -73,7 +86,7 @@ export class Progress {
     }
   }
 
-  ended(state: OperationProgress['state'], failure?: OperationFailure): void {
+  private ended(state: OperationProgress['state'], failure?: OperationFailure): void {
     this.state.state = state;
     this.state.failure = failure;
     this.state.endedAt = Date.now();

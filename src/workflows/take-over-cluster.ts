@@ -4,21 +4,13 @@ import type { TakeOverVerdict } from '../cluster/ownership';
 import type { OpenedOperation } from '../contracts/activities';
 import type { TakeOverInput, TakeOverReport } from '../contracts/operation';
 import { effects, planners } from './activities';
-import { describeFailure } from './describe-failure';
 import { final, noteOperation, observe } from './operation-steps';
 import { Progress } from './progress';
 
 /** Another krakenctl's cluster becomes ours: look, write the owner on every host under a higher epoch, record it. */
 export async function takeOverCluster(input: TakeOverInput): Promise<TakeOverReport> {
   const progress = new Progress(input.operation);
-  try {
-    const report = await perform(input, progress);
-    progress.ended('done');
-    return report;
-  } catch (error) {
-    progress.ended(isCancellation(error) ? 'cancelled' : 'failed', describeFailure(error));
-    throw error;
-  }
+  return progress.whole(() => perform(input, progress));
 }
 
 async function perform(input: TakeOverInput, progress: Progress): Promise<TakeOverReport> {

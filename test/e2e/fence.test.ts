@@ -1,8 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { FenceBusyError, FencedOffError } from '../../src/clients/errors';
+import { holdProgram } from '../../src/clients/fence-program';
+import { asProgram } from '../../src/clients/files';
 import type { HostConnection, Hosts } from '../../src/clients/host';
 import { createHosts } from '../../src/clients/hosts';
+import { SshConnection } from '../../src/clients/ssh';
 import { type Lab, labEnv } from '../../src/lab/lab';
 import { freshLab, until } from '../support/lab';
 import { observeContainers, onHost } from '../support/observer';
@@ -184,6 +187,42 @@ test('after a broken connection the Engine is waited for: a request that it has 
   );
   await lease.release();
   await onHost(host, ['docker', 'rm', '-f', `zombie-${cluster}`]);
+});
+
+test('whoever freezes before it holds does not keep the host from the next one', async () => {
+  const one = await worker();
+  await one.fence({ cluster, epoch: 1 });
+  await one.hosts.close();
+  const { address } = lab.hosts[0]!;
+  const target = { address, port: 22, user: 'root' };
+  const ssh = await SshConnection.open({
+    host: 'node-1',
+    target,
+    keyPath: lab.ssh.keyPath,
+    knownHostsPath: lab.ssh.knownHostsPath,
+  });
+  try {
+    let said = '';
+    // Asked for its proof, it says nothing, and keeps its connection.
+    await ssh.session(asProgram('', holdProgram), (channel) => {
+      channel.on('data', (text: Buffer) => {
+        said += text.toString();
+      });
+      channel.on('error', () => undefined);
+      channel.write(`${cluster}\n1\n4\n`);
+    });
+    await until('it is asked', async () => (said.includes('PROVE') ? true : undefined));
+    const two = await worker();
+    const lease = await until(
+      'the next one holds the host',
+      () => two.fence({ cluster, epoch: 1 }).catch(() => undefined),
+      20_000,
+    );
+    await lease.release();
+    expect(said).not.toContain('READY');
+  } finally {
+    ssh.close();
+  }
 });
 
 function tinyContainer(name: string) {

@@ -110,6 +110,8 @@ async function mend(
   const done = (await temporal.client.workflow.execute(workflowTypes.mend, {
     taskQueue: taskQueues.main,
     workflowId: `kraken-${spec.name}-mend`,
+    // Typed twice at once, both wait for the same.
+    workflowIdConflictPolicy: 'USE_EXISTING',
     args: [{ spec, mends }],
     workflowExecutionTimeout: mendTimeoutMs,
     staticSummary: `mend the hosts of ${spec.name}`,
