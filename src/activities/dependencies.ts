@@ -1,4 +1,4 @@
-import type { HostConnection, Hosts } from '../clients/host';
+import type { FenceScope, HostConnection, Hosts } from '../clients/host';
 import type { ImageArchives } from '../clients/image-archive';
 import type { ClusterSpec } from '../cluster/spec';
 import { cancellation } from './heartbeat';
@@ -29,6 +29,7 @@ export interface FencedScope {
   spec: ClusterSpec;
   host: string;
   epoch: number;
+  realm?: FenceScope['realm'];
   /** See FenceScope. */
   patienceSeconds?: number;
 }
@@ -43,8 +44,8 @@ export async function fenced<T>(
   work: (connection: HostConnection) => Promise<T>,
 ): Promise<T> {
   const connection = await connectTo(deps, scope.spec, scope.host);
-  const { epoch, patienceSeconds } = scope;
-  const lease = await connection.fence({ cluster: scope.spec.name, epoch, patienceSeconds });
+  const { epoch, realm, patienceSeconds } = scope;
+  const lease = await connection.fence({ cluster: scope.spec.name, realm, epoch, patienceSeconds });
   try {
     // Waiting may have taken so long that Temporal gave this attempt up and began another.
     cancellation()?.throwIfAborted();

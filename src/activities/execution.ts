@@ -12,6 +12,10 @@ const looks: ReadonlySet<string> = new Set<keyof Activities>([
   'preflightCluster',
   'listClusters',
   'measureFolders',
+  'readFleet',
+  'resolveAgentImage',
+  'lookAtAgent',
+  'listAgents',
 ]);
 /**
  * Temporal is not told to count: tries that were handed to a frozen worker count for nothing, and it holds several polls open when it

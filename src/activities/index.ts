@@ -1,9 +1,11 @@
 import type { Activities } from '../contracts/activities';
+import { agentActivities } from './agents';
 import { clusterListActivities } from './cluster-list';
 import { containerActivities } from './containers';
 import type { ActivityDependencies } from './dependencies';
 import { asActivities } from './execution';
 import { fileActivities } from './files';
+import { fleetActivities } from './fleet';
 import { folderActivities } from './folders';
 import { gateActivities } from './gates';
 import { hostActivities } from './hosts';
@@ -30,5 +32,7 @@ export function createActivities(deps: ActivityDependencies): Activities {
     ...preflightActivities(deps),
     ...recordActivities(deps),
     ...proofActivities(deps),
+    ...agentActivities(deps),
+    ...fleetActivities(deps),
   });
 }

@@ -34,9 +34,9 @@ export function recordActivities(deps: ActivityDependencies): RecordActivities {
         connection.files.write({ path, mode: 0o644, contents }),
       );
     },
-    async appendOperation({ spec, host, epoch, line }) {
+    async appendOperation({ spec, host, epoch, realm, line }) {
       const path = `${recordFolder(spec.name)}/operations.jsonl`;
-      return fenced(deps, { spec, host, epoch }, (connection) => appendOnce(connection, path, line));
+      return fenced(deps, { spec, host, epoch, realm }, (connection) => appendOnce(connection, path, line));
     },
   };
 }

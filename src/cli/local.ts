@@ -1,6 +1,8 @@
+import { vmHost } from '../cluster/agents/vm';
 import { recordFolder } from '../cluster/names';
 import type { ClusterSpec } from '../cluster/spec';
 import type { HostClusters, OperationLine, PreflightInput, PreflightReport } from '../contracts/activities';
+import type { ListedAgent } from '../contracts/agents';
 import type { InspectInput, Inspection } from '../contracts/operation';
 import { type Composition, composeActivities } from '../workers/compose';
 
@@ -21,6 +23,19 @@ export function listClustersLocally(spec: ClusterSpec): Promise<HostClusters[]> 
   return withComposition({}, ({ activities }) =>
     Promise.all(spec.nodes.map(({ id: host }) => activities.listClusters({ spec, host }))),
   );
+}
+
+/** One look at each VM, from here. */
+export function listAgentsLocally(
+  input: { spec: ClusterSpec; vms: string[] },
+  options: LocalOptions = {},
+): Promise<ListedAgent[]> {
+  return withComposition(options, ({ activities }) => activities.listAgents(input));
+}
+
+/** One connection to a VM for as long as the work takes. */
+export function withVm<T>(spec: ClusterSpec, vm: string, work: (host: LocalHost) => Promise<T>): Promise<T> {
+  return withComposition({}, async ({ hostsFor }) => work(await hostsFor(spec).connect(vmHost(vm))));
 }
 
 export type LocalHost = Awaited<ReturnType<ReturnType<Composition['hostsFor']>['connect']>>;

@@ -11,6 +11,7 @@ export const nouns: Record<string, () => AddNoun> = {
   deploy: () => (require('./commands/deploy') as typeof import('./commands/deploy')).addDeployCommand,
   status: () => (require('./commands/status') as typeof import('./commands/status')).addStatusCommand,
   logs: () => (require('./commands/logs') as typeof import('./commands/logs')).addLogsCommand,
+  agent: () => (require('./commands/agent') as typeof import('./commands/agent')).addAgentCommands,
   op: () => (require('./commands/op') as typeof import('./commands/op')).addOperationCommands,
   cluster: () => (require('./commands/cluster') as typeof import('./commands/cluster')).addClusterCommands,
   worker: () => (require('./commands/worker') as typeof import('./commands/worker')).addWorkerCommands,

@@ -2,9 +2,10 @@ import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { operationWorkflowId } from '../cluster/names';
 import type { OperationLine } from '../contracts/activities';
 import type { DeployReport } from '../contracts/operation';
+import { fleetWorkflowId } from '../contracts/queues';
 import type { Temporal } from './connect';
 import { askProgress } from './follow';
-import { memoOf } from './operations';
+import { handleOfRun, memoOf } from './operations';
 
 /** A list is not worth a longer wait for a worker that is not there. */
 const nameTimeoutMs = 700;
@@ -21,6 +22,7 @@ export interface OperationSummary {
   result: 'running' | 'done' | 'failed' | 'cancelled' | 'terminated';
   /** In Temporal, as long as it keeps the history. */
   runId?: string;
+  workflowId?: string;
   generation?: number;
 }
 
@@ -49,12 +51,12 @@ export function pickOperation(operations: OperationSummary[], wanted?: string): 
 
 export async function listRuns(temporal: Temporal, cluster: string, limit: number): Promise<OperationSummary[]> {
   const runs: OperationSummary[] = [];
-  const query = `WorkflowId = '${operationWorkflowId(cluster)}'`;
+  const query = `WorkflowId = '${operationWorkflowId(cluster)}' OR WorkflowId = '${fleetWorkflowId(cluster)}'`;
   for await (const run of temporal.client.workflow.list({ query, pageSize: limit })) {
     runs.push(toSummary(run));
     if (runs.length >= limit) break;
   }
-  await Promise.all(runs.map((run) => addName(temporal, cluster, run)));
+  await Promise.all(runs.map((run) => addName(temporal, run)));
   return runs;
 }
 
@@ -68,6 +70,7 @@ export function toSummary(run: WorkflowExecutionInfo): OperationSummary {
     endedAt: run.closeTime?.toISOString(),
     result: resultOf(run.status.name),
     runId: run.runId,
+    workflowId: run.workflowId,
   };
 }
 
@@ -79,8 +82,8 @@ function resultOf(status: string): OperationSummary['result'] {
 }
 
 /** The record knows only what changed something: the report has the name, and where there is none, the workflow itself. */
-async function addName(temporal: Temporal, cluster: string, run: OperationSummary): Promise<void> {
-  const handle = temporal.client.workflow.getHandle(operationWorkflowId(cluster), run.runId);
+async function addName(temporal: Temporal, run: OperationSummary): Promise<void> {
+  const handle = handleOfRun(temporal, run.workflowId!, run.runId);
   if (run.result !== 'done') {
     run.name = (await askProgress(temporal, handle, nameTimeoutMs))?.name;
     return;

@@ -11,6 +11,8 @@ import { showDuration, showMoment } from './time-text';
 export interface OperationStart {
   type: string;
   cluster: string;
+  /** The lock; the cluster's own where nothing is said. */
+  workflowId?: string;
   operation: OperationIdentity;
   input: unknown;
 }
@@ -48,7 +50,7 @@ async function startOnce(temporal: Temporal, start: OperationStart): Promise<Sta
   const { WorkflowExecutionAlreadyStartedError } = await import('@temporalio/client');
   const { TypedSearchAttributes, SearchAttributeType } = await import('@temporalio/common');
   const { cluster, operation } = start;
-  const workflowId = operationWorkflowId(cluster);
+  const workflowId = start.workflowId ?? operationWorkflowId(cluster);
   const keyword = (name: string, value: string) => ({ key: { name, type: SearchAttributeType.KEYWORD }, value });
   const memo: OperationMemo = { cluster, operation: operation.id, verb: operation.verb, actor: operation.actor };
   try {
@@ -66,13 +68,22 @@ async function startOnce(temporal: Temporal, start: OperationStart): Promise<Sta
       ]),
       staticSummary: `${operation.verb} ${cluster} by ${operation.actor}`,
     });
-    // By its run: the next operation has the same workflow id, and would answer in its place.
-    const handle = temporal.client.workflow.getHandle(workflowId, runId);
+    const handle = handleOfRun(temporal, workflowId, runId);
     return { handle, workflowId, runId, operation: operation.id };
   } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) throw await describeHolder(temporal, cluster);
+    if (error instanceof WorkflowExecutionAlreadyStartedError)
+      throw await describeHolder(temporal, cluster, { workflowId });
     throw error;
   }
+}
+
+/**
+ * By its run: the next operation has the same workflow id, and would answer in its place. A fleet's operation goes on in further runs, so
+ * that one is asked for by what all its runs have in common.
+ */
+export function handleOfRun(temporal: Temporal, workflowId: string, runId?: string): WorkflowHandle {
+  if (!workflowId.endsWith('-agents')) return temporal.client.workflow.getHandle(workflowId, runId);
+  return temporal.client.workflow.getHandle(workflowId, undefined, { firstExecutionRunId: runId });
 }
 
 /** Waits for the holder to end, up to a limit, and then starts; somebody else may be quicker, then it waits again. */
@@ -93,12 +104,19 @@ export async function startWhenFree(
   }
 }
 
-export async function describeHolder(temporal: Temporal, cluster: string, now = new Date()): Promise<CliFailure> {
-  const running = await describeOperation(temporal, cluster).catch(() => undefined);
+export async function describeHolder(
+  temporal: Temporal,
+  cluster: string,
+  { workflowId = operationWorkflowId(cluster), now = new Date() } = {},
+): Promise<CliFailure> {
+  const running = await temporal.client.workflow
+    .getHandle(workflowId)
+    .describe()
+    .catch(() => undefined);
   const memo = memoOf(running);
   const since = running ? ` since ${showMoment(running.startTime, now)}` : '';
   const who = memo.actor ? ` by ${memo.actor}` : '';
-  const message = `${memo.operation ?? 'another operation'}${who} holds cluster ${cluster}${since}`;
+  const message = `${memo.operation ?? 'another operation'}${who} holds ${workflowId.endsWith('-agents') ? 'the agents of ' : ''}cluster ${cluster}${since}`;
   return new CliFailure('OPERATION_RUNNING', message, {
     retryable: true,
     hint: 'watch: krakenctl op attach · stop it safely: krakenctl op cancel · wait for its end: --wait-lock=60s',

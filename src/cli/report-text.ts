@@ -1,10 +1,12 @@
 import type { DeployReport, DestroyReport, TakeOverReport } from '../contracts/operation';
 import { type DeployView, type DescribedReport, describeDeploy } from './deploy-text';
 import { describeDestroy } from './destroy-text';
+import { describeFleet, isFleetReport } from './fleet-text';
 import { describeTakeOver } from './take-over-text';
 
 /** The last lines of an operation that ended well, by what it was. */
 export function describeReport(result: unknown, view: DeployView): DescribedReport {
+  if (isFleetReport(result)) return describeFleet(result, view);
   const { operation } = result as { operation: { verb: string } };
   if (operation.verb === 'destroy') return describeDestroy(result as DestroyReport, view);
   if (operation.verb === 'takeover') return describeTakeOver(result as TakeOverReport, view);

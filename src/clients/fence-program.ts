@@ -2,7 +2,7 @@
  * What runs on a host while effects are sent to it (decisions 15; docs/decisions/0007). One program for each holder, on the very
  * SSH connection that carries the effects, as the user who has the effects' rights.
  *
- * stdin: cluster, epoch, patience in seconds, a line each; then `beat` lines (a number: seconds of silence that are allowed), `done`
+ * stdin: cluster, realm (empty for the cluster's own), epoch, patience in seconds, a line each; then `beat` lines (a number: seconds of silence that are allowed), `done`
  * for a clean end. stdout: `PROVE` when the program wants a connection to the Engine's socket to be opened, `READY` when it holds.
  * It ends with one of {@link fenceExits} when it may not hold.
  */
@@ -28,10 +28,10 @@ const proofSeconds = 5;
 /** Every effect's program holds this lock shared while it runs, so that a holder who follows a broken one can wait for it to end. */
 export const effectLock = '/run/krakenctl/effects.lock';
 
-const parameters = 'IFS= read -r cluster; IFS= read -r epoch; IFS= read -r patience';
+const parameters = 'IFS= read -r cluster; IFS= read -r realm; IFS= read -r epoch; IFS= read -r patience';
 
 const places =
-  'run=/run/krakenctl; record="/var/lib/krakenctl/$cluster"; lock="$run/$cluster.lock"; holder="$run/$cluster.holder"; beat="$run/$cluster.beat.$$"; umask 022; mkdir -p "$run" "$record"; boot=$(cat /proc/sys/kernel/random/boot_id)';
+  'run=/run/krakenctl; record="/var/lib/krakenctl/$cluster"; mark="$record/epoch${realm:+-$realm}"; own="$run/$cluster${realm:+.$realm}"; lock="$own.lock"; holder="$own.holder"; beat="$own.beat.$$"; umask 022; mkdir -p "$run" "$record"; boot=$(cat /proc/sys/kernel/random/boot_id)';
 
 /** `Name:` and `PPid:` of /proc/PID/status are escaped by the kernel; a process cannot forge a line by its name. */
 const processes = [
@@ -75,7 +75,7 @@ const endSession = `end_session() {
 }`;
 
 /** A lower epoch that holds is ended; an equal or a higher one is waited for, and then left alone. */
-const takeLock = `seen=$(cat "$record/epoch" 2>/dev/null || echo 0)
+const takeLock = `seen=$(cat "$mark" 2>/dev/null || echo 0)
 [ "$epoch" -ge "$seen" ] || { echo "$seen" >&2; exit ${fenceExits.stale}; }
 exec 9>>"$lock"
 turn=0
@@ -86,9 +86,9 @@ until flock -n 9; do
   turn=$((turn + 1)); [ "$turn" -le 4 ] || exit ${fenceExits.busy}
   flock -w 1 9 && break
 done
-seen=$(cat "$record/epoch" 2>/dev/null || echo 0)
+seen=$(cat "$mark" 2>/dev/null || echo 0)
 [ "$epoch" -ge "$seen" ] || { echo "$seen" >&2; exit ${fenceExits.stale}; }
-if [ "$epoch" -gt "$seen" ]; then printf '%s\\n' "$epoch" > "$record/epoch.next"; sync "$record/epoch.next"; mv -f "$record/epoch.next" "$record/epoch"; sync "$record"; fi`;
+if [ "$epoch" -gt "$seen" ]; then printf '%s\\n' "$epoch" > "$mark.next"; sync "$mark.next"; mv -f "$mark.next" "$mark"; sync "$record"; fi`;
 
 /**
  * The one before did not say \`done\`: its programs may still run, and the Engine may still work on what it sent. A connection of the
@@ -116,7 +116,7 @@ printf '%s %s %s %s\\n' "$session" "$(started "$session")" "$boot" "$epoch" > "$
  * A holder from whom nothing was heard for its patience is frozen or cut off: its work was given to another by now or will be, and what
  * it has not sent yet must never arrive. The watch ends the whole session, and lets go of the lock last.
  */
-const watch = `rm -f "$run/$cluster.beat."*; : > "$beat"
+const watch = `rm -f "$own.beat."*; : > "$beat"
 (
   self=$(exec sh -c 'echo $PPID'); missed=0
   while sleep 1 9>&-; do

@@ -35,14 +35,14 @@ export interface FenceOptions {
   dialEngine: () => Promise<Duplex>;
 }
 
-/** Leases of one connection; those of the same cluster and epoch share one lock on the host. */
+/** Leases of one connection; those of the same cluster, realm and epoch share one lock on the host. */
 export class Fence {
   private readonly held = new Map<string, Promise<Held>>();
 
   constructor(private readonly options: FenceOptions) {}
 
   async lease(scope: FenceScope): Promise<FenceLease> {
-    const key = `${scope.cluster} ${scope.epoch}`;
+    const key = `${scope.cluster} ${scope.realm ?? ''} ${scope.epoch}`;
     const patience = scope.patienceSeconds ?? defaultPatienceSeconds;
     const held = await this.hold(key, scope);
     clearTimeout(held.linger);
@@ -128,7 +128,9 @@ function whenHeld(channel: ClientChannel, options: FenceOptions, scope: FenceSco
       closeProof(proof);
       reject(refusal(host, code, stderr));
     });
-    channel.write(`${scope.cluster}\n${scope.epoch}\n${scope.patienceSeconds ?? defaultPatienceSeconds}\n`);
+    channel.write(
+      `${scope.cluster}\n${scope.realm ?? ''}\n${scope.epoch}\n${scope.patienceSeconds ?? defaultPatienceSeconds}\n`,
+    );
   });
 }
 

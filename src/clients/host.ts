@@ -1,3 +1,4 @@
+import type { AgentFacts } from '../cluster/agents/observed';
 import type { ObservedFolder } from '../cluster/observed';
 import type { MachineFacts } from '../cluster/preflight/facts';
 import type { KernelMend } from '../cluster/preflight/findings';
@@ -18,6 +19,8 @@ export interface HostConnection {
   /** HTTP as seen from the host: the request goes to 127.0.0.1 there. Any status resolves; no answer rejects. */
   http(request: HttpRequest): Promise<HttpResponse>;
   readonly preflight: Preflight;
+  /** The agent, where this host is a VM. */
+  readonly agent: AgentHost;
   /** Opens the fence for effects of an operation; see {@link Fence}. */
   fence(scope: FenceScope): Promise<FenceLease>;
 }
@@ -26,6 +29,54 @@ export interface HostConnection {
 export interface Hosts {
   connect(host: HostSpec): Promise<HostConnection>;
   close(): Promise<void>;
+}
+
+export interface AgentQuery {
+  cluster: string;
+  /** Id of the release that is asked for. */
+  release: string;
+  /** What `docker run` will be told. */
+  image: string;
+  ports: number[];
+}
+
+export interface ReleaseArchive {
+  id: string;
+  /** Hex SHA-256 of the file `sums` in it. */
+  sumOfSums: string;
+  archive: Buffer;
+}
+
+/** The answer of `kraken-pull --json`; see docs/kraken-pull.md. */
+export interface PullReport {
+  ok: boolean;
+  image: string;
+  reference?: string;
+  digest?: string;
+  id?: string;
+  via?: 'agent' | 'load-balancer';
+  seconds?: number;
+  warning?: string;
+  error?: { code: string; message: string; hint?: string };
+}
+
+/** An agent under systemd on a VM; see `agent-host.ts`. */
+export interface AgentHost {
+  observe(query: AgentQuery): Promise<AgentFacts>;
+  /** Lays a release beside the others; resolves when its sums were read back. */
+  install(cluster: string, release: ReleaseArchive): Promise<{ changed: boolean }>;
+  /** Makes a release the one that runs; resolves when the container of that very release was seen running. */
+  activate(cluster: string, release: string): Promise<{ changed: boolean }>;
+  /** Takes everything of the agent away, by the program of `render/agent/programs.ts`. */
+  deactivate(program: string): Promise<{ changed: boolean }>;
+  /** Resolves when another container than before was seen running. */
+  restart(cluster: string): Promise<void>;
+  pull(image: string): Promise<PullReport>;
+  /** Takes a name from an image; absent is success. */
+  forget(image: string): Promise<void>;
+  /** The end of /var/log/kraken/agent.log. */
+  tail(lines: number): Promise<string>;
+  follow(options: { lines: number; signal: AbortSignal; onLine: (line: string) => void }): Promise<void>;
 }
 
 /** Looks before anything is changed; see `preflight.ts`. */
@@ -218,6 +269,8 @@ export interface RedisClusterNode {
  */
 export interface FenceScope {
   cluster: string;
+  /** `agents`: a fence of its own, so that a fleet's operation and the cluster's do not end each other. */
+  realm?: 'agents';
   /** Epoch of the operation, see `owner.json`. */
   epoch: number;
   /** Silence of ours after which the host ends our session. Default 4; longer for what fills the line. */

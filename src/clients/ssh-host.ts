@@ -1,12 +1,14 @@
 import type { Duplex } from 'node:stream';
 import type { HostSpec } from '../cluster/spec';
+import { createAgentHost } from './agent-host';
 import { createEngine } from './docker';
 import { HostUnreachableError } from './errors';
-import { engineEffects, fileEffects, folderEffects, redisEffects, withFailpoints } from './failpoints';
+import { agentEffects, engineEffects, fileEffects, folderEffects, redisEffects, withFailpoints } from './failpoints';
 import { Fence } from './fence';
 import { createFiles } from './files';
 import { createFolders } from './folders';
 import type {
+  AgentHost,
   Engine,
   FenceLease,
   FenceScope,
@@ -35,6 +37,7 @@ export class SshHost implements HostConnection {
   readonly folders: HostFolders;
   readonly http: HostConnection['http'];
   readonly preflight: Preflight;
+  readonly agent: AgentHost;
   private readonly fences: Fence;
   private readonly redises = new Map<number, RedisInstance>();
 
@@ -49,6 +52,7 @@ export class SshHost implements HostConnection {
     this.files = withFailpoints('files', fileEffects, createFiles(ssh, rights.sudo));
     this.folders = withFailpoints('files', folderEffects, createFolders(ssh, rights.sudo));
     this.http = createHttp(ssh);
+    this.agent = withFailpoints('agent', agentEffects, createAgentHost(ssh, rights.sudo));
     this.preflight = {
       forwards: rights.socket === 'forward',
       machine: (query) => askMachine(ssh, rights.sudo, query),

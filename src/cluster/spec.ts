@@ -112,6 +112,18 @@ export const specSchema = z.object({
     writebackRetrySeconds: z.number().int().positive(),
   }),
   storage: z.object({ backend: z.literal('testfs') }),
+  /** What runs on each VM. */
+  agents: z.object({
+    ports: z.object({
+      /** Registry from which Docker on the VM pulls. */
+      registry: port,
+      peer: port,
+      server: port,
+      /** First of the loopback ports on which a VM relays to the load balancers, one each. */
+      relay: port,
+    }),
+    limit: limitSchema,
+  }),
   logs: z.object({
     /** Docker json-file rotation. */
     maxSizeBytes: bytes,

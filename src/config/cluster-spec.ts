@@ -43,6 +43,15 @@ export function toClusterSpec({ values, nodes, defaultKeyPath, home }: SpecParts
     limits: toLimits(v),
     ...toServices(v),
     storage: { backend: v.STORAGE_BACKEND as 'testfs' },
+    agents: {
+      ports: {
+        registry: v.AGENT_PORT,
+        peer: v.AGENT_PEER_PORT,
+        server: v.AGENT_SERVER_PORT,
+        relay: v.AGENT_RELAY_PORT,
+      },
+      limit: { memoryBytes: v.AGENT_MEMORY_LIMIT, cpus: v.AGENT_CPU_LIMIT },
+    },
     logs: { maxSizeBytes: v.LOG_MAX_SIZE, maxFiles: v.LOG_MAX_FILES },
     concurrency: v.CONCURRENCY,
   } satisfies ClusterSpec);

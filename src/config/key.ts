@@ -13,11 +13,11 @@ export const sections = {
   nginx: 'Load balancer (NGINX)',
   kraken: 'Kraken',
   logs: 'Logs and metrics',
+  agents: 'Agents on VMs',
   tls: 'TLS (not built yet)',
   auth: 'Authentication (not built yet)',
   recovery: 'Recovery and alerts (not built yet)',
   backup: 'Backup (not built yet)',
-  agents: 'Agents (not built yet)',
 } as const;
 export type Section = keyof typeof sections;
 

@@ -1,9 +1,10 @@
 import type { z } from 'zod';
 import type { KeyDefinition } from './key';
+import { agentKeys } from './keys/agents';
 import { clusterKeys, nodeKey, sshKeys } from './keys/cluster';
 import { imageKeys } from './keys/images';
 import { limitKeys } from './keys/limits';
-import { agentKeys, authKeys, backupKeys, recoveryKeys, tlsKeys } from './keys/not-built';
+import { authKeys, backupKeys, recoveryKeys, tlsKeys } from './keys/not-built';
 import { portKeys } from './keys/ports';
 import { krakenKeys, logKeys, nginxKeys, redisKeys } from './keys/services';
 
@@ -18,11 +19,11 @@ export const keys = {
   ...nginxKeys,
   ...krakenKeys,
   ...logKeys,
+  ...agentKeys,
   ...tlsKeys,
   ...authKeys,
   ...recoveryKeys,
   ...backupKeys,
-  ...agentKeys,
 };
 
 export { nodeKey };

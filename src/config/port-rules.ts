@@ -1,4 +1,5 @@
 import type { KeyName, Values } from './keys';
+import { agentKeys } from './keys/agents';
 import { portKeys } from './keys/ports';
 import type { Mistake } from './mistakes';
 import { blame, type Ruling } from './ruling';
@@ -14,15 +15,37 @@ interface Listener {
 const busOffset = 10_000;
 
 export function findPortMistakes(ruling: Ruling): Mistake[] {
+  return findClashes(ruling, listListeners(ruling), 'node');
+}
+
+/** A VM carries an agent and no part of the cluster; a relay for each load balancer lies after AGENT_RELAY_PORT. */
+export function findAgentPortMistakes(ruling: Ruling): Mistake[] {
+  const { values, nodes } = ruling.resolved;
+  const relays = (values.LB_NODES ?? nodes).length;
+  const own = (Object.keys(agentKeys) as KeyName[]).flatMap((key): Listener[] => {
+    const port = key.endsWith('_PORT') ? (values[key] as number | undefined) : undefined;
+    if (port === undefined) return [];
+    if (key !== 'AGENT_RELAY_PORT') return [{ key, port, what: key }];
+    return Array.from({ length: relays }, (_, i) => ({ key, port: port + i, what: i === 0 ? key : `relay ${i + 1}` }));
+  });
+  const beyond = own.find(({ port }) => port > 65535);
+  if (beyond) {
+    const expected = `a port with room for ${relays} load balancers after it`;
+    return [blame(ruling, beyond.key, { problem: `${beyond.what} would be ${beyond.port}`, expected })];
+  }
+  return findClashes(ruling, sorted(ruling, own), 'VM');
+}
+
+function findClashes(ruling: Ruling, listeners: Listener[], where: 'node' | 'VM'): Mistake[] {
   const taken = new Map<number, Listener>();
   const blamed = new Set<string>();
   const mistakes: Mistake[] = [];
-  for (const listener of listListeners(ruling)) {
+  for (const listener of listeners) {
     const other = taken.get(listener.port);
     if (other === undefined) taken.set(listener.port, listener);
     if (other === undefined || blamed.has(listener.key) || other.key === listener.key) continue;
     blamed.add(listener.key);
-    const expected = 'a port that nothing else on the node uses';
+    const expected = `a port that nothing else on the ${where} uses`;
     mistakes.push(blame(ruling, listener.key, { problem: describeClash(listener, other), expected }));
   }
   return mistakes;
@@ -34,14 +57,17 @@ function describeClash(listener: Listener, other: Listener): string {
 }
 
 /** Defaults first: of two that clash, the one that a person wrote, and of two written ones the later, is blamed. */
-function listListeners(ruling: Ruling): Listener[] {
-  const { gathered, resolved } = ruling;
+function sorted({ gathered }: Ruling, listeners: Listener[]): Listener[] {
   const rank = (key: string) => {
     const given = gathered.given.get(key);
     return given ? 1 + (given.line ?? Number.MAX_SAFE_INTEGER / 2) : 0;
   };
-  const own = (Object.keys(portKeys) as KeyName[]).flatMap((key) => listenersOf(key, resolved.values));
-  return [...own, ...sshListeners(ruling)].sort((a, b) => rank(a.key) - rank(b.key));
+  return [...listeners].sort((a, b) => rank(a.key) - rank(b.key));
+}
+
+function listListeners(ruling: Ruling): Listener[] {
+  const own = (Object.keys(portKeys) as KeyName[]).flatMap((key) => listenersOf(key, ruling.resolved.values));
+  return sorted(ruling, [...own, ...sshListeners(ruling)]);
 }
 
 function listenersOf(key: KeyName, values: Values): Listener[] {

@@ -1,6 +1,6 @@
 import { keys, nodeKeyName, nodeNumber } from './keys';
 import type { Mistake, Warning } from './mistakes';
-import { findPortMistakes } from './port-rules';
+import { findAgentPortMistakes, findPortMistakes } from './port-rules';
 import { blame, type Ruling } from './ruling';
 
 /** What no key can say alone. Each rule names the one line that a person would change. */
@@ -14,6 +14,7 @@ export function findRuleMistakes(ruling: Ruling): Mistake[] {
     ...findImageMistakes(ruling),
     ...findReplicaMistakes(ruling),
     ...findPortMistakes(ruling),
+    ...findAgentPortMistakes(ruling),
   ];
 }
 

@@ -5,6 +5,8 @@ import type { Ownership, TakeOverVerdict } from '../cluster/ownership';
 import type { Gate, Plan, Step } from '../cluster/plan';
 import type { Finding, KernelMend } from '../cluster/preflight/findings';
 import type { ClusterSpec } from '../cluster/spec';
+import type { AgentActivities } from './agents';
+import type { Changed } from './changed';
 import type { InspectInput, Inspection, OperationIdentity, OwnerIdentity, ProofReport, SpecOrigins } from './operation';
 
 /**
@@ -12,9 +14,7 @@ import type { InspectInput, Inspection, OperationIdentity, OwnerIdentity, ProofR
  * acts under the fence, looks again, and says whether it changed something.
  */
 
-export interface Changed {
-  changed: boolean;
-}
+export type { Changed } from './changed';
 
 export interface HostActivities {
   /** One host, as it is. Unreachable is an answer, not a failure. */
@@ -155,7 +155,13 @@ export interface RecordActivities {
   /** Writes `state.json` on one host. */
   writeRecord(input: { spec: ClusterSpec; host: string; epoch: number; record: ClusterRecord }): Promise<Changed>;
   /** Adds one line to `operations.jsonl` on one host, once per operation. */
-  appendOperation(input: { spec: ClusterSpec; host: string; epoch: number; line: OperationLine }): Promise<Changed>;
+  appendOperation(input: {
+    spec: ClusterSpec;
+    host: string;
+    epoch: number;
+    realm?: 'agents';
+    line: OperationLine;
+  }): Promise<Changed>;
 }
 
 export interface OperationLine {
@@ -185,4 +191,5 @@ export type Activities = HostActivities &
   ResourceActivities &
   GateActivities &
   RecordActivities &
-  ProofActivities;
+  ProofActivities &
+  AgentActivities;

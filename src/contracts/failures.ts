@@ -25,6 +25,8 @@ export const failureCodes = [
   'PROOF_FAILED',
   'NOT_CONVERGED',
   'RECORD_DAMAGED',
+  'FLEET_STOPPED',
+  'NO_AGENTS',
   'INTERNAL',
 ] as const;
 

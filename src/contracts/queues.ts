@@ -22,9 +22,27 @@ export const workflowTypes = {
   takeOver: 'takeOverCluster',
   inspectOwnership: 'inspectOwnership',
   inspectClusters: 'inspectClusters',
+  fleet: 'operateFleet',
+  agent: 'bringAgent',
+  keepAgent: 'keepAgent',
+  listAgents: 'listAgents',
+  pullOnVms: 'pullOnVms',
 } as const;
 
 export const progressQuery = 'progress';
+export const parkedQuery = 'parked';
+export const pauseSignal = 'pause';
+export const resumeSignal = 'resume';
+
+/** The fleet's operation; never the cluster's (decisions 10). */
+export function fleetWorkflowId(cluster: string): string {
+  return `kraken-${cluster}-agents`;
+}
+
+/** One for each VM, whoever logs in there and for whatever reason it is worked on. */
+export function agentWorkflowId(cluster: string, vm: string): string {
+  return `kraken-${cluster}-agent-${vm.slice(vm.indexOf('@') + 1, vm.lastIndexOf(':'))}`;
+}
 
 /** Kept in the memo of each operation, so that `op list` needs no worker. */
 export interface OperationMemo {

@@ -1,7 +1,18 @@
 import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { Activities } from '../contracts/activities';
 import { taskQueues } from '../contracts/queues';
-import { effect, looking, planning, proving, removing, streaming, waiting } from './activity-options';
+import {
+  agentEffect,
+  agentProving,
+  effect,
+  looking,
+  planning,
+  proving,
+  pulling,
+  removing,
+  streaming,
+  waiting,
+} from './activity-options';
 
 /** Every activity with its way of being called, once. */
 export const lookers = proxyActivities<Activities>(looking);
@@ -11,3 +22,8 @@ export const streams = proxyActivities<Activities>({ ...streaming, taskQueue: ta
 export const waits = proxyActivities<Activities>(waiting);
 export const proofs = proxyActivities<Activities>(proving);
 export const planners = proxyLocalActivities<Activities>(planning);
+export const agentEffects = proxyActivities<Activities>(agentEffect);
+export const agentProofs = proxyActivities<Activities>(agentProving);
+export const pulls = proxyActivities<Activities>(pulling);
+/** An image that a VM pulls by itself costs the worker nothing; one that goes through it has a queue of its own. */
+export const agentPulls = proxyActivities<Activities>(streaming);

@@ -26,6 +26,29 @@ export const removing: ActivityOptions = {
   retry: { initialInterval: '300ms', backoffCoefficient: 2, maximumInterval: '10s' },
 };
 
+/** Changes one VM. A VM that is away so long is parked and tried again later, so that it holds nobody up. */
+export const agentEffect: ActivityOptions = {
+  startToCloseTimeout: '90s',
+  scheduleToCloseTimeout: '3m',
+  heartbeatTimeout: '5s',
+  retry: { initialInterval: '300ms', backoffCoefficient: 2, maximumInterval: '10s' },
+};
+
+/** An agent gets ready when the load balancers, trackers and build-indexes answer it, and pulls a kilobyte. */
+export const agentProving: ActivityOptions = {
+  startToCloseTimeout: '2m',
+  scheduleToCloseTimeout: '4m',
+  heartbeatTimeout: '5s',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10s' },
+};
+
+/** Pulls of a person: hundreds of megabytes on a slow line. */
+export const pulling: ActivityOptions = {
+  startToCloseTimeout: '30m',
+  heartbeatTimeout: '10s',
+  retry: { maximumAttempts: 3 },
+};
+
 /** Moves an image; minutes on a slow line, and on a queue of its own. */
 export const streaming: ActivityOptions = {
   startToCloseTimeout: '30m',

@@ -1,10 +1,13 @@
 /** Everything a worker can run; the names are the workflow types of `contracts/queues.ts`. */
+export { bringAgent, keepAgent } from './bring-agent';
 export { deployCluster } from './deploy-cluster';
 export { destroyCluster } from './destroy-cluster';
 export { inspectCluster } from './inspect-cluster';
 export { inspectClusters } from './inspect-clusters';
 export { inspectOwnership } from './inspect-ownership';
 export { inspectRemains } from './inspect-remains';
+export { listAgents, pullOnVms } from './list-agents';
+export { operateFleet } from './operate-fleet';
 export { mendHosts, preflightCluster } from './preflight-cluster';
 export { smokeTest } from './smoke-test';
 export { takeOverCluster } from './take-over-cluster';

@@ -1,4 +1,4 @@
-import { defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { ContinueAsNew, defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { Plan } from '../cluster/plan';
 import type { OperationFailure, OperationIdentity, OperationProgress, StageProgress } from '../contracts/operation';
 import { progressQuery } from '../contracts/queues';
@@ -8,8 +8,9 @@ import { describeFailure } from './describe-failure';
 export class Progress {
   private readonly state: OperationProgress;
 
-  constructor(operation: OperationIdentity) {
-    this.state = { version: 0, operation, state: 'running', startedAt: Date.now(), stages: [] };
+  constructor(operation: OperationIdentity, carried?: Pick<OperationProgress, 'name' | 'startedAt' | 'stages'>) {
+    const { name, startedAt = Date.now(), stages = [] } = carried ?? {};
+    this.state = { version: 0, operation, name, state: 'running', startedAt, stages };
     setHandler(defineQuery<OperationProgress>(progressQuery), () => this.state);
   }
 
@@ -41,6 +42,7 @@ export class Progress {
       this.ended('done');
       return report;
     } catch (error) {
+      if (error instanceof ContinueAsNew) throw error;
       this.ended(isCancellation(error) ? 'cancelled' : 'failed', describeFailure(error));
       throw error;
     }
@@ -50,14 +52,14 @@ export class Progress {
   async during<T>(id: string, title: string, work: (stage: StageProgress) => Promise<T>): Promise<T> {
     const stage = this.stage(id, title, 0);
     stage.state = 'running';
-    stage.startedAt = Date.now();
+    stage.startedAt ??= Date.now();
     this.touch();
     try {
       const result = await work(stage);
       stage.state = 'done';
       return result;
     } catch (error) {
-      stage.state = 'failed';
+      if (!(error instanceof ContinueAsNew)) stage.state = 'failed';
       throw error;
     } finally {
       stage.endedAt = Date.now();
@@ -91,6 +93,10 @@ export class Progress {
     this.state.failure = failure;
     this.state.endedAt = Date.now();
     this.touch();
+  }
+
+  get stages(): StageProgress[] {
+    return this.state.stages;
   }
 
   get startedAt(): number {

@@ -106,6 +106,8 @@ export class RemoteHosts implements Hosts {
         // A deploy asks for no more.
         machine: (query: unknown) => this.ask(host, ['machine'], [query]),
       } as unknown as HostConnection['preflight'],
+      // A cluster's deploy knows no agents.
+      agent: {} as HostConnection['agent'],
       http: (request) => this.ask(host, ['http'], [request]) as ReturnType<HostConnection['http']>,
       fence: async (scope) => {
         await guarded.lease(scope);

@@ -117,14 +117,12 @@ describe('what is not built yet', () => {
     ['STORAGE_BACKEND=s3', /^S3 as storage backend is not built/],
     ['ALERT_WEBHOOK_URL=https://alerts.example.com/hook', /^alerts are not built/],
     ['LB_VIP=10.0.1.100', /^a virtual address .* is not built/],
-    ['AGENT_PORT=8088', /^deploying agents is not built/],
-    ['AGENT_CPU_LIMIT=1', /^deploying agents is not built/],
   ])('%s is refused with the reason', (line, reason) => {
     const mistakes = mistakesOf(loadText(`${line}\n`));
     expect(mistakes).toMatchObject([{ line: 5, key: line.split('=')[0], problem: expect.stringMatching(reason) }]);
   });
 
-  test.each(['ENABLE_TLS=false', 'AUTO_BACKUP=false', 'STORAGE_BACKEND=testfs', 'AGENT_PORT=8080'])(
+  test.each(['ENABLE_TLS=false', 'AUTO_BACKUP=false', 'STORAGE_BACKEND=testfs'])(
     '%s is accepted, since it promises nothing',
     (line) => {
       expect(loadText(`${line}\n`)).toMatchObject({ ok: true, warnings: [] });

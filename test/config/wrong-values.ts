@@ -175,6 +175,7 @@ export const wrongTexts: Record<KeyName | 'CLUSTER_NODE_2', string[]> = {
   AGENT_PORT: ports,
   AGENT_PEER_PORT: ports,
   AGENT_SERVER_PORT: ports,
+  AGENT_RELAY_PORT: ports,
   AGENT_MEMORY_LIMIT: sizes,
   AGENT_CPU_LIMIT: cores,
 };

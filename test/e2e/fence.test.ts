@@ -209,7 +209,7 @@ test('whoever freezes before it holds does not keep the host from the next one',
         said += text.toString();
       });
       channel.on('error', () => undefined);
-      channel.write(`${cluster}\n1\n4\n`);
+      channel.write(`${cluster}\n\n1\n4\n`);
     });
     await until('it is asked', async () => (said.includes('PROVE') ? true : undefined));
     const two = await worker();

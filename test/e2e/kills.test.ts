@@ -41,6 +41,12 @@ async function next(failpoints: string): Promise<LabWorker> {
   return worker;
 }
 
+/** What the operation was at, for whoever reads why a death did not come. */
+async function telling(error: Error): Promise<never> {
+  const { stdout, stderr } = await krakenctl(['op', 'show']);
+  throw new Error(`${error.message}\n${stdout}\n${stderr}`);
+}
+
 test('a deploy goes on through the death of its worker in each kind of activity, and makes each container once', async () => {
   const hosts = Object.fromEntries(
     lab.hosts.filter((h) => h.name.startsWith('node-')).map((h) => [h.name, container(lab, h.name)]),
@@ -51,7 +57,7 @@ test('a deploy goes on through the death of its worker in each kind of activity,
   let worker = await next(`${deaths[0]}#1=kill`);
   await must(['deploy', '--yes', '--detach']);
   for (const [index, death] of deaths.entries()) {
-    await until(`the worker dies at ${death}`, async () => (worker.ended ? true : undefined), 60_000);
+    await until(`the worker dies at ${death}`, async () => (worker.ended ? true : undefined), 60_000).catch(telling);
     expect([death, worker.ended?.signal, worker.lines()]).toEqual([death, 'SIGKILL', [`${death}#1=kill`]]);
     const following = deaths[index + 1];
     worker = await next(following ? `${following}#1=kill` : '');

@@ -65,6 +65,10 @@ export function exampleSpec(change: (spec: ClusterSpec) => void = () => undefine
       writebackRetrySeconds: 30,
     },
     storage: { backend: 'testfs' },
+    agents: {
+      ports: { registry: 8080, peer: 8090, server: 8091, relay: 8095 },
+      limit: { memoryBytes: 512 * 1024 * 1024, cpus: 0 },
+    },
     logs: { maxSizeBytes: 50_000_000, maxFiles: 3 },
     concurrency: 20,
   };

@@ -8,6 +8,7 @@ import {
   NameTakenError,
 } from '../../src/clients/errors';
 import type {
+  AgentHost,
   ContainerCreate,
   ContainerInfo,
   Engine,
@@ -23,6 +24,7 @@ import type {
 } from '../../src/clients/host';
 import type { MachineFacts } from '../../src/cluster/preflight/facts';
 import type { HostSpec } from '../../src/cluster/spec';
+import { type MemoryAgentState, memoryAgent } from './memory-agent';
 import { MemoryRedisCluster } from './memory-redis';
 import { MemoryRegistry } from './memory-registry';
 
@@ -82,6 +84,8 @@ export class MemoryHost implements HostConnection {
   readonly engine: Engine;
   readonly files: HostFiles;
   readonly folders: HostFolders;
+  readonly agentState: MemoryAgentState = { releases: new Set(), facts: {} };
+  readonly agent: AgentHost;
   /** Paths that are links, for what must be refused. */
   readonly links = new Set<string>();
 
@@ -92,6 +96,7 @@ export class MemoryHost implements HostConnection {
     this.engine = memoryEngine(this);
     this.files = memoryFiles(this);
     this.folders = memoryFolders(this);
+    this.agent = memoryAgent(this, this.agentState);
   }
 
   part(part: string): MemoryContainer | undefined {
@@ -125,6 +130,7 @@ export class MemoryHost implements HostConnection {
       7000: 'testfs',
       6391: 'redis-router',
     };
+    if (request.port === 8091 && this.agentState.running) return answer(200, 'OK');
     const part = ports[request.port] ?? 'nothing';
     if (!this.runs(part)) throw refused(this.host.id, `${part} ${request.port}`);
     if (request.path === '/.krakenctl/config') {
@@ -184,7 +190,7 @@ export class MemoryHost implements HostConnection {
   private readonly words = new Map<number, string>();
 
   async fence(scope: FenceScope) {
-    const path = `/var/lib/krakenctl/${scope.cluster}/epoch`;
+    const path = `/var/lib/krakenctl/${scope.cluster}/epoch${scope.realm ? `-${scope.realm}` : ''}`;
     // As on a real host, the mark goes with the record.
     const seen = Number(this.stored.get(path)?.contents.toString() ?? 0);
     if (scope.epoch < seen) throw new FencedOffError('a newer operation holds the host', this.host.id, seen);

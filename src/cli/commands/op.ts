@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { operationWorkflowId } from '../../cluster/names';
+import { pauseSignal, resumeSignal } from '../../contracts/queues';
 import { type Configuration, readConfiguration } from '../configuration';
 import { connectTemporal, type Temporal, withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
@@ -9,6 +10,7 @@ import { askProgress, followOperation } from '../follow';
 import { parseWholeNumber } from '../numbers';
 import { listRuns, mergeOperations, type OperationSummary, pickOperation } from '../operation-list';
 import { renderOperation, renderOperations } from '../operation-text';
+import { handleOfRun } from '../operations';
 import { conclude } from '../run-operation';
 import { uiLink } from '../temporal-address';
 
@@ -37,6 +39,14 @@ export function addOperationCommands(program: Command, wire: Wire): void {
     .description('stop it at the next safe point')
     .argument(...id)
     .action(wire(cancel));
+  op.command('pause')
+    .description('of agents: begin no further VM until it is resumed')
+    .argument(...id)
+    .action(wire((context: Context, _: unknown, [wanted]: string[]) => tell(context, pauseSignal, wanted)));
+  op.command('resume')
+    .description('go on')
+    .argument(...id)
+    .action(wire((context: Context, _: unknown, [wanted]: string[]) => tell(context, resumeSignal, wanted)));
 }
 
 async function list(context: Context, { limit }: ListOptions): Promise<void> {
@@ -98,8 +108,8 @@ async function show(context: Context, _: unknown, [wanted]: string[]): Promise<v
   });
 }
 
-function handleOf(temporal: Temporal, { spec }: Configuration, operation: OperationSummary) {
-  return temporal.client.workflow.getHandle(operationWorkflowId(spec.name), operation.runId);
+function handleOf(temporal: Temporal, { spec }: Configuration, { workflowId, runId }: OperationSummary) {
+  return handleOfRun(temporal, workflowId ?? operationWorkflowId(spec.name), runId);
 }
 
 /** Attaching and cancelling ask Temporal alone: they must work while every host is away. */
@@ -136,5 +146,31 @@ async function cancel(context: Context, _: unknown, [wanted]: string[]): Promise
     context.output.result({ operation: run.id, cancelled: true });
     context.output.line(`${run.id} is asked to stop: it ends the step it is at, and begins no other`);
     context.output.line(' watch: krakenctl op attach · what is left then: krakenctl plan');
+  });
+}
+
+/** What is under way on a VM comes to its end either way. */
+async function tell(
+  context: Context,
+  signal: typeof pauseSignal | typeof resumeSignal,
+  wanted?: string,
+): Promise<void> {
+  const configuration = await readConfiguration(context);
+  await withTemporal({ environment: context.environment }, async (temporal) => {
+    const runs = await listRuns(temporal, configuration.spec.name, shownRuns);
+    const running = runs.filter((r) => r.result === 'running');
+    const run = pickOperation(wanted === undefined ? running.filter((r) => r.verb === 'agents') : running, wanted);
+    if (!run) {
+      const message = wanted ? `no operation "${wanted}" runs` : 'no operation of agents runs';
+      throw new CliFailure('NO_OPERATION', message, { hint: 'krakenctl op list' });
+    }
+    if (run.verb !== 'agents') {
+      const hint = `stop it safely: krakenctl op cancel ${run.name ?? run.id}`;
+      throw new CliFailure('NOT_BUILT', `only operations of agents can be held; ${run.id} is a ${run.verb}`, { hint });
+    }
+    await handleOf(temporal, configuration, run).signal(signal);
+    const held = signal === pauseSignal;
+    context.output.result({ operation: run.id, paused: held });
+    context.output.line(held ? `${run.id} begins no further VM · go on: krakenctl op resume` : `${run.id} goes on`);
   });
 }

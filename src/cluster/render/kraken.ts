@@ -2,9 +2,9 @@ import type { ClusterSpec } from '../spec';
 import { yamlText } from './notice';
 import { storageRouterPort } from './storage-router';
 
-/** What the four Kraken parts have in common. */
+/** What Kraken's own parts have in common. */
 
-export type KrakenPart = 'origin' | 'tracker' | 'build-index' | 'proxy';
+export type KrakenPart = 'origin' | 'tracker' | 'build-index' | 'proxy' | 'agent';
 type Tree = Record<string, unknown>;
 
 /** Where inner access logs go: to the container's log, which Docker rotates, or nowhere. */

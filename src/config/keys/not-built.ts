@@ -1,6 +1,5 @@
 import { defineKey, type Section } from '../key';
 import { hostAddress, path } from '../values/places';
-import { cpus, port, size } from '../values/quantities';
 import { authSecret, backupRepository, webhookUrl } from '../values/remotes';
 import { cron } from '../values/schedules';
 import { flag } from '../values/text';
@@ -11,7 +10,6 @@ const tls = 'TLS is not built yet';
 const auth = 'authentication is not built yet';
 const recovery = 'recovery is not built yet';
 const backup = 'backups are not built yet';
-const agents = 'deploying agents is not built yet';
 
 function defineSwitch(section: Section, why: string, notYet: string) {
   return defineKey({ section, why, default: 'false', range: 'false', schema: flag, status: { notYet, as: 'switch' } });
@@ -95,39 +93,5 @@ export const backupKeys = {
     range: '/folder, sftp:user@host:/folder or s3:https://host/bucket/folder',
     schema: backupRepository,
     status: { notYet: backup, as: 'companion' },
-  }),
-};
-
-function defineAgentPort(why: string, number: number) {
-  const status = { notYet: agents, as: 'switch' } as const;
-  return defineKey({
-    section: 'agents',
-    why,
-    default: String(number),
-    range: 'a port, 1 to 65535',
-    schema: port,
-    status,
-  });
-}
-
-export const agentKeys = {
-  AGENT_PORT: defineAgentPort('Registry from which Docker on each VM pulls.', 8080),
-  AGENT_PEER_PORT: defineAgentPort('Where other agents fetch pieces.', 8090),
-  AGENT_SERVER_PORT: defineAgentPort("The agent's own interface.", 8091),
-  AGENT_MEMORY_LIMIT: defineKey({
-    section: 'agents',
-    why: 'Hard memory limit of an agent (idle 70-83 MiB).',
-    default: '512m',
-    range: 'a size, 128m to 1t',
-    schema: size({ min: 128 * 2 ** 20, max: 2 ** 40 }),
-    status: { notYet: agents, as: 'switch' },
-  }),
-  AGENT_CPU_LIMIT: defineKey({
-    section: 'agents',
-    why: 'CPU limit of an agent in cores.',
-    default: '0',
-    range: 'cores, 0 to 512 with at most two decimals; 0 = no limit',
-    schema: cpus,
-    status: { notYet: agents, as: 'switch' },
   }),
 };

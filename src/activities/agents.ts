@@ -1,0 +1,275 @@
+import { createHash } from 'node:crypto';
+import { releaseArchive } from '../clients/agent-host';
+import { ClientError, HostRefusedError, RightsError } from '../clients/errors';
+import type { HostConnection, ReleaseArchive } from '../clients/host';
+import { planAgent } from '../cluster/agents/agent-plan';
+import type { ObservedAgent } from '../cluster/agents/observed';
+import { type AgentRelease, agentImage, agentRelease } from '../cluster/agents/release';
+import { type VmAddress, vmHost } from '../cluster/agents/vm';
+import { isImagePresent } from '../cluster/image';
+import { deactivateProgram } from '../cluster/render/agent/programs';
+import type { ClusterSpec } from '../cluster/spec';
+import type { Changed } from '../contracts/activities';
+import type { AgentActivities, AgentInput, AgentStepInput } from '../contracts/agents';
+import type { ActivityDependencies } from './dependencies';
+import { ActivityError } from './failures';
+import { beat, cancellation, pause } from './heartbeat';
+import { isReady } from './hosts';
+
+type Verbs =
+  | 'lookAtAgent'
+  | 'ensureAgentImage'
+  | 'ensureAgentRelease'
+  | 'ensureAgentActive'
+  | 'ensureAgentAbsent'
+  | 'restartAgent'
+  | 'proveAgent'
+  | 'listAgents'
+  | 'pullOnVm';
+
+/** Trackers and build-indexes are asked over the load balancers, whose checks take some seconds. */
+const readyWithinMs = 60_000;
+/** An image of hundreds of megabytes may fill the line for as long. */
+const streamPatienceSeconds = 8;
+const looksAtOnce = 64;
+
+export function agentActivities(deps: ActivityDependencies): Pick<AgentActivities, Verbs> {
+  return {
+    async lookAtAgent(input) {
+      const release = renderRelease(input, deps.ownerId);
+      const is = await observe(deps, input.spec, { vm: input.vm, release });
+      return { release: release.id, plan: planAgent(is, release, deps.ownerId), ready: is.reachable && is.ready };
+    },
+    async ensureAgentImage(input) {
+      fresh(input, deps.ownerId);
+      return fencedVm(deps, { ...input, patienceSeconds: streamPatienceSeconds }, (c) => bringImage(deps, c, input));
+    },
+    async ensureAgentRelease(input) {
+      const release = fresh(input, deps.ownerId);
+      const archive = await archiveOf(release);
+      return fencedVm(deps, input, (connection) => connection.agent.install(input.spec.name, archive));
+    },
+    async ensureAgentActive(input) {
+      const release = fresh(input, deps.ownerId);
+      return fencedVm(deps, input, async (connection) => {
+        await refuseForeign(deps, connection, { input, release });
+        return connection.agent.activate(input.spec.name, release.id);
+      });
+    },
+    async ensureAgentAbsent(input) {
+      const release = renderRelease(input, deps.ownerId);
+      return fencedVm(deps, input, async (connection) => {
+        await refuseForeign(deps, connection, { input, release });
+        const { changed } = await connection.agent.deactivate(deactivateProgram(input.spec));
+        return { changed };
+      });
+    },
+    async restartAgent(input) {
+      return fencedVm(deps, input, async (connection) => {
+        await connection.agent.restart(input.spec.name);
+        return { changed: true };
+      });
+    },
+    async proveAgent(input) {
+      return prove(await connectVm(deps, input.spec, input.vm), input);
+    },
+    async listAgents({ spec, vms, digest }) {
+      const release = agentRelease(spec, digest ?? '', deps.ownerId);
+      return eachOf(vms, looksAtOnce, async (vm) => {
+        const seen = await observe(deps, spec, { vm, release }).catch(
+          (error): ObservedAgent => ({ vm, reachable: false, error: error.message }),
+        );
+        return { vm, seen, wanted: release.id, plan: planAgent(seen, release, deps.ownerId) };
+      });
+    },
+    async pullOnVm({ spec, vm, image }) {
+      try {
+        const report = await (await connectVm(deps, spec, vm)).agent.pull(image);
+        const { ok, digest, via, seconds, error } = report;
+        return { vm, ok, digest, via, seconds, error: error?.message, hint: error?.hint };
+      } catch (error) {
+        if (error instanceof ClientError) return { vm, ok: false, error: error.message };
+        throw error;
+      }
+    },
+  };
+}
+
+function connectVm(deps: ActivityDependencies, spec: ClusterSpec, vm: VmAddress): Promise<HostConnection> {
+  return deps.hostsFor(spec).connect(vmHost(vm));
+}
+
+interface VmScope {
+  spec: ClusterSpec;
+  vm: VmAddress;
+  epoch: number;
+  patienceSeconds?: number;
+}
+
+/** As `fenced`, on a VM. */
+async function fencedVm<T>(
+  deps: ActivityDependencies,
+  { spec, vm, epoch, patienceSeconds }: VmScope,
+  work: (connection: HostConnection) => Promise<T>,
+): Promise<T> {
+  const connection = await connectVm(deps, spec, vm);
+  const lease = await connection.fence({ cluster: spec.name, realm: 'agents', epoch, patienceSeconds });
+  try {
+    cancellation()?.throwIfAborted();
+    return await work(connection);
+  } finally {
+    await lease.release();
+  }
+}
+
+interface Wanted {
+  vm: VmAddress;
+  release: AgentRelease;
+}
+
+async function observe(deps: ActivityDependencies, spec: ClusterSpec, { vm, release }: Wanted): Promise<ObservedAgent> {
+  const startedAt = deps.now();
+  try {
+    const connection = await connectVm(deps, spec, vm);
+    const { ports } = spec.agents;
+    const [facts, ready] = await Promise.all([
+      connection.agent.observe({
+        cluster: spec.name,
+        release: release.id,
+        image: release.image.runnable,
+        ports: [ports.registry, ports.peer, ports.server],
+      }),
+      isReady(connection, { kind: 'http', port: ports.server, path: '/readiness' }),
+    ]);
+    return { vm, reachable: true, ready, tookMs: deps.now() - startedAt, ...facts };
+  } catch (error) {
+    if (error instanceof HostRefusedError || error instanceof RightsError) throw error;
+    if (error instanceof ClientError) return { vm, reachable: false, error: error.message };
+    throw error;
+  }
+}
+
+const releases = new Map<string, AgentRelease>();
+const archives = new Map<string, Promise<ReleaseArchive>>();
+
+/** The same for every VM of a fleet, so it is rendered once for thousands of steps. */
+function renderRelease({ spec, digest }: Pick<AgentInput, 'spec' | 'digest'>, owner: string): AgentRelease {
+  return remembered(releases, JSON.stringify([spec, digest, owner]), () => agentRelease(spec, digest, owner));
+}
+
+function archiveOf(release: AgentRelease): Promise<ReleaseArchive> {
+  return remembered(archives, release.id, async () => ({
+    id: release.id,
+    sumOfSums: createHash('sha256').update(release.sums).digest('hex'),
+    archive: await releaseArchive(release),
+  }));
+}
+
+function remembered<T>(known: Map<string, T>, key: string, make: () => T): T {
+  const found = known.get(key);
+  if (found) return found;
+  const made = make();
+  if (known.size >= 4) known.delete(known.keys().next().value!);
+  known.set(key, made);
+  return made;
+}
+
+function fresh(input: AgentStepInput, owner: string): AgentRelease {
+  const release = renderRelease(input, owner);
+  if (release.id === input.release) return release;
+  throw new ActivityError('PLAN_STALE', 'this worker renders another agent than the one that was planned', {
+    host: input.vm,
+    final: true,
+    hint: 'run it again with this version',
+  });
+}
+
+/** Looked at once more under the fence. */
+async function refuseForeign(
+  deps: ActivityDependencies,
+  connection: HostConnection,
+  { input, release }: { input: AgentInput; release: AgentRelease },
+): Promise<void> {
+  const facts = await connection.agent.observe({
+    cluster: input.spec.name,
+    release: release.id,
+    image: release.image.runnable,
+    ports: [],
+  });
+  if (facts.owner === undefined || facts.owner === deps.ownerId) return;
+  throw new ActivityError('FOREIGN_OWNER', `the agent of this VM belongs to another krakenctl (${facts.owner})`, {
+    host: input.vm,
+    final: true,
+    hint: 'remove it through that one: krakenctl agent remove',
+  });
+}
+
+async function bringImage(
+  deps: ActivityDependencies,
+  { engine, host }: HostConnection,
+  { spec, digest }: AgentStepInput,
+): Promise<Changed> {
+  const image = agentImage(spec, digest);
+  const isThere = async () => isImagePresent(await engine.images(), image.reference, digest);
+  if (await isThere()) return { changed: false };
+  if (spec.images.source === 'load') {
+    const archive = await deps.archives.open(image.reference, spec.images.archiveDir);
+    await engine.load(archive.stream, (p) => beat({ ...p, totalBytes: archive.bytes }), cancellation());
+  } else {
+    await engine.pull(image.reference, beat, cancellation());
+  }
+  if (await isThere()) return { changed: true };
+  throw new ActivityError('IMAGE_MOVED', `${image.reference} is another image now than when it was resolved`, {
+    host: host.id,
+    final: true,
+    hint: 'the tag was moved in the meantime; run it again',
+  });
+}
+
+/** Through this agent and no other way, by digest, and read back from the VM's engine. */
+async function prove(connection: HostConnection, { spec, vm, sentinel }: AgentStepInput) {
+  const until = Date.now() + readyWithinMs;
+  const readiness = { kind: 'http', port: spec.agents.ports.server, path: '/readiness' } as const;
+  while (!(await isReady(connection, readiness))) {
+    if (Date.now() >= until) throw await notReady(connection, vm);
+    await pause(200);
+  }
+  if (!sentinel) return { digest: '', seconds: 0 };
+  const image = `${sentinel.repository}@${sentinel.digest}`;
+  const report = await connection.agent.pull(image);
+  await connection.agent.forget(report.reference ?? image);
+  if (report.ok && report.via === 'agent' && report.digest === sentinel.digest) {
+    return { digest: sentinel.digest, seconds: report.seconds ?? 0 };
+  }
+  const why = report.error?.message ?? report.warning ?? `it came as ${report.digest} by ${report.via}`;
+  throw new ActivityError('PROOF_FAILED', `${vm}: the sentinel did not come through the agent: ${why}`, {
+    host: vm,
+    final: false,
+    hint: `krakenctl agent logs ${vm}`,
+  });
+}
+
+async function notReady(connection: HostConnection, vm: VmAddress): Promise<Error> {
+  const tail = await connection.agent.tail(1).catch(() => '');
+  const last = tail.trim() === '' ? '' : `; its log ends: ${tail.trim().slice(0, 300)}`;
+  return new ActivityError('GATE_NOT_READY', `${vm}: the agent was not ready within ${readyWithinMs / 1000} s${last}`, {
+    host: vm,
+    final: true,
+    hint: `krakenctl agent logs ${vm}`,
+  });
+}
+
+/** Like `Promise.all` over a map, with at most so many at once. */
+async function eachOf<T, R>(items: T[], atOnce: number, work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const lane = async () => {
+    while (next < items.length) {
+      const index = next++;
+      results[index] = await work(items[index]!);
+      beat({ seen: next });
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
+  return results;
+}

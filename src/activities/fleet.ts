@@ -1,0 +1,134 @@
+import { ClientError, ImageMissingError } from '../clients/errors';
+import { pushTinyImage } from '../clients/registry';
+import { desiredAgents, planFleet } from '../cluster/agents/fleet-plan';
+import { type FleetHolding, type FleetRecord, highestGeneration, newestFleet } from '../cluster/agents/fleet-record';
+import { agentImageReference } from '../cluster/agents/release';
+import { recordFolder } from '../cluster/names';
+import type { ClusterSpec } from '../cluster/spec';
+import type { AgentActivities } from '../contracts/agents';
+import { type ActivityDependencies, connectTo } from './dependencies';
+import { ActivityError } from './failures';
+import { cancellation } from './heartbeat';
+
+type Verbs = 'readFleet' | 'openFleet' | 'writeFleet' | 'resolveAgentImage' | 'pushSentinel';
+
+/** The record of the fleet on the nodes, and what all its VMs share. */
+export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivities, Verbs> {
+  return {
+    async readFleet({ spec }) {
+      const answers = await Promise.all(spec.nodes.map(({ id }) => readHolding(deps, spec, id)));
+      const holdings = answers.flatMap((a) => ('error' in a ? [] : [a]));
+      const record = newestFleet(holdings, spec.nodes.length);
+      return {
+        record: record && { ...record, generation: highestGeneration(holdings) },
+        highestEpoch: holdings.reduce((highest, { epoch }) => Math.max(highest, epoch), 0),
+        unseen: answers.flatMap((a) => ('error' in a ? [a] : [])),
+      };
+    },
+    async openFleet({ input, view, nowMs }) {
+      const { operation, verb } = input;
+      const counts = { ...view.record?.counts, [verb]: (view.record?.counts[verb] ?? 0) + 1 };
+      const name = `agents-${Object.values(counts).reduce((sum, n) => sum + n, 0)}`;
+      const record: FleetRecord = {
+        format: 1,
+        generation: (view.record?.generation ?? 0) + 1,
+        agents: desiredAgents(input, view.record),
+        digest: view.record?.digest,
+        counts,
+        operation: { id: operation.id, name, actor: operation.actor, at: new Date(nowMs).toISOString() },
+      };
+      // VMs have no common record, so the time is what makes a later operation the higher one on each of them.
+      return { name, epoch: Math.max(nowMs, view.highestEpoch + 1), plan: planFleet(input, view.record), record };
+    },
+    async writeFleet({ spec, host, epoch, record }) {
+      const connection = await connectTo(deps, spec, host);
+      const lease = await connection.fence({ cluster: spec.name, realm: 'agents', epoch });
+      try {
+        cancellation()?.throwIfAborted();
+        const contents = Buffer.from(`${JSON.stringify(record)}\n`);
+        return await connection.files.write({ path: fleetPath(spec), mode: 0o644, contents });
+      } finally {
+        await lease.release();
+      }
+    },
+    async resolveAgentImage({ spec, known }) {
+      const reference = agentImageReference(spec);
+      if (spec.images.source === 'load') return identify(deps, spec, reference);
+      return resolveThroughNodes(deps, spec, { reference, known });
+    },
+    async pushSentinel({ spec, operation }) {
+      const repository = 'krakenctl-canary/agents';
+      const port = spec.ports.lbProxy;
+      const door = await connectTo(deps, spec, spec.loadBalancers[0]!);
+      const image = { port, repository, tag: `t${operation.id.charCodeAt(operation.id.length - 1) % 16}` };
+      const { digest } = await pushTinyImage(door, { ...image, contents: operation.id });
+      return { repository, digest };
+    },
+  };
+}
+
+function fleetPath(spec: ClusterSpec): string {
+  return `${recordFolder(spec.name)}/agents.json`;
+}
+
+type Holding = (FleetHolding & { epoch: number }) | { host: string; error: string };
+
+async function readHolding(deps: ActivityDependencies, spec: ClusterSpec, host: string): Promise<Holding> {
+  try {
+    const { files } = await connectTo(deps, spec, host);
+    const [bytes, epoch] = await Promise.all([
+      files.read(fleetPath(spec)),
+      files.read(`${recordFolder(spec.name)}/epoch-agents`),
+    ]);
+    return { host, record: parseRecord(host, bytes), epoch: Number.parseInt(epoch?.toString() ?? '', 10) || 0 };
+  } catch (error) {
+    if (error instanceof ClientError) return { host, error: error.message };
+    throw error;
+  }
+}
+
+function parseRecord(host: string, bytes: Buffer | undefined): FleetRecord | undefined {
+  if (bytes === undefined) return undefined;
+  try {
+    return JSON.parse(bytes.toString()) as FleetRecord;
+  } catch {
+    throw new ActivityError('RECORD_DAMAGED', `agents.json on ${host} is not JSON`, {
+      host,
+      final: true,
+      hint: 'move the damaged file away on that host; a majority of the other nodes still has the record',
+    });
+  }
+}
+
+async function identify(deps: ActivityDependencies, spec: ClusterSpec, reference: string): Promise<string> {
+  const id = await deps.archives.identify(reference, spec.images.archiveDir);
+  if (id !== undefined) return id;
+  throw new ActivityError('IMAGE_MISSING', `${reference} is neither in IMAGE_ARCHIVE_DIR nor in the worker's engine`, {
+    final: true,
+    hint: 'docker pull it there, or put its `docker save` archive into IMAGE_ARCHIVE_DIR',
+  });
+}
+
+interface Reference {
+  reference: string;
+  known?: string;
+}
+
+async function resolveThroughNodes(
+  deps: ActivityDependencies,
+  spec: ClusterSpec,
+  { reference, known }: Reference,
+): Promise<string> {
+  let failure: unknown;
+  for (const node of spec.nodes) {
+    try {
+      return await (await connectTo(deps, spec, node.id)).engine.resolve(reference);
+    } catch (error) {
+      if (error instanceof ImageMissingError || !(error instanceof ClientError)) throw error;
+      failure = error;
+    }
+  }
+  // A registry that is down must not keep agents from being restarted or brought back.
+  if (known !== undefined) return known;
+  throw failure;
+}

@@ -1,0 +1,200 @@
+import { randomBytes } from 'node:crypto';
+import type { FleetPolicy } from '../cluster/agents/fleet-plan';
+import { type VmAddress, vmAddress, vmName } from '../cluster/agents/vm';
+import type { ClusterSpec } from '../cluster/spec';
+import { type NamedVm, parseVms, readVmFile } from '../config/vm-names';
+import type { AgentPull, FleetInput, FleetReport, FleetVerb, ListedAgent } from '../contracts/agents';
+import { fleetWorkflowId, parkedQuery, searchAttributes, taskQueues, workflowTypes } from '../contracts/queues';
+import { type Configuration, readConfiguration } from './configuration';
+import { type Temporal, withTemporal } from './connect';
+import type { Context } from './context';
+import { CliFailure } from './failure';
+import { parseWholeNumber } from './numbers';
+import { makeOperation } from './operation-identity';
+import { findPollers, requireWorker } from './pollers';
+import { type RunOptions, runOperation } from './run-operation';
+
+/** Operations on agents, from typed words to a started workflow. */
+export interface FleetOptions extends RunOptions {
+  file?: string;
+  concurrency?: string;
+  maxFailures?: string;
+  canary?: string;
+  batch?: string;
+  retryFailed?: string;
+  acceptNewHostKeys?: boolean;
+  all?: boolean;
+}
+
+/** VMs of words and a file, complete and each once. @throws {CliFailure} before any host is contacted. */
+export function nameVms(spec: ClusterSpec, words: string[], file?: string): VmAddress[] {
+  let named: NamedVm[];
+  try {
+    named = [...parseVms(words), ...(file === undefined ? [] : readVmFile(file))];
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new CliFailure('USAGE', error.message, { cause: error, hint: 'krakenctl agent deploy --help' });
+  }
+  const nodes = new Map(spec.nodes.map((node) => [node.address, node.id]));
+  const seen = new Map<string, string>();
+  const vms = named.map((vm) => {
+    const node = nodes.get(vm.address);
+    if (node) {
+      const why = 'an agent and an origin want the same ports';
+      throw new CliFailure('USAGE', `${vm.where}: this is ${node} of the cluster; ${why}`, { host: vm.address });
+    }
+    const full = vmAddress(spec, vm);
+    const other = seen.get(vm.address);
+    if (other !== undefined && other !== full) {
+      throw new CliFailure('USAGE', `${vm.where}: named twice, as ${other} and as ${full}; expected each VM once`);
+    }
+    seen.set(vm.address, full);
+    return full;
+  });
+  return [...new Set(vms)];
+}
+
+export interface FleetRequest {
+  verb: FleetVerb;
+  words: string[];
+  options: FleetOptions;
+}
+
+export async function operateFleet(context: Context, { verb, words, options }: FleetRequest): Promise<number> {
+  const configuration = await readConfiguration(context, { CONCURRENCY: options.concurrency });
+  const { spec } = configuration;
+  const policy = readPolicy(spec, options);
+  const named = nameVms(spec, words, options.file);
+  if (verb === 'remove') requireTargets(named, options);
+  return withTemporal({ environment: context.environment }, async (temporal) => {
+    requireWorker(await findPollers(temporal));
+    const vms = options.retryFailed ? await leftBehind(temporal, spec, options.retryFailed) : named;
+    if (verb === 'deploy' && vms.length === 0) {
+      throw new CliFailure('USAGE', 'no VM is named', {
+        hint: 'krakenctl agent deploy 10.0.2.10 10.0.2.{11..40}, or --file vms.txt',
+      });
+    }
+    if (options.acceptNewHostKeys) await pinVmKeys(context, configuration, vms);
+    const operation = makeOperation('agents', context.environment);
+    const owner = { temporal: temporal.address, namespace: temporal.namespace };
+    const input: FleetInput = { operation, verb, spec, owner, vms, policy };
+    const workflowId = fleetWorkflowId(spec.name);
+    const start = { type: workflowTypes.fleet, cluster: spec.name, workflowId, operation, input };
+    return runOperation(context, temporal, { start, spec, options });
+  });
+}
+
+function requireTargets(named: VmAddress[], { all, retryFailed }: FleetOptions): void {
+  if (named.length > 0 && all) throw new CliFailure('USAGE', '--all and names of VMs: expected one of them');
+  if (named.length > 0 || all || retryFailed) return;
+  throw new CliFailure('USAGE', 'no VM is named', { hint: 'krakenctl agent remove 10.0.2.10, or --all' });
+}
+
+function readPolicy(spec: ClusterSpec, options: FleetOptions): FleetPolicy {
+  const { maxFailures = '0', canary = '1', batch = '100%' } = options;
+  return {
+    concurrency: spec.concurrency,
+    maxFailures: requirePortion('--max-failures', maxFailures, 0),
+    canary: parseWholeNumber(canary, { option: '--canary', min: 0 }),
+    batch: requirePortion('--batch', batch, 1),
+  };
+}
+
+function requirePortion(option: string, text: string, least: number): string {
+  const match = /^(\d{1,6})(%?)$/.exec(text);
+  const value = Number(match?.[1]);
+  const isGood = match && value >= least && (match[2] === '' || value <= 100);
+  if (isGood) return text;
+  throw new CliFailure(
+    'USAGE',
+    `${option} ${text}: expected a whole number from ${least} on, or a percentage such as 10%`,
+  );
+}
+
+/** VMs that an earlier operation left, as its report says. */
+async function leftBehind(temporal: Temporal, spec: ClusterSpec, wanted: string): Promise<VmAddress[]> {
+  const { listRuns, pickOperation } = require('./operation-list') as typeof import('./operation-list');
+  const runs = await listRuns(temporal, spec.name, 50);
+  const run = pickOperation(
+    runs.filter((r) => r.verb === 'agents'),
+    wanted,
+  );
+  if (!run?.runId) {
+    throw new CliFailure('NO_OPERATION', `no operation of agents "${wanted}"`, { hint: 'krakenctl op list' });
+  }
+  const handle = temporal.client.workflow.getHandle(fleetWorkflowId(spec.name), run.runId);
+  const report = (await handle.result().catch(() => undefined)) as FleetReport | undefined;
+  if (!report) throw new CliFailure('NO_OPERATION', `${wanted} has no report: it is ${run.result}`);
+  if (report.left.length === 0) throw new CliFailure('USAGE', `${wanted} left no VM behind`);
+  return report.left.map(({ vm }) => vm);
+}
+
+async function pinVmKeys({ output }: Context, { spec }: Configuration, vms: VmAddress[]): Promise<void> {
+  const { listAgentsLocally } = require('./local') as typeof import('./local');
+  const answers = await listAgentsLocally({ spec, vms }, { acceptNewHostKeys: true });
+  const seen = answers.filter(({ seen: s }) => s.reachable).length;
+  output.note(`host keys of ${seen} of ${vms.length} VMs are pinned in ${spec.ssh.knownHostsPath}`);
+}
+
+export interface ParkedAgent {
+  vm: VmAddress;
+  since: number;
+  tries: number;
+  why: string;
+  nextTryAt: number;
+}
+
+export interface AgentRow extends ListedAgent {
+  parked?: ParkedAgent;
+}
+
+interface Listing {
+  agents: ListedAgent[];
+  digest?: string;
+  unseen: { host: string; error: string }[];
+}
+
+/** What is seen on each VM now, and which of them are being tried again. */
+export async function listAgents(
+  temporal: Temporal,
+  spec: ClusterSpec,
+  vms?: VmAddress[],
+): Promise<{ agents: AgentRow[]; unseen: Listing['unseen'] }> {
+  const [listing, parked] = await Promise.all([lookAtAgents(temporal, spec, vms), listParked(temporal, spec)]);
+  const agents = listing.agents.map((agent) => ({ ...agent, parked: parked.get(vmName(agent.vm)) }));
+  return { agents, unseen: listing.unseen };
+}
+
+function lookAtAgents(temporal: Temporal, spec: ClusterSpec, vms?: VmAddress[]): Promise<Listing> {
+  return temporal.client.workflow.execute(workflowTypes.listAgents, {
+    taskQueue: taskQueues.main,
+    workflowId: `kraken-${spec.name}-inspect-${randomBytes(4).toString('hex')}`,
+    args: [{ spec, vms }],
+    workflowExecutionTimeout: '5m',
+    staticSummary: `look at the agents of ${spec.name}`,
+  });
+}
+
+async function listParked(temporal: Temporal, spec: ClusterSpec): Promise<Map<string, ParkedAgent>> {
+  const query = `${searchAttributes.cluster} = '${spec.name}' AND WorkflowType = '${workflowTypes.keepAgent}' AND ExecutionStatus = 'Running'`;
+  const parked = new Map<string, ParkedAgent>();
+  for await (const { workflowId } of temporal.client.workflow.list({ query })) {
+    const handle = temporal.client.workflow.getHandle(workflowId);
+    const state = await handle.query<ParkedAgent>(parkedQuery).catch(() => undefined);
+    if (state) parked.set(vmName(state.vm), state);
+  }
+  return parked;
+}
+
+export function pullOnVms(
+  temporal: Temporal,
+  spec: ClusterSpec,
+  work: { vms: VmAddress[]; image: string },
+): Promise<AgentPull[]> {
+  return temporal.client.workflow.execute(workflowTypes.pullOnVms, {
+    taskQueue: taskQueues.main,
+    workflowId: `kraken-${spec.name}-pull-${randomBytes(4).toString('hex')}`,
+    args: [{ spec, ...work }],
+    staticSummary: `pull ${work.image} on ${work.vms.length} VMs`,
+  });
+}

@@ -1,0 +1,20 @@
+/** Names and paths of an agent on its VM. */
+
+export function agentContainer(cluster: string): string {
+  return `kraken-${cluster}-agent`;
+}
+
+/** What runs: a link to one of the releases, so that a change of release is one rename. */
+export function agentFolder(cluster: string): string {
+  return `/etc/kraken/${cluster}/agent`;
+}
+
+/** Releases, the cache of blobs, and what was chosen for this VM. */
+export function agentBase(cluster: string): string {
+  return `/var/lib/kraken/${cluster}/agent`;
+}
+
+export const agentUnit = 'kraken-agent.service';
+export const agentLog = '/var/log/kraken/agent.log';
+export const pullProgram = '/usr/local/bin/kraken-pull';
+export const unitFolder = '/etc/systemd/system';

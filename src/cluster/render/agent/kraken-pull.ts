@@ -1,0 +1,1 @@
+export const krakenPullScript = '#!/bin/sh\nexit 1\n';

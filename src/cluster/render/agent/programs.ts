@@ -1,0 +1,219 @@
+import {
+  agentBase,
+  agentContainer,
+  agentFolder,
+  agentLog,
+  agentUnit,
+  pullProgram,
+  unitFolder,
+} from '../../agents/names';
+import { linkClasses, sizeClasses } from '../../agents/p2p';
+import { labels, mountedConfigFolder } from '../../names';
+import type { ClusterSpec } from '../../spec';
+import { notice } from '../notice';
+import { balancerAddresses } from './configuration';
+
+/** Programs of a release, in plain sh. Values stand in them as text that the spec's schema has kept to short alphabets. */
+
+const capabilities = ['CHOWN', 'DAC_OVERRIDE', 'SETGID', 'SETUID'];
+
+/** The word that Docker knows the image by: never a tag, which may be moved. */
+export interface AgentImage {
+  reference: string;
+  digest: string;
+  /** `reference@digest`, or the image's id where it came as an archive. */
+  runnable: string;
+}
+
+/** Becomes `docker run`. Its own folder is the release, whose name is the fingerprint. */
+export function runProgram(spec: ClusterSpec, image: AgentImage): string {
+  const { name, agents, logs } = spec;
+  const { ports, limit } = agents;
+  const hosts = balancerAddresses(spec, spec.ports.lbProxy).map((address) =>
+    address.slice(0, address.lastIndexOf(':')),
+  );
+  const cpus = limit.cpus > 0 ? ` --cpus ${limit.cpus}` : '';
+  return `#!/bin/sh
+${notice}
+set -eu
+here=$(dirname "$(readlink -f "$0")")
+base=${agentBase(name)}
+name=${agentContainer(name)}
+
+# Ours is removed by its label: what is left after a power cut would keep the name.
+for id in $(docker ps -aq --no-trunc --filter "name=^/$name\\$" --filter label=${labels.cluster}=${name}); do
+  docker rm -f -v "$id" > /dev/null
+done
+
+image=${image.runnable}
+# Brought as an archive, the image has no digest of a registry: then its id stands in this file.
+if ! docker image inspect "$image" > /dev/null 2>&1 && [ -r "$base/image.id" ]; then image=$(cat "$base/image.id"); fi
+
+# By which address of ours the cluster is reached, others reach us. PEER_IP in /etc/kraken/${name}/agent.env says otherwise.
+peer=\${PEER_IP:-}
+device=
+for host in ${hosts.join(' ')}; do
+  [ -z "$device" ] || break
+  address=$(getent ahostsv4 "$host" | awk 'NR == 1 { print $1 }')
+  route=$(ip -4 route get "\${address:-$host}" 2> /dev/null | head -n 1) || continue
+  device=$(echo "$route" | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p')
+  [ -n "$peer" ] || peer=$(echo "$route" | sed -n 's/.* src \\([0-9.]*\\).*/\\1/p')
+done
+[ -n "$peer" ] || { echo "no route to a load balancer: ${hosts.join(' ')}" >&2; exit 1; }
+
+cores=$(nproc)
+memory=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)
+speed=$(cat "/sys/class/net/$device/speed" 2> /dev/null || echo -1)
+${sizeClasses
+  .toReversed()
+  .map((c) => `if [ "$cores" -ge ${c.cores} ] && [ "$memory" -ge ${c.memoryMebibytes} ]; then size=${c.name}; fi`)
+  .join('\n')}
+link=${linkClasses.at(-1)!.name}
+if [ "$speed" -gt 0 ]; then
+${linkClasses
+  .slice(0, -1)
+  .toReversed()
+  .map((c) => `  if [ "$speed" -le ${c.upToMbit} ]; then link=${c.name}; fi`)
+  .join('\n')}
+fi
+printf '%s %s %s %s %s\\n' "$size-$link" "$cores" "$memory" "$speed" "$peer" > "$base/choice"
+
+exec docker run --rm --pull never --name "$name" \\
+  --label ${labels.cluster}=${name} --label ${labels.part}=agent --label "${labels.host}=$peer" \\
+  --label "${labels.fingerprint}=$(basename "$here")" \\
+  --network host --memory ${limit.memoryBytes} --memory-swap ${limit.memoryBytes}${cpus} \\
+  --cap-drop ALL ${capabilities.map((c) => `--cap-add ${c}`).join(' ')} \\
+  --log-driver json-file --log-opt max-size=${logs.maxSizeBytes} --log-opt max-file=${logs.maxFiles} \\
+  --tmpfs /tmp -v "$here/config:${mountedConfigFolder}:ro" -v "$base/cache:/var/cache/kraken/kraken-agent" \\
+  "$image" /usr/bin/kraken-agent "--config=${mountedConfigFolder}/$size-$link.yaml" \\
+  --peer-ip "$peer" --peer-port ${ports.peer} --agent-server-port ${ports.server} --agent-registry-port ${ports.registry}
+`;
+}
+
+/** systemd keeps the file open for appending, so it is copied and emptied, never renamed. */
+export function rotateProgram({ logs }: ClusterSpec): string {
+  return `#!/bin/sh
+${notice}
+set -eu
+log=${agentLog}
+[ "$(stat -c %s "$log" 2> /dev/null || echo 0)" -gt ${logs.maxSizeBytes} ] || exit 0
+n=${logs.maxFiles}
+while [ "$n" -gt 1 ]; do
+  older=$n
+  n=$((n - 1))
+  if [ -e "$log.$n" ]; then mv -f "$log.$n" "$log.$older"; fi
+done
+cp "$log" "$log.1"
+: > "$log"
+`;
+}
+
+const unitPattern = 'kraken-agent.service kraken-agent-log.service kraken-agent-log.timer kraken-relay-*';
+
+/**
+ * Makes the release that it lies in the one that runs, and ends when the unit was started with it. Run again it changes nothing. The
+ * link is renamed over the one before: there is no moment without a release.
+ */
+export function activateProgram({ name }: ClusterSpec): string {
+  return `#!/bin/sh
+${notice}
+set -eu
+here=$(cd "$(dirname "$0")" && pwd -P)
+release=$(basename "$here")
+base=${agentBase(name)}
+current=${agentFolder(name)}
+changed=no
+
+(cd "$here" && sha256sum --quiet --check sums) >&2 || { echo "the release $release is damaged" >&2; exit 65; }
+other=$(sed -n 's/^X-Krakenctl-Cluster=//p' ${unitFolder}/${agentUnit} 2> /dev/null || :)
+[ -z "$other" ] || [ "$other" = ${name} ] || { echo "this VM carries the agent of cluster $other" >&2; exit 66; }
+
+mkdir -p "$(dirname "$current")" "$base/cache" "$(dirname ${agentLog})"
+if [ "$(readlink "$current" 2> /dev/null)" != "$here" ]; then
+  ln -s "$here" "$current.$$"
+  mv -f -T "$current.$$" "$current"
+  sync -f "$(dirname "$current")"
+  changed=yes
+fi
+
+restart=
+for unit in "$here"/systemd/*; do
+  target=${unitFolder}/$(basename "$unit")
+  cmp -s "$unit" "$target" && continue
+  cp "$unit" "$target.new"
+  mv -f "$target.new" "$target"
+  changed=yes
+  case $unit in *.socket) restart="$restart $(basename "$unit")" ;; esac
+done
+# Relays of load balancers that are no more.
+for unit in ${unitFolder}/kraken-relay-*; do
+  [ -e "$unit" ] || continue
+  [ -e "$here/systemd/$(basename "$unit")" ] && continue
+  systemctl disable --now --quiet "$(basename "$unit")" 2> /dev/null || :
+  rm -f "$unit"
+  changed=yes
+done
+if [ "$(readlink ${pullProgram} 2> /dev/null)" != "$current/kraken-pull" ]; then
+  if [ -e ${pullProgram} ] && [ ! -L ${pullProgram} ]; then echo "${pullProgram} is there and not ours" >&2; exit 66; fi
+  mkdir -p "$(dirname ${pullProgram})"
+  ln -sfn "$current/kraken-pull" ${pullProgram}
+  changed=yes
+fi
+ln -sfn "$current/kraken-pull.conf" /etc/kraken/kraken-pull.conf
+
+[ "$changed" = no ] || systemctl daemon-reload
+for unit in "$here"/systemd/*.socket "$here"/systemd/*.timer "$here"/systemd/${agentUnit}; do
+  unit=$(basename "$unit")
+  systemctl is-enabled --quiet "$unit" 2> /dev/null || { systemctl enable --quiet "$unit" 2> /dev/null; changed=yes; }
+  case " $restart " in *" $unit "*) systemctl stop "\${unit%.socket}.service" "$unit" ;; esac
+  [ "$unit" = ${agentUnit} ] || systemctl is-active --quiet "$unit" || { systemctl start "$unit"; changed=yes; }
+done
+
+runs() { docker inspect --format '{{.State.Running}} {{index .Config.Labels "${labels.fingerprint}"}}' ${agentContainer(name)} 2> /dev/null || :; }
+if ! systemctl is-active --quiet ${agentUnit} || [ "$(runs)" != "true $release" ]; then
+  systemctl restart ${agentUnit}
+  changed=yes
+fi
+for look in $(seq 1 150); do
+  [ "$(runs)" != "true $release" ] || { echo "$changed $release"; exit 0; }
+  sleep 0.1
+done
+echo "the agent does not run; the end of ${agentLog}:" >&2
+tail -n 5 ${agentLog} >&2 2> /dev/null || :
+exit 69
+`;
+}
+
+/** Takes the agent away; data too unless told to keep it. What others put here stays. */
+export function deactivateProgram({ name }: ClusterSpec): string {
+  return `#!/bin/sh
+${notice}
+set -eu
+current=${agentFolder(name)}
+owner=$(sed -n 's/^X-Krakenctl-Cluster=//p' ${unitFolder}/${agentUnit} 2> /dev/null || :)
+did=no
+if [ -z "$owner" ] || [ "$owner" = ${name} ]; then
+  for unit in ${unitPattern
+    .split(' ')
+    .map((pattern) => `${unitFolder}/${pattern}`)
+    .join(' ')}; do
+    [ -e "$unit" ] || continue
+    systemctl disable --now --quiet "$(basename "$unit")" 2> /dev/null || :
+    rm -f "$unit"
+    did=yes
+  done
+  [ "$did" = no ] || systemctl daemon-reload
+  [ "$(readlink ${pullProgram} 2> /dev/null)" != "$current/kraken-pull" ] || rm -f ${pullProgram}
+  [ "$(readlink /etc/kraken/kraken-pull.conf 2> /dev/null)" != "$current/kraken-pull.conf" ] || rm -f /etc/kraken/kraken-pull.conf
+fi
+for id in $(docker ps -aq --no-trunc --filter label=${labels.cluster}=${name} --filter label=${labels.part}=agent); do
+  docker rm -f -v "$id" > /dev/null
+  did=yes
+done
+if [ -L "$current" ]; then rm -f "$current"; did=yes; fi
+if [ -d ${agentBase(name)} ]; then rm -rf ${agentBase(name)}; did=yes; fi
+rm -f ${agentLog} ${agentLog}.[0-9]*
+for folder in /etc/kraken/${name} /etc/kraken /var/lib/kraken/${name} /var/lib/kraken /var/log/kraken; do rmdir "$folder" 2> /dev/null || :; done
+echo "$did"
+`;
+}

@@ -1,0 +1,152 @@
+import type { AgentPlan } from '../cluster/agents/agent-plan';
+import type { FleetPlan, FleetPolicy } from '../cluster/agents/fleet-plan';
+import type { FleetRecord } from '../cluster/agents/fleet-record';
+import type { ObservedAgent, SeenAgent } from '../cluster/agents/observed';
+import type { VmAddress } from '../cluster/agents/vm';
+import type { ClusterSpec } from '../cluster/spec';
+import type { Changed } from './changed';
+import type { OperationIdentity, OwnerIdentity, StageProgress } from './operation';
+
+/** What crosses between the CLI, the fleet's workflows and their activities. */
+
+export type FleetVerb = 'deploy' | 'upgrade' | 'restart' | 'remove';
+
+export interface FleetInput {
+  operation: OperationIdentity;
+  verb: FleetVerb;
+  spec: ClusterSpec;
+  owner: OwnerIdentity;
+  /** Those that are named; none: all that the record has. */
+  vms: VmAddress[];
+  policy: FleetPolicy;
+  /** Where an earlier run of the same operation came to (continue-as-new). */
+  carried?: FleetState;
+}
+
+export interface FleetState {
+  plan: FleetPlan;
+  name: string;
+  epoch: number;
+  digest: string;
+  sentinel?: Sentinel;
+  /** VMs of {@link FleetPlan.vms} that were begun. */
+  next: number;
+  done: number;
+  changed: number;
+  left: LeftVm[];
+  startedAt: number;
+  stages: StageProgress[];
+}
+
+/** A VM that is not as it should be. Parked ones are tried again for days without a command. */
+export interface LeftVm {
+  vm: VmAddress;
+  state: 'parked' | 'failed';
+  code: string;
+  why: string;
+  hint?: string;
+}
+
+export interface FleetReport {
+  fleet: true;
+  operation: OperationIdentity;
+  name: string;
+  verb: FleetVerb;
+  total: number;
+  done: number;
+  changed: number;
+  left: LeftVm[];
+  digest: string;
+}
+
+/** A tiny image of one operation, which each new agent pulls and which is read back there. */
+export interface Sentinel {
+  repository: string;
+  digest: string;
+}
+
+export interface AgentInput {
+  verb: FleetVerb;
+  spec: ClusterSpec;
+  vm: VmAddress;
+  /** What `kraken-agent` was resolved to. */
+  digest: string;
+  epoch: number;
+  sentinel?: Sentinel;
+}
+
+export type AgentOutcome = { state: 'done'; changed: boolean } | Omit<LeftVm, 'vm'>;
+
+/** A step on one VM; `release` is the one that was planned, so that a worker that renders another refuses. */
+export interface AgentStepInput extends AgentInput {
+  release: string;
+}
+
+export interface AgentLook {
+  release: string;
+  plan: AgentPlan;
+  ready: boolean;
+}
+
+/** What the nodes' records say of the fleet. */
+export interface FleetView {
+  record?: FleetRecord;
+  highestEpoch: number;
+  unseen: { host: string; error: string }[];
+}
+
+export interface OpenedFleet {
+  name: string;
+  epoch: number;
+  plan: FleetPlan;
+  record: FleetRecord;
+}
+
+export interface AgentProof {
+  digest: string;
+  seconds: number;
+}
+
+export interface AgentPull {
+  vm: VmAddress;
+  ok: boolean;
+  digest?: string;
+  via?: string;
+  seconds?: number;
+  error?: string;
+  hint?: string;
+}
+
+/** Answers of `agent list`: what is seen now, beside what was asked for. */
+export interface ListedAgent {
+  vm: VmAddress;
+  seen: ObservedAgent;
+  /** The release that the record and this spec ask for. */
+  wanted: string;
+  plan: AgentPlan;
+}
+
+export interface AgentActivities {
+  /** `agents.json` of all nodes: the highest generation on a majority counts. */
+  readFleet(input: { spec: ClusterSpec }): Promise<FleetView>;
+  /** Names the operation, and says which VMs it is about and in which batches. */
+  openFleet(input: { input: FleetInput; view: FleetView; nowMs: number }): Promise<OpenedFleet>;
+  /** Writes `agents.json` on one node. */
+  writeFleet(input: { spec: ClusterSpec; host: string; epoch: number; record: FleetRecord }): Promise<Changed>;
+  resolveAgentImage(input: { spec: ClusterSpec; known?: string }): Promise<string>;
+  pushSentinel(input: { spec: ClusterSpec; operation: OperationIdentity }): Promise<Sentinel>;
+  lookAtAgent(input: AgentInput): Promise<AgentLook>;
+  ensureAgentImage(input: AgentStepInput): Promise<Changed>;
+  ensureAgentRelease(input: AgentStepInput): Promise<Changed>;
+  ensureAgentActive(input: AgentStepInput): Promise<Changed>;
+  ensureAgentAbsent(input: AgentInput): Promise<Changed>;
+  restartAgent(input: AgentInput): Promise<Changed>;
+  /** Ready, and the sentinel came through this agent and was read back. */
+  proveAgent(input: AgentStepInput): Promise<AgentProof>;
+  /** All at once, each with a limit of its own; an unreachable VM is an answer. */
+  listAgents(input: { spec: ClusterSpec; vms: VmAddress[]; digest?: string }): Promise<ListedAgent[]>;
+  /** `kraken-pull` on one VM. */
+  pullOnVm(input: { spec: ClusterSpec; vm: VmAddress; image: string }): Promise<AgentPull>;
+}
+
+export type { SeenAgent };

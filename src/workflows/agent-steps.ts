@@ -1,0 +1,78 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  isCancellation,
+} from '@temporalio/workflow';
+import type { AgentInput, AgentLook, AgentOutcome, AgentStepInput } from '../contracts/agents';
+import type { FailureDetails } from '../contracts/failures';
+import { agentEffects, agentProofs, agentPulls, lookers, streams } from './activities';
+
+/**
+ * One VM from what it is to what it shall be. What cannot be reached is parked, what forbids it is failed; only a cancellation is
+ * thrown, and only between two steps.
+ */
+export async function workOn(input: AgentInput): Promise<AgentOutcome> {
+  try {
+    const look = await lookers.lookAtAgent.executeWithOptions({ summary: `${input.vm}: look` }, [input]);
+    const { plan } = look;
+    if (plan.kind === 'unreachable') return { state: 'parked', code: 'HOST_UNREACHABLE', why: plan.why };
+    if (input.verb === 'remove') return await remove(input, look);
+    if (plan.kind === 'refused') return { state: 'failed', code: plan.code, why: plan.why, hint: plan.hint };
+    if (input.verb === 'restart') return await restart(input, look);
+    return await bring(input, look);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return outcomeOf(error);
+  }
+}
+
+async function bring(input: AgentInput, look: AgentLook): Promise<AgentOutcome> {
+  if (look.plan.kind !== 'work') throw new Error('no work was planned');
+  const { image, release, activate } = look.plan;
+  const step: AgentStepInput = { ...input, release: look.release };
+  if (!image && !release && !activate && look.ready) return { state: 'done', changed: false };
+  const pull = input.spec.images.source === 'load' ? streams : agentPulls;
+  await Promise.all([
+    image && pull.ensureAgentImage.executeWithOptions({ summary: `${input.vm}: image` }, [step]),
+    release &&
+      safely(() => agentEffects.ensureAgentRelease.executeWithOptions({ summary: `${input.vm}: release` }, [step])),
+  ]);
+  if (activate)
+    await safely(() => agentEffects.ensureAgentActive.executeWithOptions({ summary: `${input.vm}: activate` }, [step]));
+  await agentProofs.proveAgent.executeWithOptions({ summary: `${input.vm}: prove` }, [step]);
+  return { state: 'done', changed: image || release || activate };
+}
+
+async function remove(input: AgentInput, { plan }: AgentLook): Promise<AgentOutcome> {
+  if (plan.kind === 'refused' && plan.code === 'FOREIGN_OWNER') {
+    return { state: 'failed', code: plan.code, why: plan.why, hint: plan.hint };
+  }
+  const options = { summary: `${input.vm}: remove` };
+  const { changed } = await safely(() => agentEffects.ensureAgentAbsent.executeWithOptions(options, [input]));
+  return { state: 'done', changed };
+}
+
+async function restart(input: AgentInput, look: AgentLook): Promise<AgentOutcome> {
+  await safely(() => agentEffects.restartAgent.executeWithOptions({ summary: `${input.vm}: restart` }, [input]));
+  const step = { ...input, release: look.release, sentinel: undefined };
+  await agentProofs.proveAgent.executeWithOptions({ summary: `${input.vm}: prove` }, [step]);
+  return { state: 'done', changed: true };
+}
+
+/** What changes a VM is let run to its end. */
+async function safely<T>(work: () => Promise<T>): Promise<T> {
+  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled between two steps');
+  return CancellationScope.nonCancellable(work);
+}
+
+function outcomeOf(error: unknown): AgentOutcome {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (!(cause instanceof ApplicationFailure)) {
+    return { state: 'parked', code: 'HOST_UNREACHABLE', why: cause instanceof Error ? cause.message : String(cause) };
+  }
+  const details = cause.details?.[0] as FailureDetails | undefined;
+  const state = cause.nonRetryable ? 'failed' : 'parked';
+  return { state, code: cause.type ?? 'INTERNAL', why: cause.message, hint: details?.hint };
+}

@@ -1,0 +1,33 @@
+import type { ClusterSpec } from '../cluster/spec';
+import type { AgentPull, ListedAgent } from '../contracts/agents';
+import { lookers, pulls } from './activities';
+
+export interface AgentListing {
+  agents: ListedAgent[];
+  /** Image of the record; undefined where no operation brought agents yet. */
+  digest?: string;
+  unseen: { host: string; error: string }[];
+}
+
+/** Every agent of the record, or the VMs that are named, as they are now. */
+export async function listAgents({ spec, vms }: { spec: ClusterSpec; vms?: string[] }): Promise<AgentListing> {
+  const { record, unseen } = await lookers.readFleet({ spec });
+  const wanted = vms && vms.length > 0 ? vms : (record?.agents ?? []);
+  const digest = record?.digest;
+  const agents = wanted.length > 0 ? await lookers.listAgents({ spec, vms: wanted, digest }) : [];
+  return { agents, digest, unseen };
+}
+
+/** A pull on many VMs at once; each answer stands for itself. */
+export async function pullOnVms(input: { spec: ClusterSpec; vms: string[]; image: string }): Promise<AgentPull[]> {
+  const { spec, vms, image } = input;
+  const answers: AgentPull[] = [];
+  const waiting = [...vms];
+  const lane = async () => {
+    for (let vm = waiting.shift(); vm !== undefined; vm = waiting.shift()) {
+      answers.push(await pulls.pullOnVm.executeWithOptions({ summary: `${vm}: pull ${image}` }, [{ spec, vm, image }]));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(spec.concurrency, vms.length) }, lane));
+  return answers;
+}

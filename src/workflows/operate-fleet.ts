@@ -1,0 +1,253 @@
+import {
+  CancellationScope,
+  ChildWorkflowCancellationType,
+  condition,
+  continueAsNew,
+  defineSignal,
+  executeChild,
+  isCancellation,
+  ParentClosePolicy,
+  setHandler,
+  startChild,
+  WorkflowIdReusePolicy,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { FleetBatch } from '../cluster/agents/fleet-plan';
+import type { FleetRecord } from '../cluster/agents/fleet-record';
+import type { OperationLine } from '../contracts/activities';
+import type { AgentInput, FleetInput, FleetReport, FleetState } from '../contracts/agents';
+import type { StageProgress } from '../contracts/operation';
+import { agentWorkflowId, pauseSignal, resumeSignal } from '../contracts/queues';
+import { effects, lookers, planners, proofs } from './activities';
+import type { bringAgent, keepAgent } from './bring-agent';
+import { final } from './operation-steps';
+import { Progress } from './progress';
+
+/** A run of a fleet ends before its history becomes slow to read; the next goes on where it stopped. */
+const longestHistory = 8_000;
+
+/**
+ * Agents on many VMs as one operation: a sliding window, each VM a child of its own, so that its history stays small. It never holds
+ * the cluster's operation.
+ */
+export async function operateFleet(input: FleetInput): Promise<FleetReport> {
+  const progress = new Progress(input.operation, input.carried);
+  return progress.whole(async () => {
+    const state = input.carried ?? (await open(input, progress));
+    return new Fleet(input, state, progress).run();
+  });
+}
+
+/** Looks, names the operation, and writes what shall be to the nodes before the first VM is touched. */
+async function open(input: FleetInput, progress: Progress): Promise<FleetState> {
+  const { spec, operation, verb } = input;
+  const isBringing = verb === 'deploy' || verb === 'upgrade';
+  const opened = await progress.during('look', 'look and plan', async () => {
+    const view = await lookers.readFleet({ spec });
+    if (view.unseen.length >= spec.nodes.length / 2) {
+      const why = view.unseen.map((u) => `${u.host}: ${u.error}`).join('; ');
+      throw final(
+        'HOST_UNREACHABLE',
+        `most nodes could not be seen, and they keep the list of agents: ${why}`,
+        'krakenctl status',
+      );
+    }
+    const fleet = await planners.openFleet({ input, view, nowMs: Date.now() });
+    if (fleet.plan.vms.length === 0) {
+      throw final('NO_AGENTS', 'no VM was named and the record has none', 'krakenctl agent deploy 10.0.2.10');
+    }
+    const known = view.record?.digest;
+    const digest = isBringing || !known ? await lookers.resolveAgentImage({ spec, known }) : known;
+    return { ...fleet, digest };
+  });
+  progress.named(opened.name);
+  const { name, epoch, plan, digest } = opened;
+  progress.expect([{ id: 'record', title: 'desired agents onto the nodes', steps: [] }, ...stagesOf(plan.batches)]);
+  await progress.during('record', 'desired agents onto the nodes', () =>
+    writeRecord(input, epoch, isBringing ? { ...opened.record, digest } : opened.record),
+  );
+  const sentinel = isBringing ? await proofs.pushSentinel({ spec, operation }) : undefined;
+  const counters = { next: 0, done: 0, changed: 0, left: [] };
+  return { plan, name, epoch, digest, sentinel, ...counters, startedAt: progress.startedAt, stages: progress.stages };
+}
+
+function stagesOf(batches: FleetBatch[]): { id: string; title: string; steps: unknown[] }[] {
+  return batches.map(({ id, title, until }, i) => ({
+    id,
+    title,
+    steps: Array.from({ length: until - (batches[i - 1]?.until ?? 0) }),
+  }));
+}
+
+/** A majority must have it. */
+async function writeRecord({ spec }: FleetInput, epoch: number, record: FleetRecord): Promise<void> {
+  const write = (host: string) =>
+    effects.writeFleet.executeWithOptions({ summary: `${host}: desired agents` }, [{ spec, host, epoch, record }]);
+  const results = await Promise.allSettled(spec.nodes.map(({ id }) => write(id)));
+  const failed = results.filter((r): r is PromiseRejectedResult => r.status === 'rejected');
+  if (failed.length >= spec.nodes.length / 2) throw failed[0]!.reason;
+}
+
+class Fleet {
+  private paused = false;
+  private running = 0;
+
+  constructor(
+    private readonly input: FleetInput,
+    private readonly state: FleetState,
+    private readonly progress: Progress,
+  ) {
+    setHandler(defineSignal(pauseSignal), () => {
+      this.paused = true;
+    });
+    setHandler(defineSignal(resumeSignal), () => {
+      this.paused = false;
+    });
+  }
+
+  async run(): Promise<FleetReport> {
+    const { plan } = this.state;
+    try {
+      for (const batch of plan.batches) {
+        if (this.isReached(batch)) continue;
+        await this.progress.during(batch.id, batch.title, (stage) => this.runBatch(batch, stage));
+        this.refuseTooMany();
+      }
+    } catch (error) {
+      if (isCancellation(error)) await CancellationScope.nonCancellable(() => this.note('cancelled'));
+      else if (error instanceof Error && error.name === 'ApplicationFailure') await this.note('failed');
+      throw error;
+    }
+    await this.note('done');
+    return this.report();
+  }
+
+  private isReached(batch: FleetBatch): boolean {
+    const { next, done, plan } = this.state;
+    return next >= plan.vms.length || (batch.counts === 'done' ? done : next) >= batch.until;
+  }
+
+  private async runBatch(batch: FleetBatch, stage: StageProgress): Promise<void> {
+    const lanes = Math.min(this.state.plan.concurrency, batch.until);
+    const results = await Promise.allSettled(Array.from({ length: lanes }, () => this.runLane(batch, stage)));
+    const failed = results.find((r): r is PromiseRejectedResult => r.status === 'rejected');
+    if (failed) throw failed.reason;
+    if (this.mustRenew() && this.state.left.length <= this.state.plan.maxFailures && !this.isReached(batch)) {
+      const carried = { ...this.state, stages: this.progress.stages };
+      await continueAsNew<typeof operateFleet>({ ...this.input, vms: [], carried });
+    }
+  }
+
+  private async runLane(batch: FleetBatch, stage: StageProgress): Promise<void> {
+    for (;;) {
+      await condition(() => !this.paused);
+      const vm = this.take(batch);
+      if (vm === undefined) return;
+      this.running += 1;
+      try {
+        await this.progress.step(stage, nameOf(vm), () => this.workOn(vm));
+      } finally {
+        this.running -= 1;
+      }
+    }
+  }
+
+  private take(batch: FleetBatch): string | undefined {
+    const { plan, left, next, done } = this.state;
+    if (left.length > plan.maxFailures || this.mustRenew() || next >= plan.vms.length) return undefined;
+    const count = batch.counts === 'done' ? done + this.running : next;
+    if (count >= batch.until) return undefined;
+    this.state.next += 1;
+    return plan.vms[next];
+  }
+
+  private mustRenew(): boolean {
+    const { historyLength, continueAsNewSuggested } = workflowInfo();
+    return continueAsNewSuggested || historyLength > longestHistory;
+  }
+
+  private async workOn(vm: string): Promise<void> {
+    const { verb, spec } = this.input;
+    const { digest, epoch, sentinel } = this.state;
+    const work: AgentInput = { verb, spec, vm, digest, epoch, sentinel };
+    const outcome = await executeChild<typeof bringAgent>('bringAgent', {
+      ...this.childOptions(vm),
+      args: [work],
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+    });
+    if (outcome.state === 'done') {
+      this.state.done += 1;
+      if (outcome.changed) this.state.changed += 1;
+      return;
+    }
+    this.state.left.push({ vm, ...outcome });
+    if (outcome.state === 'parked' && this.state.left.length <= this.state.plan.maxFailures) {
+      await this.park(work, outcome.why);
+    }
+  }
+
+  /** It goes on by itself, beyond the end of this operation. */
+  private async park(work: AgentInput, why: string): Promise<void> {
+    await startChild<typeof keepAgent>('keepAgent', {
+      ...this.childOptions(work.vm),
+      args: [{ ...work, why }],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+    });
+  }
+
+  /** One workflow for each VM: what an earlier operation left parked is ended, and its late effects are below our epoch. */
+  private childOptions(vm: string) {
+    return {
+      workflowId: agentWorkflowId(this.input.spec.name, vm),
+      workflowIdReusePolicy: WorkflowIdReusePolicy.TERMINATE_IF_RUNNING,
+      typedSearchAttributes: workflowInfo().typedSearchAttributes,
+      staticSummary: `${this.input.verb} ${vm}`,
+    };
+  }
+
+  private refuseTooMany(): void {
+    const { left, plan, next } = this.state;
+    if (left.length <= plan.maxFailures) return;
+    const names = left.map((l) => `${nameOf(l.vm)}: ${l.why}`).join('; ');
+    const untried = plan.vms.length - next;
+    const text = `${left.length} of at most ${plan.maxFailures} VMs are left, so no more are begun (${untried} were not): ${names}`;
+    throw final(
+      'FLEET_STOPPED',
+      text.slice(0, 2000),
+      'krakenctl agent list shows each; --max-failures allows some to be away',
+    );
+  }
+
+  private report(): FleetReport {
+    const { operation, verb } = this.input;
+    const { name, plan, done, changed, left, digest } = this.state;
+    return { fleet: true, operation, name, verb, total: plan.vms.length, done, changed, left, digest };
+  }
+
+  /** A line on every node that takes it. */
+  private async note(result: OperationLine['result']): Promise<void> {
+    const { spec, operation } = this.input;
+    const { name, epoch, startedAt } = this.state;
+    const line: OperationLine = {
+      id: operation.id,
+      name,
+      verb: operation.verb,
+      actor: operation.actor,
+      startedAt: new Date(startedAt).toISOString(),
+      endedAt: new Date().toISOString(),
+      result,
+      planHash: '',
+      generation: 0,
+    };
+    const note = ({ id: host }: { id: string }) =>
+      effects.appendOperation.executeWithOptions({ summary: `${host}: note the end`, scheduleToCloseTimeout: '60s' }, [
+        { spec, host, epoch, realm: 'agents', line },
+      ]);
+    await Promise.allSettled(spec.nodes.map(note));
+  }
+}
+
+function nameOf(vm: string): string {
+  return vm.slice(vm.indexOf('@') + 1, vm.lastIndexOf(':'));
+}

@@ -1,0 +1,73 @@
+import type { AgentHost } from '../../src/clients/host';
+import type { AgentFacts } from '../../src/cluster/agents/observed';
+import type { MemoryHost } from './memory-hosts';
+
+/** A VM's agent in memory: releases, which of them is current, and whether the unit runs. */
+export interface MemoryAgentState {
+  releases: Set<string>;
+  current?: string;
+  running?: string;
+  /** Owner that the unit names. */
+  owner?: string;
+  /** What a test wants to be seen. */
+  facts: Partial<AgentFacts>;
+}
+
+export function memoryAgent(host: MemoryHost, state: MemoryAgentState): AgentHost {
+  const { lab } = host;
+  const id = host.host.id;
+  return {
+    async observe({ release, image }) {
+      const reference = image.split('@')[0];
+      return {
+        unit: state.current ? (state.running ? 'active' : 'inactive') : 'absent',
+        enabled: state.current !== undefined,
+        owner: state.owner,
+        current: state.current,
+        complete: state.releases.has(release),
+        container: state.running
+          ? { release: state.running, state: 'running', startedAt: '2026-11-23T00:00:00Z', image }
+          : undefined,
+        image: [...host.loaded.keys()].some((name) => name.startsWith(`${reference}:`)),
+        takenPorts: [],
+        missing: [],
+        freeBytes: 1e11,
+        ...state.facts,
+      };
+    },
+    async install(_cluster, { id: release }) {
+      if (state.releases.has(release)) return { changed: false };
+      await lab.effect(id, `install ${release}`, () => void state.releases.add(release));
+      return { changed: true };
+    },
+    async activate(_cluster, release) {
+      if (!state.releases.has(release)) throw new Error(`no release ${release}`);
+      if (state.running === release) return { changed: false };
+      await lab.effect(id, `activate ${release}`, () => {
+        state.current = release;
+        state.running = release;
+      });
+      return { changed: true };
+    },
+    async deactivate() {
+      if (!state.current) return { changed: false };
+      await lab.effect(id, 'deactivate', () => {
+        state.current = undefined;
+        state.running = undefined;
+        state.releases.clear();
+      });
+      return { changed: true };
+    },
+    async restart() {
+      await lab.effect(id, 'restart agent', () => undefined);
+    },
+    async pull(image) {
+      const digest = /@(sha256:[0-9a-f]{64})$/.exec(image)?.[1];
+      if (!state.running) return { ok: false, image, error: { code: 'AGENT_AWAY', message: 'the agent is away' } };
+      return { ok: true, image, digest, via: 'agent', seconds: 0.1 };
+    },
+    forget: async () => undefined,
+    tail: async () => 'last line',
+    follow: async () => undefined,
+  };
+}

@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { vmName } from '../../src/cluster/agents/vm';
+import type { FleetInput, FleetReport } from '../../src/contracts/agents';
+import type { OperationProgress } from '../../src/contracts/operation';
+import { exampleSpec } from '../support/cluster';
+import { MemoryLab } from '../support/memory-hosts';
+import { type Bench, openBench } from '../support/temporal';
+
+let lab: MemoryLab;
+let bench: Bench;
+/** Workflow ids of VMs carry the cluster's name, and all tests share one server. */
+let cluster: string;
+
+beforeEach(async () => {
+  lab = new MemoryLab();
+  bench = await openBench(lab);
+  cluster = `c${randomUUID().slice(0, 8)}`;
+  await bench.deploy((input) => {
+    input.spec = exampleSpec((spec) => void Object.assign(spec, { name: cluster }));
+  });
+});
+afterEach(() => bench.close());
+
+const vms = (count: number) => Array.from({ length: count }, (_, i) => `root@10.0.2.${i + 1}:22`);
+
+function fleetInput(change: Partial<FleetInput> = {}): FleetInput {
+  return {
+    operation: { id: `20261123-000000-agents-${randomUUID().slice(0, 4)}`, verb: 'agents', actor: 'ana@ops-1' },
+    verb: 'deploy',
+    spec: exampleSpec((spec) => void Object.assign(spec, { name: cluster })),
+    owner: { temporal: '127.0.0.1:7233', namespace: 'default' },
+    vms: vms(5),
+    ...change,
+    policy: { concurrency: 4, maxFailures: '0', canary: 1, batch: '100%', ...change.policy },
+  };
+}
+
+async function operate(change: Partial<FleetInput> = {}): Promise<FleetReport> {
+  return (await bench.begin('operateFleet', fleetInput(change))).result() as Promise<FleetReport>;
+}
+
+const policy = (change: Partial<FleetInput['policy']>) => ({
+  concurrency: 4,
+  maxFailures: '0',
+  canary: 1,
+  batch: '100%',
+  ...change,
+});
+
+/** What was done on VMs, the fence apart. */
+const done = () => lab.journal.filter((line) => line.startsWith('10.0.2.'));
+const running = () => [...lab.machines.values()].filter((m) => m.agentState.running).map((m) => m.host.id);
+
+/** VMs exist once something looked at them; those that are off must be known before. */
+async function turnOff(names: string[]): Promise<void> {
+  for (const vm of names) {
+    await lab.connect({ id: vmName(vm), address: vmName(vm), ssh: { address: vmName(vm), port: 22, user: 'root' } });
+    lab.machine(vmName(vm)).isOn = false;
+  }
+}
+
+async function eventually(what: string, look: () => boolean | Promise<boolean>): Promise<void> {
+  for (const until = Date.now() + 30_000; !(await look()); ) {
+    if (Date.now() > until) throw new Error(`${what}: not within 30 s`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function failureOf(run: Promise<unknown>): Promise<{ type?: string; message: string }> {
+  const error = await run.then(
+    () => undefined,
+    (thrown) => thrown,
+  );
+  if (error instanceof WorkflowFailedError) return error.cause as { type?: string; message: string };
+  throw new Error('it did not fail');
+}
+
+describe('operateFleet', () => {
+  test('each VM gets image, release and agent once; the second time nothing is changed', async () => {
+    expect(await operate()).toMatchObject({ name: 'agents-1', total: 5, done: 5, changed: 5, left: [] });
+    expect(running()).toHaveLength(5);
+    for (const kind of ['pull', 'install', 'activate']) {
+      expect(done().filter((line) => line.includes(` ${kind} `))).toHaveLength(5);
+    }
+    const before = done().length;
+    expect(await operate()).toMatchObject({ name: 'agents-2', done: 5, changed: 0, left: [] });
+    expect(done()).toHaveLength(before);
+  });
+
+  test('what was asked for is on every node before the first VM is touched', async () => {
+    await operate();
+    const writes = lab.journal.findIndex((line) => line.includes('agents.json'));
+    const first = lab.journal.findIndex((line) => line.startsWith('10.0.2.'));
+    expect(writes).toBeGreaterThan(-1);
+    expect(writes).toBeLessThan(first);
+    for (const node of ['node-1', 'node-2', 'node-3']) {
+      const bytes = lab.machine(node).stored.get(`/var/lib/krakenctl/${cluster}/agents.json`);
+      expect(JSON.parse(bytes!.contents.toString())).toMatchObject({ generation: 1, agents: vms(5) });
+    }
+  });
+
+  test('no other VM is begun before the canary serves', async () => {
+    const order: string[] = [];
+    lab.hook = (moment, effect, host) => {
+      if (moment === 'after' && effect.startsWith('activate')) order.push(host);
+    };
+    await operate({ vms: vms(6), policy: policy({ canary: 2, concurrency: 6 }) });
+    const firstOther = lab.journal.findIndex((line) => /^10\.0\.2\.[3-6] /.test(line));
+    const canaries = lab.journal.flatMap((line, i) => (/^10\.0\.2\.[12] activate/.test(line) ? [i] : []));
+    expect(canaries).toHaveLength(2);
+    expect(Math.max(...canaries)).toBeLessThan(firstOther);
+    expect(order).toHaveLength(6);
+  });
+
+  test('of twelve with two off, two failures allowed: ten serve, two are parked and converge by themselves', async () => {
+    const off = [vms(12)[0]!, vms(12)[7]!];
+    await turnOff(off);
+    const report = await operate({ vms: vms(12), policy: policy({ maxFailures: '2' }) });
+    expect(report).toMatchObject({ done: 10, changed: 10 });
+    expect(report.left.map(({ vm, state }) => [vm, state]).sort()).toEqual(off.map((vm) => [vm, 'parked']));
+    expect(running()).toHaveLength(10);
+    for (const vm of off) lab.machine(vmName(vm)).isOn = true;
+    await eventually('both come to run', () => running().length === 12);
+  });
+
+  test('none may fail: it stops at the first, begins no other, and leaves nothing half installed', async () => {
+    await turnOff([vms(6)[0]!]);
+    const failure = await failureOf(operate({ vms: vms(6) }));
+    expect(failure).toMatchObject({ type: 'FLEET_STOPPED', message: expect.stringContaining('10.0.2.1: ') });
+    expect(failure.message).toContain('5 were not');
+    expect(done()).toEqual([]);
+  });
+
+  test('what forbids an agent is failed and named, not parked', async () => {
+    await turnOff([vms(3)[1]!]);
+    const two = lab.machine('10.0.2.2');
+    two.isOn = true;
+    two.agentState.facts.nodeOf = 'other';
+    const report = await operate({ vms: vms(3), policy: policy({ maxFailures: '1' }) });
+    expect(report.left).toEqual([
+      expect.objectContaining({
+        vm: vms(3)[1],
+        state: 'failed',
+        code: 'FOREIGN_RESOURCE',
+        why: expect.stringContaining('other'),
+      }),
+    ]);
+    expect(two.agentState.releases.size).toBe(0);
+  });
+
+  test("another krakenctl's agent is left alone, by a deploy and by a removal", async () => {
+    await turnOff([vms(1)[0]!]);
+    const one = lab.machine('10.0.2.1');
+    one.isOn = true;
+    Object.assign(one.agentState, { owner: 'somebody', current: 'theirs', running: 'theirs' });
+    for (const verb of ['deploy', 'remove'] as const) {
+      const report = await operate({ verb, vms: vms(1), policy: policy({ maxFailures: '1' }) });
+      expect(report.left).toMatchObject([{ code: 'FOREIGN_OWNER', state: 'failed' }]);
+    }
+    expect(one.agentState.running).toBe('theirs');
+  });
+
+  test('a removal ends what was parked, and leaves nothing', async () => {
+    await operate({ vms: vms(2) });
+    await turnOff([vms(3)[2]!]);
+    await operate({ vms: vms(3), policy: policy({ maxFailures: '1' }) });
+    const keeper = bench.environment.client.workflow.getHandle(`kraken-${cluster}-agent-10.0.2.3`);
+    expect((await keeper.describe()).type).toBe('keepAgent');
+    lab.machine('10.0.2.3').isOn = true;
+    expect(await operate({ verb: 'remove', vms: [] })).toMatchObject({ total: 3, done: 3, left: [] });
+    expect(running()).toEqual([]);
+    expect((await keeper.describe()).status.name).not.toBe('RUNNING');
+    expect(await failureOf(operate({ verb: 'upgrade', vms: [] }))).toMatchObject({ type: 'NO_AGENTS' });
+  });
+
+  test('paused, it begins no further VM; resumed, it comes to its end', async () => {
+    let handle: WorkflowHandle | undefined;
+    const begun = new Promise<void>((resolve) => {
+      lab.hook = async (moment, effect, host) => {
+        if (moment !== 'before' || !effect.startsWith('install') || host !== '10.0.2.1') return;
+        await handle!.signal('pause');
+        resolve();
+      };
+    });
+    handle = (await bench.begin('operateFleet', fleetInput())) as WorkflowHandle;
+    await begun;
+    await eventually('the canary serves', () => running().length === 1);
+    const progress = await handle.query<OperationProgress>('progress');
+    expect(progress.state).toBe('running');
+    expect(done().every((line) => line.startsWith('10.0.2.1 '))).toBe(true);
+    await handle.signal('resume');
+    expect(await handle.result()).toMatchObject({ done: 5 });
+  });
+
+  test('cancelled, what is under way comes to its end and no other is begun', async () => {
+    let handle: WorkflowHandle | undefined;
+    lab.hook = async (moment, effect, host) => {
+      if (moment === 'before' && effect.startsWith('install') && host === '10.0.2.1') await handle!.cancel();
+    };
+    handle = (await bench.begin('operateFleet', fleetInput())) as WorkflowHandle;
+    await expect(handle.result()).rejects.toThrow(/cancel/i);
+    expect(lab.machine('10.0.2.1').agentState.releases.size).toBe(1);
+    expect([...lab.machines.keys()].filter((id) => id.startsWith('10.0.2.'))).toEqual(['10.0.2.1']);
+  });
+
+  test('the cluster can be deployed while agents are: neither fence ends the other', async () => {
+    lab.hook = async (moment, effect, host) => {
+      if (moment !== 'before' || !effect.startsWith('install') || host !== '10.0.2.1') return;
+      lab.hook = () => undefined;
+      const spec = exampleSpec((s) => void Object.assign(s, { name: cluster }));
+      const changed = { ...spec, logs: { ...spec.logs, maxFiles: 5 } };
+      await bench.deploy((input) => void Object.assign(input, { spec: changed }));
+    };
+    expect(await operate()).toMatchObject({ done: 5, left: [] });
+  });
+});
