@@ -1,3 +1,3 @@
 #!/bin/sh
-# Kept for those who know the seed's scripts; it must not look as if it had done something.
-echo "$(basename "$0"): not built yet: agents; meanwhile Docker can pull through a load balancer that is in its insecure-registries, and docs/from-the-scripts.md says more" >&2; exit 2
+# Kept for those who know the seed's scripts: on a VM it is the script that every load balancer serves.
+curl -fsSL "http://${1:?the load balancer of the cluster, such as 10.0.1.10:5000}/install" | sh

@@ -42,7 +42,9 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
     },
     async ensureAgentImage(input) {
       fresh(input, deps.ownerId);
-      return fencedVm(deps, { ...input, patienceSeconds: streamPatienceSeconds }, (c) => bringImage(deps, c, input));
+      return fencedVm(deps, { ...input, patienceSeconds: streamPatienceSeconds }, (c) =>
+        bringAgentImage(deps, c, input),
+      );
     },
     async ensureAgentRelease(input) {
       const release = fresh(input, deps.ownerId);
@@ -153,11 +155,11 @@ const releases = new Map<string, AgentRelease>();
 const archives = new Map<string, Promise<ReleaseArchive>>();
 
 /** The same for every VM of a fleet, so it is rendered once for thousands of steps. */
-function renderRelease({ spec, digest }: Pick<AgentInput, 'spec' | 'digest'>, owner: string): AgentRelease {
+export function renderRelease({ spec, digest }: Pick<AgentInput, 'spec' | 'digest'>, owner: string): AgentRelease {
   return remembered(releases, JSON.stringify([spec, digest, owner]), () => agentRelease(spec, digest, owner));
 }
 
-function archiveOf(release: AgentRelease): Promise<ReleaseArchive> {
+export function archiveOf(release: AgentRelease): Promise<ReleaseArchive> {
   return remembered(archives, release.id, async () => ({
     id: release.id,
     sumOfSums: createHash('sha256').update(release.sums).digest('hex'),
@@ -204,10 +206,10 @@ async function refuseForeign(
   });
 }
 
-async function bringImage(
+export async function bringAgentImage(
   deps: ActivityDependencies,
   { engine, host }: HostConnection,
-  { spec, digest }: AgentStepInput,
+  { spec, digest }: Pick<AgentInput, 'spec' | 'digest'>,
 ): Promise<Changed> {
   const image = agentImage(spec, digest);
   const isThere = async () => isImagePresent(await engine.images(), image.reference, digest);

@@ -1,16 +1,28 @@
+import { createHash } from 'node:crypto';
 import { ClientError, ImageMissingError } from '../clients/errors';
+import type { HostConnection, InstallBundle } from '../clients/host';
+import { installArchive } from '../clients/install-source';
 import { pushTinyImage } from '../clients/registry';
 import { desiredAgents, planFleet } from '../cluster/agents/fleet-plan';
 import { type FleetHolding, type FleetRecord, highestGeneration, newestFleet } from '../cluster/agents/fleet-record';
+import { type EnrolledVm, joinEnrolled } from '../cluster/agents/install-source';
 import { agentImageReference } from '../cluster/agents/release';
 import { recordFolder } from '../cluster/names';
+import { installScript } from '../cluster/render/agent/install';
 import type { ClusterSpec } from '../cluster/spec';
-import type { AgentActivities } from '../contracts/agents';
-import { type ActivityDependencies, connectTo } from './dependencies';
+import type { AgentActivities, InstallInput } from '../contracts/agents';
+import { archiveOf, bringAgentImage, renderRelease } from './agents';
+import { type ActivityDependencies, connectTo, type FencedScope, fenced } from './dependencies';
 import { ActivityError } from './failures';
-import { cancellation } from './heartbeat';
 
-type Verbs = 'readFleet' | 'openFleet' | 'writeFleet' | 'resolveAgentImage' | 'pushSentinel';
+type Verbs =
+  | 'readFleet'
+  | 'openFleet'
+  | 'writeFleet'
+  | 'resolveAgentImage'
+  | 'pushSentinel'
+  | 'ensureInstallImage'
+  | 'publishInstall';
 
 /** The record of the fleet on the nodes, and what all its VMs share. */
 export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivities, Verbs> {
@@ -22,6 +34,7 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return {
         record: record && { ...record, generation: highestGeneration(holdings) },
         highestEpoch: holdings.reduce((highest, { epoch }) => Math.max(highest, epoch), 0),
+        enrolled: joinEnrolled(holdings.map(({ enrolled }) => enrolled)),
         unseen: answers.flatMap((a) => ('error' in a ? [a] : [])),
       };
     },
@@ -41,15 +54,17 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return { name, epoch: Math.max(nowMs, view.highestEpoch + 1), plan: planFleet(input, view.record), record };
     },
     async writeFleet({ spec, host, epoch, record }) {
-      const connection = await connectTo(deps, spec, host);
-      const lease = await connection.fence({ cluster: spec.name, realm: 'agents', epoch });
-      try {
-        cancellation()?.throwIfAborted();
-        const contents = Buffer.from(`${JSON.stringify(record)}\n`);
-        return await connection.files.write({ path: fleetPath(spec), mode: 0o644, contents });
-      } finally {
-        await lease.release();
-      }
+      const contents = Buffer.from(`${JSON.stringify(record)}\n`);
+      return fencedNode(deps, { spec, host, epoch }, (connection) =>
+        connection.files.write({ path: fleetPath(spec), mode: 0o644, contents }),
+      );
+    },
+    async ensureInstallImage(input) {
+      return fencedNode(deps, input, (connection) => bringAgentImage(deps, connection, input));
+    },
+    async publishInstall(input) {
+      const bundle = await bundleOf(deps, input);
+      return fencedNode(deps, input, (connection) => connection.installs.publish(input.spec.name, bundle));
     },
     async resolveAgentImage({ spec, known }) {
       const reference = agentImageReference(spec);
@@ -67,20 +82,44 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
   };
 }
 
+function fencedNode<T>(
+  deps: ActivityDependencies,
+  { spec, host, epoch }: FencedScope,
+  work: (connection: HostConnection) => Promise<T>,
+): Promise<T> {
+  return fenced(deps, { spec, host, epoch, realm: 'agents' }, work);
+}
+
+/** Named by all that is in it but the image, which the digest stands for. */
+async function bundleOf({ ownerId }: ActivityDependencies, { spec, digest }: InstallInput): Promise<InstallBundle> {
+  const release = renderRelease({ spec, digest }, ownerId);
+  const script = installScript(spec, release);
+  const { archive } = await archiveOf(release);
+  const sum = createHash('sha256').update(script).update(archive).digest('hex');
+  const id = createHash('sha256').update(`${sum}${digest}`).digest('hex').slice(0, 16);
+  return { id, image: release.image.reference, sum, archive: await installArchive(script, archive) };
+}
+
 function fleetPath(spec: ClusterSpec): string {
   return `${recordFolder(spec.name)}/agents.json`;
 }
 
-type Holding = (FleetHolding & { epoch: number }) | { host: string; error: string };
+type Holding = (FleetHolding & { epoch: number; enrolled: EnrolledVm[] }) | { host: string; error: string };
 
 async function readHolding(deps: ActivityDependencies, spec: ClusterSpec, host: string): Promise<Holding> {
   try {
-    const { files } = await connectTo(deps, spec, host);
-    const [bytes, epoch] = await Promise.all([
+    const { files, installs } = await connectTo(deps, spec, host);
+    const [bytes, epoch, { enrolled }] = await Promise.all([
       files.read(fleetPath(spec)),
       files.read(`${recordFolder(spec.name)}/epoch-agents`),
+      installs.look(spec.name),
     ]);
-    return { host, record: parseRecord(host, bytes), epoch: Number.parseInt(epoch?.toString() ?? '', 10) || 0 };
+    return {
+      host,
+      enrolled,
+      record: parseRecord(host, bytes),
+      epoch: Number.parseInt(epoch?.toString() ?? '', 10) || 0,
+    };
   } catch (error) {
     if (error instanceof ClientError) return { host, error: error.message };
     throw error;

@@ -1,3 +1,4 @@
+import type { EnrolledVm } from '../cluster/agents/install-source';
 import { chooseP2p } from '../cluster/agents/p2p';
 import { vmName } from '../cluster/agents/vm';
 import type { AgentPull } from '../contracts/agents';
@@ -62,6 +63,15 @@ function nextOf(agent: AgentRow, now: number): string {
   if (plan.kind === 'refused') return `${plan.why} → ${plan.hint}`.slice(0, 120);
   if (plan.because.length > 0) return `${plan.because.join(', ')} → krakenctl agent deploy ${vmName(vm)}`.slice(0, 160);
   return '';
+}
+
+/** Nobody has logged in there: what such a VM says of itself may be anybody's word. */
+export function renderEnrolled(enrolled: EnrolledVm[]): string[] {
+  return enrolled.map(({ address, host, release, ageSeconds }) => {
+    const name = host ? ` (${host})` : '';
+    const what = `installed itself ${showDuration(Math.max(0, ageSeconds) * 1000)} ago, release ${release ?? 'unknown'}`;
+    return ` i ${address}${name} ${what}, unverified   → to look after it over SSH: krakenctl agent deploy ${address}`;
+  });
 }
 
 function countLine(agents: AgentRow[], { colors }: AgentView): string {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { FleetPolicy } from '../cluster/agents/fleet-plan';
+import type { EnrolledVm } from '../cluster/agents/install-source';
 import { type VmAddress, vmAddress, vmName } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
 import { type NamedVm, parseVms, readVmFile } from '../config/vm-names';
@@ -8,6 +9,7 @@ import { fleetWorkflowId, parkedQuery, searchAttributes, taskQueues, workflowTyp
 import { type Configuration, readConfiguration } from './configuration';
 import { type Temporal, withTemporal } from './connect';
 import type { Context } from './context';
+import { type ExitCode, exitCodes } from './exit-codes';
 import { CliFailure } from './failure';
 import { parseWholeNumber } from './numbers';
 import { makeOperation } from './operation-identity';
@@ -75,13 +77,40 @@ export async function operateFleet(context: Context, { verb, words, options }: F
       });
     }
     if (options.acceptNewHostKeys) await pinVmKeys(context, configuration, vms);
-    const operation = makeOperation('agents', context.environment);
-    const owner = { temporal: temporal.address, namespace: temporal.namespace };
-    const input: FleetInput = { operation, verb, spec, owner, vms, policy };
-    const workflowId = fleetWorkflowId(spec.name);
-    const start = { type: workflowTypes.fleet, cluster: spec.name, workflowId, operation, input };
-    return runOperation(context, temporal, { start, spec, options });
+    return startFleet(context, temporal, { verb, spec, vms, policy, options });
   });
+}
+
+interface FleetStart extends Pick<FleetInput, 'verb' | 'spec' | 'vms' | 'policy'> {
+  options: RunOptions;
+}
+
+function startFleet(
+  context: Context,
+  temporal: Temporal,
+  { verb, spec, vms, policy, options }: FleetStart,
+): Promise<ExitCode> {
+  const operation = makeOperation('agents', context.environment);
+  const owner = { temporal: temporal.address, namespace: temporal.namespace };
+  const input: FleetInput = { operation, verb, spec, owner, vms, policy };
+  const workflowId = fleetWorkflowId(spec.name);
+  const start = { type: workflowTypes.fleet, cluster: spec.name, workflowId, operation, input };
+  return runOperation(context, temporal, { start, spec, options });
+}
+
+/** After the cluster's deploy: the agents of the record follow as an operation of their own, where they are not as they should be. */
+export async function followWithAgents(
+  context: Context,
+  temporal: Temporal,
+  { spec, options }: { spec: ClusterSpec; options: Pick<FleetOptions, 'maxFailures'> },
+): Promise<ExitCode> {
+  const { agents } = await lookAtAgents(temporal, spec);
+  const behind = agents.filter(({ plan }) => plan.kind !== 'work' || plan.activate);
+  if (behind.length === 0) return exitCodes.done;
+  context.output.line();
+  context.output.line(`${behind.length} of ${agents.length} agents follow (--no-agents leaves them)`);
+  const policy = readPolicy(spec, options);
+  return startFleet(context, temporal, { verb: 'upgrade', spec, vms: [], policy, options: {} });
 }
 
 function requireTargets(named: VmAddress[], { all, retryFailed }: FleetOptions): void {
@@ -151,6 +180,7 @@ export interface AgentRow extends ListedAgent {
 interface Listing {
   agents: ListedAgent[];
   digest?: string;
+  enrolled: EnrolledVm[];
   unseen: { host: string; error: string }[];
 }
 
@@ -159,10 +189,10 @@ export async function listAgents(
   temporal: Temporal,
   spec: ClusterSpec,
   vms?: VmAddress[],
-): Promise<{ agents: AgentRow[]; unseen: Listing['unseen'] }> {
+): Promise<{ agents: AgentRow[] } & Pick<Listing, 'unseen' | 'enrolled'>> {
   const [listing, parked] = await Promise.all([lookAtAgents(temporal, spec, vms), listParked(temporal, spec)]);
   const agents = listing.agents.map((agent) => ({ ...agent, parked: parked.get(vmName(agent.vm)) }));
-  return { agents, unseen: listing.unseen };
+  return { agents, unseen: listing.unseen, enrolled: listing.enrolled };
 }
 
 function lookAtAgents(temporal: Temporal, spec: ClusterSpec, vms?: VmAddress[]): Promise<Listing> {

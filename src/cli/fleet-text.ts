@@ -12,6 +12,7 @@ const did: Record<FleetVerb, string> = {
   upgrade: 'serve',
   restart: 'were restarted',
   remove: 'are gone',
+  publish: 'were touched',
 };
 
 /** More names than these are counted. */
@@ -20,6 +21,12 @@ const shownVms = 20;
 /** The last lines of an operation on agents. */
 export function describeFleet(report: FleetReport, { colors, progress }: DeployView): DescribedReport {
   const { name, verb, total, done, changed, left } = report;
+  if (verb === 'publish') {
+    return {
+      lines: [colors.green(`Done. ${name}: VMs can install: curl -fsSL http://LOAD-BALANCER/install | sh`)],
+      left: [],
+    };
+  }
   const took = progress?.endedAt ? ` in ${showDuration(progress.endedAt - progress.startedAt)}` : '';
   const lines = left.slice(0, shownVms).map(({ vm, state, why, hint }) => {
     const next = state === 'parked' ? 'is tried again by itself' : (hint ?? 'needs a person');

@@ -19,6 +19,8 @@ export interface OperationRun {
   start: OperationStart;
   spec: ClusterSpec;
   options: RunOptions;
+  /** Called with the report of an operation that was followed to a good end, before it is told. */
+  onReport?: (report: unknown) => void;
 }
 
 const defaultWaitMs = 60_000;
@@ -26,7 +28,7 @@ const defaultWaitMs = 60_000;
 export async function runOperation(
   context: Context,
   temporal: Temporal,
-  { start, spec, options }: OperationRun,
+  { start, spec, options, onReport }: OperationRun,
 ): Promise<ExitCode> {
   const { operation } = start;
   const wait = { limitMs: waitLimit(options.waitLock), note: (text: string) => context.output.note(text) };
@@ -35,6 +37,7 @@ export async function runOperation(
   context.output.line(`${spec.name}/${operation.id} by ${operation.actor} · ${link}`);
   if (options.detach) return detach(context, { started, link });
   const followed = await followOperation({ context, temporal, handle: started.handle });
+  if (followed.kind === 'done') onReport?.(followed.result);
   return conclude(context, followed, { spec, operation: operation.id, link });
 }
 

@@ -26,7 +26,7 @@ else echo unit absent; fi
 [ -r "$base/choice" ] && echo choice $(cat "$base/choice")
 docker inspect --format '{{if eq (index .Config.Labels "${labels.cluster}") "'"$cluster"'"}}container {{index .Config.Labels "${labels.fingerprint}"}} {{.State.Status}} {{.State.StartedAt}} {{.Config.Image}}{{end}}' "kraken-$cluster-agent" 2> /dev/null
 { docker image inspect "$image" || { [ -r "$base/image.id" ] && docker image inspect "$(cat "$base/image.id")"; }; } > /dev/null 2>&1 && echo image yes
-if [ ! -e "$unit" ]; then for p in $ports; do w=$(ss -Hltnp "sport = :$p" 2> /dev/null | sed -n '1s/.*users:(("\\([^"]*\\)".*/\\1/p;1q'); [ -z "$(ss -Hltn "sport = :$p" 2> /dev/null)" ] || echo taken $p \${w:-unknown}; done; fi
+if [ "$(docker inspect --format '{{.State.Running}}' "kraken-$cluster-agent" 2> /dev/null)" != true ]; then for p in $ports; do w=$(ss -Hltnp "sport = :$p" 2> /dev/null | sed -n '1s/.*users:(("\\([^"]*\\)".*/\\1/p;1q'); [ -z "$(ss -Hltn "sport = :$p" 2> /dev/null)" ] || echo taken $p \${w:-unknown}; done; fi
 echo free $(df -PB1 /var/lib/docker 2> /dev/null | awk 'NR == 2 { print $4 }'); :`;
 
 /**

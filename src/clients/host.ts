@@ -1,3 +1,4 @@
+import type { PublishedInstall } from '../cluster/agents/install-source';
 import type { AgentFacts } from '../cluster/agents/observed';
 import type { ObservedFolder } from '../cluster/observed';
 import type { MachineFacts } from '../cluster/preflight/facts';
@@ -21,6 +22,8 @@ export interface HostConnection {
   readonly preflight: Preflight;
   /** The agent, where this host is a VM. */
   readonly agent: AgentHost;
+  /** What VMs install from, where this host is a load balancer. */
+  readonly installs: InstallSource;
   /** Opens the fence for effects of an operation; see {@link Fence}. */
   fence(scope: FenceScope): Promise<FenceLease>;
 }
@@ -77,6 +80,22 @@ export interface AgentHost {
   /** The end of /var/log/kraken/agent.log. */
   tail(lines: number): Promise<string>;
   follow(options: { lines: number; signal: AbortSignal; onLine: (line: string) => void }): Promise<void>;
+}
+
+export interface InstallBundle {
+  id: string;
+  /** In this host's own engine. */
+  image: string;
+  /** Hex SHA-256 over the small files. */
+  sum: string;
+  archive: Buffer;
+}
+
+/** `/install` of a load balancer; see `install-source.ts`. */
+export interface InstallSource {
+  /** Resolves when the whole bundle was read back under its id. */
+  publish(cluster: string, bundle: InstallBundle): Promise<{ changed: boolean }>;
+  look(cluster: string): Promise<PublishedInstall>;
 }
 
 /** Looks before anything is changed; see `preflight.ts`. */

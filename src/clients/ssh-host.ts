@@ -15,10 +15,12 @@ import type {
   HostConnection,
   HostFiles,
   HostFolders,
+  InstallSource,
   Preflight,
   RedisInstance,
 } from './host';
 import { createHttp } from './http';
+import { createInstallSource } from './install-source';
 import { askMachine, listenOn, setKernel, tryPorts } from './preflight';
 import { createRedis } from './redis';
 import { dockerSocket, probeRights, type Rights } from './rights';
@@ -38,6 +40,7 @@ export class SshHost implements HostConnection {
   readonly http: HostConnection['http'];
   readonly preflight: Preflight;
   readonly agent: AgentHost;
+  readonly installs: InstallSource;
   private readonly fences: Fence;
   private readonly redises = new Map<number, RedisInstance>();
 
@@ -53,6 +56,7 @@ export class SshHost implements HostConnection {
     this.folders = withFailpoints('files', folderEffects, createFolders(ssh, rights.sudo));
     this.http = createHttp(ssh);
     this.agent = withFailpoints('agent', agentEffects, createAgentHost(ssh, rights.sudo));
+    this.installs = createInstallSource(ssh, rights.sudo);
     this.preflight = {
       forwards: rights.socket === 'forward',
       machine: (query) => askMachine(ssh, rights.sudo, query),

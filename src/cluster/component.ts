@@ -1,5 +1,5 @@
 import type { DesiredMount, Readiness } from './desired';
-import { configFolder, dataFolder, mountedConfigFolder } from './names';
+import { configFolder, dataFolder, mountedConfigFolder, servedFolder } from './names';
 import { storageRouterPort } from './render/storage-router';
 import { type ClusterSpec, type HostSpec, type PartName, partNames } from './spec';
 
@@ -117,6 +117,8 @@ export const components: Record<PartName, Component> = {
     ports: (spec) => [spec.ports.lbProxy, spec.ports.lbTracker],
     readiness: (spec) => ({ kind: 'http', port: spec.ports.lbProxy, path: '/health' }),
     waitsFor: ['proxy', 'tracker', 'build-index'],
+    // What VMs install from, and where they leave their names.
+    state: servedFolder,
     tmpfs: ['/tmp'],
     reloads: true,
   },

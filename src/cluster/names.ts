@@ -54,6 +54,9 @@ export function clusterFolder(cluster: string, kind: ClusterFolder): string {
   return `${folderRoots[kind]}/${cluster}`;
 }
 
+/** NGINX's own data folder inside its container: `install` (what /install serves) and `spool` (what VMs tell of themselves). */
+export const servedFolder = '/srv/krakenctl';
+
 /** Folder inside every container under which its rendered folder is mounted. */
 export const mountedConfigFolder = '/etc/krakenctl';
 

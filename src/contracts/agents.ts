@@ -1,6 +1,7 @@
 import type { AgentPlan } from '../cluster/agents/agent-plan';
 import type { FleetPlan, FleetPolicy } from '../cluster/agents/fleet-plan';
 import type { FleetRecord } from '../cluster/agents/fleet-record';
+import type { EnrolledVm } from '../cluster/agents/install-source';
 import type { ObservedAgent, SeenAgent } from '../cluster/agents/observed';
 import type { VmAddress } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
@@ -9,7 +10,7 @@ import type { OperationIdentity, OwnerIdentity, StageProgress } from './operatio
 
 /** What crosses between the CLI, the fleet's workflows and their activities. */
 
-export type FleetVerb = 'deploy' | 'upgrade' | 'restart' | 'remove';
+export type FleetVerb = 'deploy' | 'upgrade' | 'restart' | 'remove' | 'publish';
 
 export interface FleetInput {
   operation: OperationIdentity;
@@ -92,6 +93,8 @@ export interface AgentLook {
 export interface FleetView {
   record?: FleetRecord;
   highestEpoch: number;
+  /** VMs that installed themselves. */
+  enrolled: EnrolledVm[];
   unseen: { host: string; error: string }[];
 }
 
@@ -100,6 +103,13 @@ export interface OpenedFleet {
   epoch: number;
   plan: FleetPlan;
   record: FleetRecord;
+}
+
+export interface InstallInput {
+  spec: ClusterSpec;
+  host: string;
+  epoch: number;
+  digest: string;
 }
 
 export interface AgentProof {
@@ -134,6 +144,10 @@ export interface AgentActivities {
   /** Writes `agents.json` on one node. */
   writeFleet(input: { spec: ClusterSpec; host: string; epoch: number; record: FleetRecord }): Promise<Changed>;
   resolveAgentImage(input: { spec: ClusterSpec; known?: string }): Promise<string>;
+  /** The agent's image in the engine of one load balancer. */
+  ensureInstallImage(input: InstallInput): Promise<Changed>;
+  /** `/install` of one load balancer: script, release and image. */
+  publishInstall(input: InstallInput): Promise<Changed>;
   pushSentinel(input: { spec: ClusterSpec; operation: OperationIdentity }): Promise<Sentinel>;
   lookAtAgent(input: AgentInput): Promise<AgentLook>;
   ensureAgentImage(input: AgentStepInput): Promise<Changed>;

@@ -76,6 +76,13 @@ exit 1
 
 /** Makes the host as new, but for its images: what krakenctl and Kraken put there is removed. */
 const reset = `#!/bin/sh
+for unit in /etc/systemd/system/kraken-*; do
+  [ -e "$unit" ] || continue
+  systemctl disable --now --quiet "$(basename "$unit")" 2> /dev/null
+  rm -f "$unit"
+  changed=yes
+done
+[ -z "$changed" ] || systemctl daemon-reload
 ids=$(docker ps -aq)
 [ -z "$ids" ] || docker rm -f -v $ids > /dev/null || exit 1
 rm -rf /etc/kraken /var/lib/kraken /var/log/kraken /var/lib/krakenctl /run/krakenctl*

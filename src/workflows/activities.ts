@@ -8,6 +8,7 @@ import {
   looking,
   planning,
   proving,
+  publishingInstall,
   pulling,
   removing,
   streaming,
@@ -27,3 +28,4 @@ export const agentProofs = proxyActivities<Activities>(agentProving);
 export const pulls = proxyActivities<Activities>(pulling);
 /** An image that a VM pulls by itself costs the worker nothing; one that goes through it has a queue of its own. */
 export const agentPulls = proxyActivities<Activities>(streaming);
+export const publishing = proxyActivities<Activities>(publishingInstall);

@@ -42,6 +42,14 @@ export const agentProving: ActivityOptions = {
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10s' },
 };
 
+/** Writes an image of some hundred megabytes as an archive on a load balancer. */
+export const publishingInstall: ActivityOptions = {
+  startToCloseTimeout: '12m',
+  scheduleToCloseTimeout: '30m',
+  heartbeatTimeout: '10s',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+};
+
 /** Pulls of a person: hundreds of megabytes on a slow line. */
 export const pulling: ActivityOptions = {
   startToCloseTimeout: '30m',

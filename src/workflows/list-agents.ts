@@ -1,3 +1,4 @@
+import type { EnrolledVm } from '../cluster/agents/install-source';
 import type { ClusterSpec } from '../cluster/spec';
 import type { AgentPull, ListedAgent } from '../contracts/agents';
 import { lookers, pulls } from './activities';
@@ -6,16 +7,19 @@ export interface AgentListing {
   agents: ListedAgent[];
   /** Image of the record; undefined where no operation brought agents yet. */
   digest?: string;
+  /** VMs that installed themselves and are not in the record. */
+  enrolled: EnrolledVm[];
   unseen: { host: string; error: string }[];
 }
 
 /** Every agent of the record, or the VMs that are named, as they are now. */
 export async function listAgents({ spec, vms }: { spec: ClusterSpec; vms?: string[] }): Promise<AgentListing> {
-  const { record, unseen } = await lookers.readFleet({ spec });
+  const { record, unseen, enrolled } = await lookers.readFleet({ spec });
   const wanted = vms && vms.length > 0 ? vms : (record?.agents ?? []);
   const digest = record?.digest;
   const agents = wanted.length > 0 ? await lookers.listAgents({ spec, vms: wanted, digest }) : [];
-  return { agents, digest, unseen };
+  const known = new Set(wanted.map((vm) => vm.slice(vm.indexOf('@') + 1, vm.lastIndexOf(':'))));
+  return { agents, digest, unseen, enrolled: enrolled.filter(({ address }) => !known.has(address)) };
 }
 
 /** A pull on many VMs at once; each answer stands for itself. */

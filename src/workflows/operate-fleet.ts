@@ -18,7 +18,7 @@ import type { OperationLine } from '../contracts/activities';
 import type { AgentInput, FleetInput, FleetReport, FleetState } from '../contracts/agents';
 import type { StageProgress } from '../contracts/operation';
 import { agentWorkflowId, pauseSignal, resumeSignal } from '../contracts/queues';
-import { effects, lookers, planners, proofs } from './activities';
+import { agentPulls, effects, lookers, planners, proofs, publishing, streams } from './activities';
 import type { bringAgent, keepAgent } from './bring-agent';
 import { final } from './operation-steps';
 import { Progress } from './progress';
@@ -42,6 +42,7 @@ export async function operateFleet(input: FleetInput): Promise<FleetReport> {
 async function open(input: FleetInput, progress: Progress): Promise<FleetState> {
   const { spec, operation, verb } = input;
   const isBringing = verb === 'deploy' || verb === 'upgrade';
+  const isPublishing = isBringing || verb === 'publish';
   const opened = await progress.during('look', 'look and plan', async () => {
     const view = await lookers.readFleet({ spec });
     if (view.unseen.length >= spec.nodes.length / 2) {
@@ -53,22 +54,46 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
       );
     }
     const fleet = await planners.openFleet({ input, view, nowMs: Date.now() });
-    if (fleet.plan.vms.length === 0) {
+    if (fleet.plan.vms.length === 0 && verb !== 'publish') {
       throw final('NO_AGENTS', 'no VM was named and the record has none', 'krakenctl agent deploy 10.0.2.10');
     }
     const known = view.record?.digest;
-    const digest = isBringing || !known ? await lookers.resolveAgentImage({ spec, known }) : known;
+    const digest = isPublishing || !known ? await lookers.resolveAgentImage({ spec, known }) : known;
     return { ...fleet, digest };
   });
   progress.named(opened.name);
   const { name, epoch, plan, digest } = opened;
-  progress.expect([{ id: 'record', title: 'desired agents onto the nodes', steps: [] }, ...stagesOf(plan.batches)]);
+  const early = [{ id: 'record', title: 'desired agents onto the nodes', steps: [] }];
+  if (isPublishing) early.push({ id: 'publish', title: 'what VMs install from', steps: [] });
+  progress.expect([...early, ...stagesOf(plan.batches)]);
   await progress.during('record', 'desired agents onto the nodes', () =>
-    writeRecord(input, epoch, isBringing ? { ...opened.record, digest } : opened.record),
+    writeRecord(input, epoch, isPublishing ? { ...opened.record, digest } : opened.record),
   );
+  if (isPublishing) await publish(input, { epoch, digest, progress });
   const sentinel = isBringing ? await proofs.pushSentinel({ spec, operation }) : undefined;
   const counters = { next: 0, done: 0, changed: 0, left: [] };
   return { plan, name, epoch, digest, sentinel, ...counters, startedAt: progress.startedAt, stages: progress.stages };
+}
+
+/** On every load balancer; one that is away is left, VMs ask the others. */
+async function publish(
+  { spec }: FleetInput,
+  { epoch, digest, progress }: { epoch: number; digest: string; progress: Progress },
+): Promise<void> {
+  await progress.during('publish', 'what VMs install from', async (stage) => {
+    const bring = spec.images.source === 'load' ? streams : agentPulls;
+    const one = async (host: string) => {
+      const input = { spec, host, epoch, digest };
+      await bring.ensureInstallImage.executeWithOptions({ summary: `${host}: agent image` }, [input]);
+      await publishing.publishInstall.executeWithOptions({ summary: `${host}: /install` }, [input]);
+    };
+    const results = await Promise.allSettled(
+      spec.loadBalancers.map((host) => progress.wait(stage, host, () => one(host))),
+    );
+    const failed = results.filter((r): r is PromiseRejectedResult => r.status === 'rejected');
+    if (failed.length === results.length) throw failed[0]!.reason;
+    stage.detail = `${results.length - failed.length} of ${results.length} load balancers serve /install`;
+  });
 }
 
 function stagesOf(batches: FleetBatch[]): { id: string; title: string; steps: unknown[] }[] {

@@ -108,6 +108,7 @@ export class RemoteHosts implements Hosts {
       } as unknown as HostConnection['preflight'],
       // A cluster's deploy knows no agents.
       agent: {} as HostConnection['agent'],
+      installs: {} as HostConnection['installs'],
       http: (request) => this.ask(host, ['http'], [request]) as ReturnType<HostConnection['http']>,
       fence: async (scope) => {
         await guarded.lease(scope);

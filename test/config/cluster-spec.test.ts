@@ -70,6 +70,12 @@ const places: Record<string, [text: string, value: unknown, ...paths: string[]]>
   WRITEBACK_RETRY_INTERVAL: ['5s', 5, 'kraken.writebackRetrySeconds'],
   LOG_MAX_SIZE: ['11mb', 11 * MiB, 'logs.maxSizeBytes'],
   LOG_MAX_FILES: ['4', 4, 'logs.maxFiles'],
+  AGENT_PORT: ['8101', 8101, 'agents.ports.registry'],
+  AGENT_PEER_PORT: ['8102', 8102, 'agents.ports.peer'],
+  AGENT_SERVER_PORT: ['8103', 8103, 'agents.ports.server'],
+  AGENT_RELAY_PORT: ['8104', 8104, 'agents.ports.relay'],
+  AGENT_MEMORY_LIMIT: ['601m', 601 * MiB, 'agents.limit.memoryBytes'],
+  AGENT_CPU_LIMIT: ['1.5', 1.5, 'agents.limit.cpus'],
 };
 
 /** Together, so that a value that lands in another key's place cannot hide behind an equal default. */

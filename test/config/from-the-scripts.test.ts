@@ -12,7 +12,6 @@ const text = readFileSync(join(root, 'docs', 'from-the-scripts.md'), 'utf8');
 
 /** What can be waited for, with the issue that builds it. */
 const topics: Record<string, number> = {
-  agents: 5,
   'TLS, authentication and firewall': 7,
   'health and recovery': 8,
   backups: 9,

@@ -20,15 +20,13 @@ const commands: [string, string[]][] = [
   ['scripts/production_deploy.sh', ['deploy']],
   ['test/cluster_status.sh', ['status']],
   ['test/test_cluster.sh', ['test', 'smoke']],
+  ['scripts/deploy_agent.sh', ['agent', 'deploy']],
 ];
 
 const notBuilt: [string, string][] = [
   ['scripts/cluster_recovery.sh', 'health and recovery'],
   ['scripts/backup_recovery.sh', 'backups'],
   ['scripts/performance_monitor.sh', 'dashboard, performance and maintenance'],
-  ['scripts/deploy_agent.sh', 'agents'],
-  ['scripts/install_agent.sh', 'agents'],
-  ['scripts/kraken-pull.sh', 'agents'],
   ['test/e2e_test.sh', 'dashboard, performance and maintenance'],
 ];
 

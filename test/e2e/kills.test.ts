@@ -1,6 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Lab } from '../../src/lab/lab';
 import { expectWhole } from '../support/end-state';
-import { container, freshLab, krakenctl, labName, must, until } from '../support/lab';
+import { container, freshLab, krakenctl, labName, must, stateFolder, until } from '../support/lab';
 import { LabWorker } from '../support/lab-worker';
 import { onHost } from '../support/observer';
 
@@ -28,12 +29,30 @@ let lab: Lab;
 const workers: LabWorker[] = [];
 beforeAll(async () => {
   lab = await freshLab();
-  await krakenctl(['worker', 'stop']);
+  await must(['worker', 'stop']);
+  // Another one would take what the one with the fault is to take.
+  expect(await workersOfThisLab()).toEqual([]);
 });
 afterAll(async () => {
   for (const worker of workers) await worker.kill();
   await must(['worker', 'start']);
 });
+
+/** Processes that work for this lab's Temporal, whoever started them. */
+async function workersOfThisLab(): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    const read = (file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8').replaceAll('\0', ' ');
+    try {
+      const argv = read('cmdline');
+      const isOurs = read('environ').includes(`KRAKENCTL_STATE_DIR=${stateFolder} `);
+      if (/krakenctl worker run/.test(argv) && isOurs) found.push(`${pid} ${argv}`);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return found;
+}
 
 async function next(failpoints: string): Promise<LabWorker> {
   const worker = await LabWorker.start(failpoints, `kill-${workers.length}`);

@@ -1,4 +1,4 @@
-import type { AgentHost } from '../../src/clients/host';
+import type { AgentHost, InstallSource } from '../../src/clients/host';
 import type { AgentFacts } from '../../src/cluster/agents/observed';
 import type { MemoryHost } from './memory-hosts';
 
@@ -69,5 +69,20 @@ export function memoryAgent(host: MemoryHost, state: MemoryAgentState): AgentHos
     forget: async () => undefined,
     tail: async () => 'last line',
     follow: async () => undefined,
+  };
+}
+
+/** `/install` of a load balancer in memory. */
+export function memoryInstalls(host: MemoryHost): InstallSource {
+  let published: string | undefined;
+  return {
+    async publish(_cluster, { id }) {
+      if (published === id) return { changed: false };
+      await host.lab.effect(host.host.id, `publish ${id}`, () => {
+        published = id;
+      });
+      return { changed: true };
+    },
+    look: async () => ({ published, enrolled: [] }),
   };
 }

@@ -24,7 +24,7 @@ import type {
 } from '../../src/clients/host';
 import type { MachineFacts } from '../../src/cluster/preflight/facts';
 import type { HostSpec } from '../../src/cluster/spec';
-import { type MemoryAgentState, memoryAgent } from './memory-agent';
+import { type MemoryAgentState, memoryAgent, memoryInstalls } from './memory-agent';
 import { MemoryRedisCluster } from './memory-redis';
 import { MemoryRegistry } from './memory-registry';
 
@@ -86,6 +86,7 @@ export class MemoryHost implements HostConnection {
   readonly folders: HostFolders;
   readonly agentState: MemoryAgentState = { releases: new Set(), facts: {} };
   readonly agent: AgentHost;
+  readonly installs = memoryInstalls(this);
   /** Paths that are links, for what must be refused. */
   readonly links = new Set<string>();
 

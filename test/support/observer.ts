@@ -136,7 +136,7 @@ export async function onHost(host: string, argv: string[], input?: string): Prom
   return stdout;
 }
 
-function tryOnHost(host: string, argv: string[], input?: string): Promise<Ended> {
+export function tryOnHost(host: string, argv: string[], input?: string): Promise<Ended> {
   const args = ['exec', ...(input === undefined ? [] : ['-i']), host, ...argv];
   return new Promise((resolve) => {
     const child = execFile('docker', args, { timeout: 60_000, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {

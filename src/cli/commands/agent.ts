@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { renderAgent, renderAgents, renderPulls, stateOf } from '../agent-text';
+import { renderAgent, renderAgents, renderEnrolled, renderPulls, stateOf } from '../agent-text';
 import { type FleetOptions, listAgents, nameVms, operateFleet, pullOnVms } from '../agents';
 import { readConfiguration } from '../configuration';
 import { withTemporal } from '../connect';
@@ -45,6 +45,12 @@ export function addAgentCommands(program: Command, wire: Wire): void {
   }
   fleet('restart', 'start agents anew');
   fleet('remove', 'take agents away, with their data').option('--all', 'every agent of the record');
+  agent
+    .command('publish')
+    .description('what VMs install from, onto the load balancers: curl http://LB:5000/install | sh')
+    .option(...detach)
+    .option(...waitLock)
+    .action(wire<FleetOptions>((context, options) => operateFleet(context, { verb: 'publish', words: [], options })));
   agent.command('list').description('every agent, as it is now').action(wire(list));
   agent
     .command('show')
@@ -71,12 +77,13 @@ async function list(context: Context): Promise<void> {
   const { spec } = await readConfiguration(context);
   await withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
-    const { agents, unseen } = await listAgents(temporal, spec);
+    const { agents, unseen, enrolled } = await listAgents(temporal, spec);
     for (const { host, error } of unseen) context.output.note(` ! ${host}, which keeps the list too: ${error}`);
     const rows = agents.map((row) => ({ state: stateOf(row), ...row }));
-    context.output.result(rows);
+    context.output.result({ agents: rows, enrolled });
     for (const row of rows) context.output.item(row);
-    context.output.lines(renderAgents(agents, { colors: context.output.colors, now: Date.now() }));
+    const view = { colors: context.output.colors, now: Date.now() };
+    context.output.lines([...renderAgents(agents, view), ...renderEnrolled(enrolled)]);
   });
 }
 

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import type { DeployInput } from '../../contracts/operation';
+import type { DeployInput, DeployReport } from '../../contracts/operation';
 import { workflowTypes } from '../../contracts/queues';
 import { type Configuration, readConfiguration } from '../configuration';
 import { type Temporal, withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
+import { exitCodes } from '../exit-codes';
 import { CliFailure } from '../failure';
 import { makeOperation } from '../operation-identity';
 import { findPollers, requireWorker } from '../pollers';
@@ -14,6 +15,9 @@ export interface DeployOptions extends RunOptions {
   plan?: string;
   concurrency?: string;
   acceptNewHostKeys?: boolean;
+  /** false: --no-agents */
+  agents?: boolean;
+  maxFailures?: string;
 }
 
 export function addDeployCommand(program: Command, wire: Wire): void {
@@ -26,6 +30,8 @@ export function addDeployCommand(program: Command, wire: Wire): void {
     .option('--wait-lock [duration]', 'when another operation runs, wait for its end (60s, 5m)')
     .option('--concurrency <n>', 'hosts at once')
     .option('--accept-new-host-keys', 'pin the keys of hosts that are not known yet')
+    .option('--no-agents', 'leave the agents of the record as they are')
+    .option('--max-failures <n|p%>', 'of the agents that follow: VMs that may be left behind (default: 0)')
     .action(wire<DeployOptions>(deploy));
 }
 
@@ -69,5 +75,12 @@ async function deployThrough(temporal: Temporal, context: Context, request: Requ
   const owner = { temporal: temporal.address, namespace: temporal.namespace };
   const input: DeployInput = { operation, spec, origins, owner, planHash: request.options.plan };
   const start = { type: workflowTypes.deploy, cluster: spec.name, operation, input };
-  return runOperation(context, temporal, { start, spec, options: request.options });
+  let report: DeployReport | undefined;
+  const onReport = (ended: unknown) => {
+    report = ended as DeployReport;
+  };
+  const code = await runOperation(context, temporal, { start, spec, options: request.options, onReport });
+  if (code !== exitCodes.done || !report?.changed || request.options.agents === false) return code;
+  const { followWithAgents } = require('../agents') as typeof import('../agents');
+  return followWithAgents(context, temporal, { spec, options: request.options });
 }

@@ -29,7 +29,7 @@ export interface FleetPlan {
 }
 
 export interface FleetWish {
-  verb: 'deploy' | 'upgrade' | 'restart' | 'remove';
+  verb: 'deploy' | 'upgrade' | 'restart' | 'remove' | 'publish';
   vms: VmAddress[];
   policy: FleetPolicy;
 }
@@ -48,7 +48,7 @@ export function desiredAgents({ verb, vms }: FleetWish, record: FleetRecord | un
 }
 
 export function planFleet(wish: FleetWish, record: FleetRecord | undefined): FleetPlan {
-  const vms = sortVms(wish.vms.length > 0 ? wish.vms : (record?.agents ?? []));
+  const vms = wish.verb === 'publish' ? [] : sortVms(wish.vms.length > 0 ? wish.vms : (record?.agents ?? []));
   const { policy } = wish;
   const batches = wish.verb === 'deploy' || wish.verb === 'upgrade' ? cut(vms.length, policy) : whole(vms.length);
   return {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { servedFolder } from '../names';
 import type { ClusterSpec } from '../spec';
 import { addressesOf } from './kraken';
 import { notice } from './notice';
@@ -186,9 +187,39 @@ location = /.krakenctl/config {
   allow 127.0.0.0/8;
   deny all;
 }`,
+    installing(spec),
     passing(spec, '~ ^/v2/.+/(?:blobs|manifests)/', ['proxy_pass http://proxies_by_repository;']),
     passing(spec, '/', ['proxy_pass http://proxies;']),
   ]);
+}
+
+/** Largest text that a VM may leave, and requests of one address for it. */
+const enrolBytes = '4k';
+
+/**
+ * What a VM installs its agent from, and where it leaves its name: one file for each address, written over by the next. NGINX makes the
+ * spool at its start and gives it to its workers.
+ */
+function installing({ nginx }: ClusterSpec): string {
+  const limit = nginx.connectionsPerClient > 0 ? `\n  limit_conn clients ${nginx.connectionsPerClient};` : '';
+  return `location = /install {
+  default_type text/plain;
+  alias ${servedFolder}/install/install;
+}
+
+location ^~ /install/ {${limit}
+  default_type application/octet-stream;
+  alias ${servedFolder}/install/;
+}
+
+location = /install/enrol {
+  client_max_body_size ${enrolBytes};
+  client_body_temp_path ${servedFolder}/spool;
+  dav_methods PUT;
+  dav_access user:rw group:r all:r;
+  alias ${servedFolder}/spool/$remote_addr;
+  limit_except PUT { deny all; }
+}`;
 }
 
 /** An announce is answered at once or not at all, so a tracker that hangs is left early. */

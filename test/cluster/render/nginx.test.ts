@@ -98,9 +98,9 @@ describe('the load balancer', () => {
     expect(text).not.toMatch(/limit_conn clients/);
   });
 
-  test('a limit for each client counts what is passed on, and never the health', () => {
+  test('a limit for each client counts what is passed on or downloaded, and never the health', () => {
     const limited = nginxText(exampleSpec((s) => Object.assign(s.nginx, { connectionsPerClient: 7 })));
-    expect(limited.match(/limit_conn clients 7;/g)).toHaveLength(5);
+    expect(limited.match(/limit_conn clients 7;/g)).toHaveLength(6);
     expect(block('location = /health', limited)).not.toContain('limit_conn');
     expect(block('location /', limited)).toContain('limit_conn clients 7;');
   });

@@ -199,10 +199,14 @@ if [ -z "$owner" ] || [ "$owner" = ${name} ]; then
     .join(' ')}; do
     [ -e "$unit" ] || continue
     systemctl disable --now --quiet "$(basename "$unit")" 2> /dev/null || :
-    rm -f "$unit"
+    rm -f "$unit" ${unitFolder}/*.target.wants/"$(basename "$unit")"
     did=yes
   done
-  [ "$did" = no ] || systemctl daemon-reload
+  # An older name may still be loaded as failed; a systemd that does not listen must not keep the rest from going.
+  if [ "$did" = yes ]; then
+    systemctl daemon-reload || :
+    systemctl reset-failed 'kraken-agent*' 'kraken-relay-*' 2> /dev/null || :
+  fi
   [ "$(readlink ${pullProgram} 2> /dev/null)" != "$current/kraken-pull" ] || rm -f ${pullProgram}
   [ "$(readlink /etc/kraken/kraken-pull.conf 2> /dev/null)" != "$current/kraken-pull.conf" ] || rm -f /etc/kraken/kraken-pull.conf
 fi

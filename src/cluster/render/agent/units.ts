@@ -33,6 +33,8 @@ Restart=always
 RestartSec=2
 TimeoutStopSec=20
 KillMode=mixed
+# What an agent ends with when it is told to.
+SuccessExitStatus=137 143
 StandardOutput=append:${agentLog}
 StandardError=append:${agentLog}
 

@@ -1,0 +1,95 @@
+import { desiredAgents, type FleetPolicy, planFleet, portion, sortVms } from '../../../src/cluster/agents/fleet-plan';
+import type { FleetRecord } from '../../../src/cluster/agents/fleet-record';
+import { highestGeneration, newestFleet } from '../../../src/cluster/agents/fleet-record';
+
+const policy: FleetPolicy = { concurrency: 20, maxFailures: '0', canary: 1, batch: '100%' };
+const vms = (count: number) => Array.from({ length: count }, (_, i) => `root@10.0.2.${i + 1}:22`);
+const record = (agents: string[], generation = 1): FleetRecord => ({
+  format: 1,
+  generation,
+  agents,
+  counts: {},
+  operation: { id: 'op', name: 'agents-1', actor: 'ana@ops-1', at: '2026-11-23T00:00:00.000Z' },
+});
+
+describe('batches', () => {
+  const untils = (total: number, change: Partial<FleetPolicy>) =>
+    planFleet({ verb: 'deploy', vms: vms(total), policy: { ...policy, ...change } }, undefined).batches.map(
+      ({ id, until, counts }) => [id, until, counts],
+    );
+
+  test.each([
+    ['one VM needs no canary', 1, {}, [['batch-1', 1, 'begun']]],
+    [
+      'the rest at once after the canary',
+      10,
+      {},
+      [
+        ['canary', 1, 'done'],
+        ['batch-1', 10, 'begun'],
+      ],
+    ],
+    ['no canary was wanted', 10, { canary: 0 }, [['batch-1', 10, 'begun']]],
+    ['as few as the canary are no canary', 3, { canary: 3 }, [['batch-1', 3, 'begun']]],
+    [
+      'by number',
+      10,
+      { batch: '4' },
+      [
+        ['canary', 1, 'done'],
+        ['batch-1', 5, 'begun'],
+        ['batch-2', 9, 'begun'],
+        ['batch-3', 10, 'begun'],
+      ],
+    ],
+    [
+      'by percentage, rounded up',
+      10,
+      { batch: '25%', canary: 0 },
+      [
+        ['batch-1', 3, 'begun'],
+        ['batch-2', 6, 'begun'],
+        ['batch-3', 9, 'begun'],
+        ['batch-4', 10, 'begun'],
+      ],
+    ],
+  ])('%s', (_, total, change, expected) => {
+    expect(untils(total, change)).toEqual(expected);
+  });
+
+  test('a percentage of failures is rounded down: 10% of nine is none', () => {
+    expect([portion('10%', 9, Math.floor), portion('10%', 10, Math.floor), portion('3', 100, Math.floor)]).toEqual([
+      0, 1, 3,
+    ]);
+  });
+});
+
+describe('the record', () => {
+  test('a deploy adds, a removal takes away, an upgrade keeps', () => {
+    const known = record(vms(3));
+    const afterwards = (verb: 'deploy' | 'remove' | 'upgrade', named: string[]) =>
+      desiredAgents({ verb, vms: named, policy }, known);
+    expect(afterwards('deploy', ['root@10.0.2.9:22'])).toEqual([...vms(3), 'root@10.0.2.9:22']);
+    expect(afterwards('remove', [vms(3)[1]!])).toEqual([vms(3)[0], vms(3)[2]]);
+    expect(afterwards('remove', [])).toEqual([]);
+    expect(afterwards('upgrade', [vms(3)[1]!])).toEqual(vms(3));
+  });
+
+  test('each VM once, in natural order', () => {
+    expect(sortVms(['root@10.0.2.10:22', 'root@10.0.2.9:22', 'root@10.0.2.10:22'])).toEqual([
+      'root@10.0.2.9:22',
+      'root@10.0.2.10:22',
+    ]);
+  });
+
+  test('what fewer than a majority hold does not count, but its number is not used again', () => {
+    const holdings = [
+      { host: 'node-1', record: record(vms(2), 5) },
+      { host: 'node-2', record: record(vms(1), 4) },
+      { host: 'node-3', record: record(vms(1), 4) },
+    ];
+    expect(newestFleet(holdings, 3)?.agents).toEqual(vms(1));
+    expect(highestGeneration(holdings)).toBe(5);
+    expect(newestFleet(holdings.slice(0, 1), 3)).toBeUndefined();
+  });
+});
