@@ -1,6 +1,6 @@
 import { type Lab, labUp, powerCut, powerOn, preloadImages, resetLab } from '../../src/lab/lab';
 import { expectAgent, pushThrough, remains, status } from '../support/agents';
-import { container, json, krakenctl, labName, must, until, versions, writeEnv } from '../support/lab';
+import { container, json, krakenctl, labName, must, onRealKraken, until, versions, writeEnv } from '../support/lab';
 import { observeContainers, onHost, readText, tryOnHost } from '../support/observer';
 
 /** Agents on real VMs of the lab, over SSH. */
@@ -14,7 +14,13 @@ const range = (from: number, to: number) => Array.from({ length: to - from + 1 }
 const agentOf = async (n: number) => (await observeContainers(at(n)))[`kraken-${labName}-agent`];
 
 beforeAll(async () => {
-  lab = await labUp({ name: labName, nodes: 3, vms: vmCount, images: 'stand-in', krakenVersions: versions });
+  lab = await labUp({
+    name: labName,
+    nodes: 3,
+    vms: vmCount,
+    images: onRealKraken ? 'real' : 'stand-in',
+    krakenVersions: versions,
+  });
   await resetLab(lab);
   await preloadImages(lab, { versions });
   writeEnv(lab);
