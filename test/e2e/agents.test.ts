@@ -6,7 +6,8 @@ import { observeContainers, onHost, readText, tryOnHost } from '../support/obser
 /** Agents on real VMs of the lab, over SSH. */
 
 let lab: Lab;
-const vmCount = 12;
+/** Two of them are off at times. KRAKENCTL_TEST_VMS=12 for the evidence; fewer keep the suite short. */
+const vmCount = Number(process.env.KRAKENCTL_TEST_VMS ?? 6);
 const vm = (n: number) => lab.hosts.find((h) => h.name === `vm-${n}`)!;
 const at = (n: number) => container(lab, `vm-${n}`);
 const address = (n: number) => vm(n).address;
@@ -224,22 +225,29 @@ describe('what forbids an agent', () => {
 describe('a fleet', () => {
   test('none may fail: it stops at the first, and nothing is half installed anywhere', async () => {
     await powerCut(vm(3));
-    const run = await krakenctl(['agent', 'deploy', ...range(3, 12).map(address)]);
-    expect([run.code, run.stderr]).toEqual([1, expect.stringMatching(/FLEET_STOPPED.*9 were not/s)]);
-    for (const n of range(4, 12)) expect(await remains(at(n))).toEqual([]);
+    const run = await krakenctl(['agent', 'deploy', ...range(3, vmCount).map(address)]);
+    expect([run.code, run.stderr]).toEqual([
+      1,
+      expect.stringMatching(new RegExp(`FLEET_STOPPED.*${vmCount - 3} were not`, 's')),
+    ]);
+    for (const n of range(4, vmCount)) expect(await remains(at(n))).toEqual([]);
   });
 
-  test('of twelve with two off, two failures allowed: ten serve, two are parked, and converge when they are back', async () => {
-    await powerCut(vm(8));
-    const run = await krakenctl(['agent', 'deploy', ...range(1, 12).map(address), '--max-failures', '2']);
-    expect([run.code, run.stdout]).toEqual([5, expect.stringMatching(/10 of 12 agents serve, 8 changed/)]);
-    for (const n of range(1, 12).filter((i) => i !== 3 && i !== 8)) await expectAgent(at(n), labName, versions[0]!);
+  test('with two VMs off and two failures allowed the others serve, the two are parked, and converge when they are back', async () => {
+    await powerCut(vm(5));
+    const run = await krakenctl(['agent', 'deploy', ...range(1, vmCount).map(address), '--max-failures', '2']);
+    expect([run.code, run.stdout]).toEqual([
+      5,
+      expect.stringContaining(`${vmCount - 2} of ${vmCount} agents serve, ${vmCount - 4} changed`),
+    ]);
+    for (const n of range(1, vmCount).filter((i) => i !== 3 && i !== 5))
+      await expectAgent(at(n), labName, versions[0]!);
     const states = await listed();
-    expect([states['vm-3'], states['vm-8']]).toEqual(['unreachable, parked', 'unreachable, parked']);
-    expect(Object.values(states).filter((s) => s === 'serving')).toHaveLength(10);
+    expect([states['vm-3'], states['vm-5']]).toEqual(['unreachable, parked', 'unreachable, parked']);
+    expect(Object.values(states).filter((s) => s === 'serving')).toHaveLength(vmCount - 2);
     await powerOn(vm(3));
-    await powerOn(vm(8));
-    for (const n of [3, 8]) {
+    await powerOn(vm(5));
+    for (const n of [3, 5]) {
       await until(`vm-${n} serves`, async () =>
         (await status(at(n), 'http://127.0.0.1:8091/readiness')) === 200 ? true : undefined,
       );
@@ -251,8 +259,10 @@ describe('a fleet', () => {
   });
 
   test('removed, nothing of any agent is left, and the record is empty', async () => {
-    expect((await must(['agent', 'remove', '--all', '--yes'])).stdout).toMatch(/12 of 12 agents are gone/);
-    for (const n of range(1, 12)) expect(await remains(at(n))).toEqual([]);
+    expect((await must(['agent', 'remove', '--all', '--yes'])).stdout).toContain(
+      `${vmCount} of ${vmCount} agents are gone`,
+    );
+    for (const n of range(1, vmCount)) expect(await remains(at(n))).toEqual([]);
     expect(await listed()).toEqual({});
     const record = await readText(container(lab, 'node-2'), `/var/lib/krakenctl/${labName}/agents.json`);
     expect(JSON.parse(record)).toMatchObject({ agents: [] });
