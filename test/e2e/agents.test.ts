@@ -247,10 +247,10 @@ describe('a fleet', () => {
     expect(Object.values(states).filter((s) => s === 'serving')).toHaveLength(vmCount - 2);
     await powerOn(vm(3));
     await powerOn(vm(5));
+    // A parked VM is tried again after a minute at most.
     for (const n of [3, 5]) {
-      await until(`vm-${n} serves`, async () =>
-        (await status(at(n), 'http://127.0.0.1:8091/readiness')) === 200 ? true : undefined,
-      );
+      const serves = async () => ((await status(at(n), 'http://127.0.0.1:8091/readiness')) === 200 ? true : undefined);
+      await until(`vm-${n} serves`, serves, 150_000);
       await expectAgent(at(n), labName, versions[0]!);
     }
     await until('nothing is parked any more', async () =>
