@@ -109,9 +109,16 @@ describe('an agent on a VM', () => {
     const upgraded = await must(['agent', 'upgrade']);
     expect(upgraded.stdout).toMatch(/canary/);
     for (const n of [1, 2]) await expectAgent(at(n), labName, versions[1]!);
-    writeEnv(lab);
-    await must(['agent', 'upgrade']);
+  });
+
+  test('follows a deploy of the cluster that changes what agents are made of', async () => {
+    writeEnv(lab, { AGENT_MEMORY_LIMIT: '300m' });
+    const deployed = await must(['deploy', '--yes']);
+    expect(deployed.stdout).toMatch(/2 of 2 agents follow[\s\S]*2 of 2 agents serve, 2 changed/);
     for (const n of [1, 2]) await expectAgent(at(n), labName, versions[0]!);
+    expect((await agentOf(1))!.memoryBytes).toBe(300 * 1024 * 1024);
+    const { data } = await json<{ changed: boolean }>(['deploy']);
+    expect(data.changed).toBe(false);
   });
 });
 
