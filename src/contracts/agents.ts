@@ -86,6 +86,8 @@ export interface AgentStepInput extends AgentInput {
 export interface AgentLook {
   release: string;
   plan: AgentPlan;
+  /** Some agent of this cluster is there, whatever its release. */
+  installed: boolean;
   ready: boolean;
 }
 

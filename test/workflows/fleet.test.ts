@@ -174,6 +174,18 @@ describe('operateFleet', () => {
     expect(await failureOf(operate({ verb: 'upgrade', vms: [] }))).toMatchObject({ type: 'NO_AGENTS' });
   });
 
+  test('a restart parks nothing: a VM that is off or has no agent is failed', async () => {
+    await operate({ vms: vms(2) });
+    lab.machine('10.0.2.1').isOn = false;
+    const named = [vms(3)[0]!, vms(3)[1]!, vms(3)[2]!];
+    const report = await operate({ verb: 'restart', vms: named, policy: policy({ maxFailures: '2' }) });
+    expect(report.left).toMatchObject([
+      { vm: named[0], state: 'failed', code: 'HOST_UNREACHABLE' },
+      { vm: named[2], state: 'failed', code: 'NO_AGENTS' },
+    ]);
+    expect(report.done).toBe(1);
+  });
+
   test('paused, it begins no further VM; resumed, it comes to its end', async () => {
     let handle: WorkflowHandle | undefined;
     const begun = new Promise<void>((resolve) => {
