@@ -150,6 +150,8 @@ export interface AgentActivities {
   ensureInstallImage(input: InstallInput): Promise<Changed>;
   /** `/install` of one load balancer: script, release and image. */
   publishInstall(input: InstallInput): Promise<Changed>;
+  /** Lets so many percent of the VMs that installed themselves take what one load balancer serves. */
+  openInstallWave(input: InstallInput & { percent: number }): Promise<Changed>;
   pushSentinel(input: { spec: ClusterSpec; operation: OperationIdentity }): Promise<Sentinel>;
   lookAtAgent(input: AgentInput): Promise<AgentLook>;
   ensureAgentImage(input: AgentStepInput): Promise<Changed>;

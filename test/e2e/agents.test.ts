@@ -143,6 +143,20 @@ describe('/install', () => {
     expect(data.enrolled).toEqual([expect.objectContaining({ address: address(3), host: 'vm-3' })]);
   });
 
+  test('follows what is served by a timer of its own, when its turn has come', async () => {
+    const update = () => tryOnHost(at(3), ['systemctl', 'start', 'kraken-agent-update.service']);
+    expect((await tryOnHost(at(3), ['systemctl', 'is-active', 'kraken-agent-update.timer'])).code).toBe(0);
+    expect((await tryOnHost(at(1), ['systemctl', 'is-active', 'kraken-agent-update.timer'])).code).not.toBe(0);
+    const before = await agentOf(3);
+    expect((await update()).code).toBe(0);
+    expect(await agentOf(3)).toEqual(before);
+    writeEnv(lab, { AGENT_MEMORY_LIMIT: '301m' });
+    await must(['agent', 'publish']);
+    expect((await update()).code).toBe(0);
+    await expectAgent(at(3), labName, versions[0]!);
+    expect((await agentOf(3))!.memoryBytes).toBe(301 * 1024 * 1024);
+  });
+
   test('run again changes nothing; uninstalled, nothing is left', async () => {
     const before = await agentOf(3);
     expect((await install(3)).stdout).toMatch(/nothing to change/);
