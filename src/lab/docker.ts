@@ -31,6 +31,6 @@ export async function dockerRemove(args: string[], ids: string[]): Promise<void>
   const result = await tryDocker([...args, ...ids]);
   const serious = result.stderr
     .split('\n')
-    .filter((line) => line !== '' && !/no such|not found|already in progress/i.test(line));
+    .filter((line) => line !== '' && !/no such|not found|already in progress|^exit status \d+$/i.test(line));
   if (result.code !== 0 && serious.length > 0) throw new CommandError(dockerArgv([...args, ...ids]), result);
 }

@@ -3,6 +3,7 @@ import { docker, dockerArgv, dockerLines } from './docker';
 import { eachOf, hostStates, type LabHost, waitForHost, wake } from './hosts';
 import { type OnProgress, runStep } from './progress';
 import type { Lab } from './record';
+import { registryImageId } from './registry';
 
 /** What tests ask of a lab that is up: images that are on the hosts already, and hosts that are as new. */
 
@@ -27,9 +28,11 @@ export async function preloadImages(
 ): Promise<void> {
   await runStep('preload', { message: 'images onto the hosts', onProgress: options.progress }, async (note) => {
     const groups = new Map<string, { references: string[]; hosts: LabHost[] }>();
+    const served = await servedImages(lab, options.versions);
     await eachOf(lab.hosts, hostsAtOnce, async (host) => {
-      const there = new Set(await imagesWithDigest(host));
-      const references = imagesFor(lab, host, options.versions).filter((reference) => !there.has(reference));
+      const there = await imagesWithDigest(host);
+      const isThere = (reference: string) => served.get(reference) === (there.get(reference) ?? 'none');
+      const references = imagesFor(lab, host, options.versions).filter((reference) => !isThere(reference));
       if (references.length === 0) return;
       const group = groups.get(references.join(' ')) ?? { references, hosts: [] };
       group.hosts.push(host);
@@ -62,8 +65,21 @@ async function pullAll(container: string, references: string[]): Promise<void> {
   await eachOf(references, 3, (reference) => docker(['exec', container, 'docker', 'pull', '-q', reference]));
 }
 
-async function imagesWithDigest({ container }: LabHost): Promise<string[]> {
-  const format = '{{.Repository}}:{{.Tag}} {{.Digest}}';
-  const lines = await dockerLines(['exec', container, 'docker', 'image', 'ls', '--digests', '--format', format]);
-  return lines.filter((line) => !line.endsWith('<none>')).map((line) => line.split(' ')[0] ?? '');
+/** Image ids that the registry has, by reference: a host's volume may have another image of the same name, of an earlier lab. */
+async function servedImages(lab: Lab, versions?: string[]): Promise<Map<string, string | undefined>> {
+  const references = new Set(lab.hosts.flatMap((host) => imagesFor(lab, host, versions)));
+  const entries = [...references].map(async (reference): Promise<[string, string | undefined]> => {
+    const [, repository = '', tag = ''] = /^[^/]+\/(.+):([^:]+)$/.exec(reference) ?? [];
+    return [reference, await registryImageId(lab.registry, { repository, tag })];
+  });
+  return new Map(await Promise.all(entries));
+}
+
+/** Image ids by reference, of the images that were pulled and so carry a digest. */
+async function imagesWithDigest({ container }: LabHost): Promise<Map<string, string>> {
+  const format = '{{.Repository}}:{{.Tag}} {{.ID}} {{.Digest}}';
+  const list = ['docker', 'image', 'ls', '--no-trunc', '--digests', '--format', format];
+  const lines = await dockerLines(['exec', container, ...list]);
+  const words = lines.map((line) => line.split(' ')).filter(([, , digest]) => digest !== '<none>');
+  return new Map(words.map(([reference = '', id = '']) => [reference, id]));
 }

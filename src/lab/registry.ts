@@ -73,7 +73,10 @@ export async function pushImages(registry: Registry, images: PushedImage[], note
 }
 
 /** Id of the image that the registry has under this name: the digest of its configuration. */
-async function registryImageId(registry: Registry, { repository, tag }: PushedImage): Promise<string | undefined> {
+export async function registryImageId(
+  registry: Registry,
+  { repository, tag }: Pick<PushedImage, 'repository' | 'tag'>,
+): Promise<string | undefined> {
   const accept = 'application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json';
   const response = await fetch(`http://${registry.fromHere}/v2/${repository}/manifests/${tag}`, {
     headers: { accept },
