@@ -284,10 +284,6 @@ function memoryEngine(host: MemoryHost): Engine {
     info: async () => ({ storageDriver: 'overlay2', root: '/var/lib/docker' }),
     names: async () =>
       [...host.containers.values()].map((c) => ({ id: c.id, name: c.name, cluster: c.labels['io.krakenctl.cluster'] })),
-    platforms: async (reference) => {
-      if (reference.includes('missing')) throw new ImageMissingError(`${reference}: manifest unknown`, id);
-      return ['linux/amd64'];
-    },
     list: async () => [...host.containers.values()].map((c) => ({ ...c })),
     inspect: async (key) => {
       const found = find(key);
@@ -329,7 +325,8 @@ function memoryEngine(host: MemoryHost): Engine {
     image: async (reference) => host.loaded.get(reference),
     resolve: async (reference) => {
       if (reference.includes('missing')) throw new ImageMissingError(`${reference}: manifest unknown`, id);
-      return `sha256:${sha256(reference)}`;
+      const platforms = [reference.includes('arm64') ? 'linux/arm64' : 'linux/amd64'];
+      return { digest: `sha256:${sha256(reference)}`, platforms };
     },
     pull: (reference) => lab.effect(id, `pull ${reference}`, () => void host.loaded.set(reference, image(reference))),
     load: async () => undefined,

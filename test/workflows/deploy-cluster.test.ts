@@ -129,6 +129,15 @@ describe('deployCluster', () => {
     expect(lab.journal).toEqual([]);
   });
 
+  test('an image for another kind of machine fails by name, with nothing changed', async () => {
+    const failure = await failureOf(bench.deploy((input) => Object.assign(input.spec.images, { redis: 'arm64:1' })));
+    expect(failure).toMatchObject({
+      type: 'IMAGE_PLATFORM',
+      message: 'arm64:1 is for linux/arm64, node-1 is linux/amd64',
+    });
+    expect(lab.journal).toEqual([]);
+  });
+
   test('an effect whose end was not seen is looked at again, and the container is made once', async () => {
     const fired: string[] = [];
     lab.hook = (moment, effect, host) => {
