@@ -1,4 +1,4 @@
-import { ClientError, ImageMissingError } from '../clients/errors';
+import { ClientError, ImageMissingError, RegistryUnreachableError } from '../clients/errors';
 import type { HostConnection, TransferProgress } from '../clients/host';
 import type { ResolvedImages } from '../cluster/desired';
 import { requiredImages } from '../cluster/desired-state';
@@ -53,20 +53,26 @@ interface Resolution {
   hosts: HostPlatform[];
 }
 
-/** Asked by a host, since the hosts are those who will pull; any host will do. */
-async function resolveThroughHosts(
-  deps: ActivityDependencies,
-  { spec, references, known, hosts }: Resolution,
-): Promise<string[]> {
+const hostsAtOnce = 4;
+
+/** Asked by a host, since the hosts are those who will pull; any host will do. Others are asked at once: a silent registry takes each its time. */
+async function resolveThroughHosts(deps: ActivityDependencies, resolution: Resolution): Promise<string[]> {
+  const { spec, references, known, hosts } = resolution;
+  const resolveOn = async (id: string) => {
+    const connection = await connectTo(deps, spec, id);
+    return Promise.all(references.map((reference) => resolveOne(connection, reference, { known, hosts })));
+  };
   let failure: unknown;
-  for (const node of spec.nodes) {
-    try {
-      const connection = await connectTo(deps, spec, node.id);
-      return await Promise.all(references.map((reference) => resolveOne(connection, reference, { known, hosts })));
-    } catch (error) {
-      if (error instanceof ImageMissingError || !(error instanceof ClientError)) throw error;
-      failure = error;
-    }
+  for (let from = 0; from < spec.nodes.length; from += from === 0 ? 1 : hostsAtOnce) {
+    const group = spec.nodes.slice(from, from === 0 ? 1 : from + hostsAtOnce);
+    const answers = await Promise.allSettled(group.map(({ id }) => resolveOn(id)));
+    const answer = answers.find((a) => a.status === 'fulfilled');
+    if (answer) return answer.value;
+    const failures = answers.flatMap((a) => (a.status === 'rejected' ? [a.reason as unknown] : []));
+    failure = failures.find((f) => f instanceof ImageMissingError || !(f instanceof ClientError)) ?? failures[0];
+    if (failure instanceof ImageMissingError || !(failure instanceof ClientError)) throw failure;
+    // What several hosts say alike, the next ones need not be asked.
+    if (from > 0 && failures.every((f) => f instanceof RegistryUnreachableError)) break;
   }
   throw failure;
 }

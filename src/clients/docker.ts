@@ -31,7 +31,8 @@ async function named<T>({ host, what }: { host: string; what: string }, request:
 function engineFailure(error: EngineReply, host: string, what: string): Error {
   const status = error.statusCode;
   // Of an answer that is a stream dockerode gives no JSON; its words are behind the status, and `reason` is the status alone.
-  const text = error.json?.message ?? (error.message.replace(/^\(HTTP code \d+\) .*? - /, '').trim() || `status ${status}`);
+  const text =
+    error.json?.message ?? (error.message.replace(/^\(HTTP code \d+\) .*? - /, '').trim() || `status ${status}`);
   const message = `${host}: docker ${what}: ${text}`;
   if (isImageMissing(text, status)) return new ImageMissingError(message, host, { cause: error });
   if (isRegistrySilent(text, what)) return new RegistryUnreachableError(message, host, { cause: error });

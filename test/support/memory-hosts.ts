@@ -6,6 +6,7 @@ import {
   HostUnreachableError,
   ImageMissingError,
   NameTakenError,
+  RegistryUnreachableError,
 } from '../../src/clients/errors';
 import type {
   AgentHost,
@@ -45,6 +46,8 @@ export class MemoryLab implements Hosts {
   readonly machines = new Map<string, MemoryHost>();
   /** `host create name` for each effect, in order. */
   readonly journal: string[] = [];
+  /** Who asked the registry for what. */
+  readonly asked: string[] = [];
   hook: EffectHook = () => undefined;
 
   machine(id: string): MemoryHost {
@@ -324,6 +327,8 @@ function memoryEngine(host: MemoryHost): Engine {
     images: async () => [...host.loaded.values()],
     image: async (reference) => host.loaded.get(reference),
     resolve: async (reference) => {
+      lab.asked.push(`${id} ${reference}`);
+      if (reference.includes('silent')) throw new RegistryUnreachableError(`${reference}: no route to host`, id);
       if (reference.includes('missing')) throw new ImageMissingError(`${reference}: manifest unknown`, id);
       const platforms = [reference.includes('arm64') ? 'linux/arm64' : 'linux/amd64'];
       return { digest: `sha256:${sha256(reference)}`, platforms };
