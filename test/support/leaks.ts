@@ -136,10 +136,18 @@ export async function histories(address: string): Promise<Place[]> {
   try {
     const client = new Client({ connection });
     const places: Place[] = [];
-    for await (const { workflowId, runId } of client.workflow.list()) {
-      const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-      places.push({ where: `the history of ${workflowId}`, bytes: Buffer.from(historyToJSON(history)) });
-    }
+    let nextPageToken: Uint8Array | undefined;
+    do {
+      // As it is kept: the client's own list would decode memos, and fail at those that are encrypted.
+      const page = await connection.workflowService.listWorkflowExecutions({ namespace: 'default', nextPageToken });
+      for (const info of page.executions) {
+        const { workflowId, runId } = info.execution as { workflowId: string; runId: string };
+        const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+        const text = `${JSON.stringify(info)}\n${historyToJSON(history)}`;
+        places.push({ where: `the history of ${workflowId}`, bytes: Buffer.from(text) });
+      }
+      nextPageToken = page.nextPageToken?.length ? page.nextPageToken : undefined;
+    } while (nextPageToken);
     return places;
   } finally {
     await connection.close();
