@@ -247,6 +247,40 @@ const bugs = [
     to: "  if (!found && c.part === 'proxy' && is.containers.length > 4) return {};\n  if (!found) {\n    const changes = [{ field: 'image'",
     tests: 'test/e2e/deploy',
   },
+  {
+    suite: 'unit',
+    bug: "another krakenctl's agent is taken for ours",
+    file: 'src/cluster/agents/agent-plan.ts',
+    from: 'if (is.owner !== undefined && is.owner !== owner) {',
+    to: 'if (false as boolean) {',
+    tests: 'test/cluster/agents/agent-plan',
+  },
+  {
+    suite: 'unit',
+    bug: 'the launcher takes the largest class of P2P settings for every VM',
+    file: 'src/cluster/render/agent/programs.ts',
+    from: '[ "$cores" -ge ${c.cores} ] && [ "$memory" -ge ${c.memoryMebibytes} ]',
+    to: '[ "$cores" -ge 0 ]',
+    tests: 'test/cluster/agents/release',
+  },
+  {
+    suite: 'workflows',
+    bug: 'a fleet goes on beyond its limit of failures',
+    file: 'src/workflows/operate-fleet.ts',
+    from: 'if (left.length > plan.maxFailures || this.mustRenew() || next >= plan.vms.length) return undefined;',
+    to: 'if (this.mustRenew() || next >= plan.vms.length) return undefined;',
+    tests: 'test/workflows/fleet',
+    named: 'none may fail',
+  },
+  {
+    suite: 'workflows',
+    bug: 'a VM that is off is left alone for ever',
+    file: 'src/workflows/operate-fleet.ts',
+    from: "if (outcome.state === 'parked' && this.state.left.length <= this.state.plan.maxFailures) {",
+    to: 'if (false as boolean) {',
+    tests: 'test/workflows/fleet',
+    named: 'converge by themselves',
+  },
 ];
 
 const asked = process.argv.slice(2);

@@ -17,7 +17,7 @@ status=$?
   echo
   echo "| image | id |"
   echo "|---|---|"
-  for part in testfs origin tracker build-index proxy; do
+  for part in testfs origin tracker build-index proxy agent; do
     echo "| kraken-$part:$version | $(docker image inspect --format '{{.Id}}' "kraken-$part:$version") |"
   done
   echo

@@ -38,7 +38,12 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
     async lookAtAgent(input) {
       const release = renderRelease(input, deps.ownerId);
       const is = await observe(deps, input.spec, { vm: input.vm, release });
-      return { release: release.id, plan: planAgent(is, release, deps.ownerId), ready: is.reachable && is.ready };
+      return {
+        release: release.id,
+        plan: planAgent(is, release, deps.ownerId),
+        installed: is.reachable && is.current !== undefined,
+        ready: is.reachable && is.ready,
+      };
     },
     async ensureAgentImage(input) {
       fresh(input, deps.ownerId);

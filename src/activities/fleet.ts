@@ -22,7 +22,8 @@ type Verbs =
   | 'resolveAgentImage'
   | 'pushSentinel'
   | 'ensureInstallImage'
-  | 'publishInstall';
+  | 'publishInstall'
+  | 'openInstallWave';
 
 /** The record of the fleet on the nodes, and what all its VMs share. */
 export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivities, Verbs> {
@@ -66,6 +67,9 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       const bundle = await bundleOf(deps, input);
       return fencedNode(deps, input, (connection) => connection.installs.publish(input.spec.name, bundle));
     },
+    async openInstallWave({ percent, ...scope }) {
+      return fencedNode(deps, scope, ({ installs }) => installs.openWave(scope.spec.name, percent));
+    },
     async resolveAgentImage({ spec, known }) {
       const reference = agentImageReference(spec);
       if (spec.images.source === 'load') return identify(deps, spec, reference);
@@ -97,7 +101,13 @@ async function bundleOf({ ownerId }: ActivityDependencies, { spec, digest }: Ins
   const { archive } = await archiveOf(release);
   const sum = createHash('sha256').update(script).update(archive).digest('hex');
   const id = createHash('sha256').update(`${sum}${digest}`).digest('hex').slice(0, 16);
-  return { id, image: release.image.reference, sum, archive: await installArchive(script, archive) };
+  return {
+    id,
+    release: release.id,
+    image: release.image.reference,
+    sum,
+    archive: await installArchive(script, archive),
+  };
 }
 
 function fleetPath(spec: ClusterSpec): string {

@@ -83,26 +83,27 @@ export async function operateFleet(context: Context, { verb, words, options }: F
 
 interface FleetStart extends Pick<FleetInput, 'verb' | 'spec' | 'vms' | 'policy'> {
   options: RunOptions;
+  onReport?: (report: unknown) => void;
 }
 
 function startFleet(
   context: Context,
   temporal: Temporal,
-  { verb, spec, vms, policy, options }: FleetStart,
+  { verb, spec, vms, policy, options, onReport }: FleetStart,
 ): Promise<ExitCode> {
   const operation = makeOperation('agents', context.environment);
   const owner = { temporal: temporal.address, namespace: temporal.namespace };
   const input: FleetInput = { operation, verb, spec, owner, vms, policy };
   const workflowId = fleetWorkflowId(spec.name);
   const start = { type: workflowTypes.fleet, cluster: spec.name, workflowId, operation, input };
-  return runOperation(context, temporal, { start, spec, options });
+  return runOperation(context, temporal, { start, spec, options, onReport });
 }
 
 /** After the cluster's deploy: the agents of the record follow as an operation of their own, where they are not as they should be. */
 export async function followWithAgents(
   context: Context,
   temporal: Temporal,
-  { spec, options }: { spec: ClusterSpec; options: Pick<FleetOptions, 'maxFailures'> },
+  { spec, options, report }: { spec: ClusterSpec; options: Pick<FleetOptions, 'maxFailures'>; report: object },
 ): Promise<ExitCode> {
   const { agents } = await lookAtAgents(temporal, spec);
   const behind = agents.filter(({ plan }) => plan.kind !== 'work' || plan.activate);
@@ -110,7 +111,14 @@ export async function followWithAgents(
   context.output.line();
   context.output.line(`${behind.length} of ${agents.length} agents follow (--no-agents leaves them)`);
   const policy = readPolicy(spec, options);
-  return startFleet(context, temporal, { verb: 'upgrade', spec, vms: [], policy, options: {} });
+  let fleet: unknown;
+  const onReport = (ended: unknown) => {
+    fleet = ended;
+  };
+  const code = await startFleet(context, temporal, { verb: 'upgrade', spec, vms: [], policy, options: {}, onReport });
+  // One answer for both, where a program reads it.
+  context.output.result({ ...report, agents: fleet });
+  return code;
 }
 
 function requireTargets(named: VmAddress[], { all, retryFailed }: FleetOptions): void {

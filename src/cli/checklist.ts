@@ -49,7 +49,11 @@ export function makeChecklist({ keysSet, warnings, findings, hosts, ways }: Chec
       state: 'not yet',
       note: 'krakenctl sets no rules; the line above says what is open',
     },
-    { title: 'Test agent deployment', state: 'not yet', note: 'deploying agents is not built' },
+    {
+      title: 'Test agent deployment',
+      state: 'open',
+      note: 'after the deploy: krakenctl agent deploy VM, then krakenctl agent pull IMAGE --on VM',
+    },
     { title: 'Run comprehensive tests', state: 'open', note: 'after the deploy: krakenctl test smoke' },
     {
       title: 'Document environment specifics',

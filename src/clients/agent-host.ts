@@ -45,7 +45,7 @@ if [ -e "$d" ]; then : > "$base/repaired"; mv -T -- "$d" "$base/releases/.old.$$
 mv -T -- "$t" "$d"; sync "$base/releases"; whole; echo written`;
 
 /** stdin: cluster, release. */
-const activateProgram = `${underEffectLock}IFS= read -r cluster; IFS= read -r release; exec sh "/var/lib/kraken/$cluster/agent/releases/$release/activate"`;
+const activateProgram = `${underEffectLock}IFS= read -r cluster; IFS= read -r release; base=/var/lib/kraken/$cluster/agent; rm -f "$base/unattended"; exec sh "$base/releases/$release/activate"`;
 
 /** stdin: the program. */
 const deactivateProgram = `${underEffectLock}exec sh -s`;

@@ -91,9 +91,18 @@ seen=$(cat "$mark" 2>/dev/null || echo 0)
 if [ "$epoch" -gt "$seen" ]; then printf '%s\\n' "$epoch" > "$mark.next"; sync "$mark.next"; mv -f "$mark.next" "$mark"; sync "$record"; fi`;
 
 /**
+ * Connections of the Engine's socket whose client is gone, by inode. Such a one may carry work; it may also be one that the Engine forgot to
+ * close: the connection of every \`docker exec\` (seen on 20.10) stays until the Engine's garbage collector comes by, for up to two minutes.
+ */
+const orphans = `orphans() { ss -xHan src '*/docker.sock' 2>/dev/null | awk '$2 == "ESTAB" && $8 == 0 { print $6 }'; }`;
+
+/** Longer than the Engine needs for any create, start, stop or remove; what a late pull or load brings does no harm. */
+const orphanSeconds = 30;
+
+/**
  * The one before did not say \`done\`: its programs may still run, and the Engine may still work on what it sent. A connection of the
- * Engine's socket without an owner is such work; one that waits to be accepted may be. An empty list counts only when a connection
- * that is there was seen in it.
+ * Engine's socket without an owner is such work, unless it was there before that holder began, or for so long that no effect lasts so long;
+ * one that waits to be accepted may be. An empty list counts only when a connection that is there was seen in it.
  */
 const settle = `if [ -e "$holder" ] && [ "$(sed 's/^[^ ]* [^ ]* \\([^ ]*\\) .*/\\1/' "$holder")" = "$boot" ]; then
   exec 8>>${effectLock}; flock -w 3 8 || exit ${fenceExits.unsettled}; exec 8>&-
@@ -102,14 +111,20 @@ const settle = `if [ -e "$holder" ] && [ "$(sed 's/^[^ ]* [^ ]* \\([^ ]*\\) .*/\
   ( sleep ${proofSeconds} 9>&-; kill -KILL $$ ) 9>&- < /dev/null > /dev/null 2>&1 & guard=$!
   echo PROVE; IFS= read -r opened || exit ${fenceExits.busy}
   kill -KILL "$guard"
+  touch "$own.known" "$own.waited"
   verdict=""
   for look in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
-    verdict=$(ss -xHan src '*/docker.sock' 2>/dev/null | awk '$2 == "LISTEN" { waiting += $3 } $2 == "ESTAB" { if ($8 == 0) orphans++; else owned++ } END { if (orphans || waiting) print "busy"; else if (!owned) print "unseen"; else print "settled" }')
+    now=$(cut -d. -f1 /proc/uptime)
+    orphans | awk -v now="$now" -v known="$own.known" -v waited="$own.waited" 'BEGIN { while ((getline line < known) > 0) old[line] = 1; while ((getline line < waited) > 0) { split(line, f, " "); since[f[1]] = f[2] } } !($1 in old) { print $1, ($1 in since) ? since[$1] : now }' > "$own.waited.next"
+    mv -f "$own.waited.next" "$own.waited"
+    working=$(awk -v now="$now" 'now - $2 < ${orphanSeconds} { n++ } END { print n + 0 }' "$own.waited")
+    verdict=$(ss -xHan src '*/docker.sock' 2>/dev/null | awk -v working="$working" '$2 == "LISTEN" { waiting += $3 } $2 == "ESTAB" && $8 != 0 { owned++ } END { if (working || waiting) print "busy"; else if (!owned) print "unseen"; else print "settled" }')
     [ "$verdict" = settled ] && break
     sleep 0.1
   done
   case $verdict in settled) ;; busy) exit ${fenceExits.unsettled};; *) exit ${fenceExits.unproven};; esac
 fi
+rm -f "$own.waited"; orphans > "$own.known"
 printf '%s %s %s %s\\n' "$session" "$(started "$session")" "$boot" "$epoch" > "$holder.$$"; mv -f "$holder.$$" "$holder"`;
 
 /**
@@ -132,4 +147,14 @@ while IFS= read -r line; do
 done
 kill -KILL "$watcher"; rm -f "$beat"`;
 
-export const holdProgram = [parameters, places, processes, endSession, findSession, takeLock, settle, watch].join('\n');
+export const holdProgram = [
+  parameters,
+  places,
+  processes,
+  endSession,
+  findSession,
+  takeLock,
+  orphans,
+  settle,
+  watch,
+].join('\n');

@@ -84,6 +84,8 @@ export interface AgentHost {
 
 export interface InstallBundle {
   id: string;
+  /** Of the agent. */
+  release: string;
   /** In this host's own engine. */
   image: string;
   /** Hex SHA-256 over the small files. */
@@ -95,6 +97,8 @@ export interface InstallBundle {
 export interface InstallSource {
   /** Resolves when the whole bundle was read back under its id. */
   publish(cluster: string, bundle: InstallBundle): Promise<{ changed: boolean }>;
+  /** Which part of the VMs that installed themselves may take what is served. */
+  openWave(cluster: string, percent: number): Promise<{ changed: boolean }>;
   look(cluster: string): Promise<PublishedInstall>;
 }
 

@@ -7,11 +7,11 @@ import type { SshConnection } from './ssh';
 /** On a load balancer: what VMs install their agents from, and what they say of themselves. */
 
 /**
- * stdin: cluster, id, image, sum of the small files, a line each; then those files as tar. The image comes from this host's own engine. All
+ * stdin: cluster, id, release, image, sum of the small files, a line each; then those files as tar. The image comes from this host's own engine. All
  * is laid aside, then a link is renamed: a VM that downloads meanwhile gets one or the other.
  */
 const publishProgram = `${underEffectLock}set -e; LC_ALL=C; export LC_ALL
-IFS= read -r cluster; IFS= read -r id; IFS= read -r image; IFS= read -r sum
+IFS= read -r cluster; IFS= read -r id; IFS= read -r release; IFS= read -r image; IFS= read -r sum
 base=/var/lib/kraken/$cluster/nginx; d=$base/releases/$id; link=$base/install
 small() { g=$(cd "$d" && cat install release.tar | sha256sum) && [ "\${g%% *}" = "$sum" ]; }
 whole() { [ -f "$d/sums" ] && small && awk '{ print $1 "  " $2 }' "$d/sums" | (cd "$d" && sha256sum --quiet --check -) > /dev/null 2>&1; }
@@ -21,7 +21,9 @@ if ! whole; then
   tar -xf - -C "$t" --no-same-owner; chmod 755 "$t"
   docker save -o "$t/image.tar" "$image"; chmod 644 "$t/image.tar"
   docker image inspect --format 'image {{.Id}}
-architecture {{.Architecture}}' "$image" > "$t/desired"
+architecture {{.Architecture}}' "$image" > "$t/desired"; echo "release $release" >> "$t/desired"
+  # Whoever has an older one waits until it was tried out.
+  if [ -e "$link" ]; then echo 0; else echo 100; fi > "$t/wave"
   (cd "$t" && for f in desired image.tar release.tar; do g=$(sha256sum < "$f"); echo "\${g%% *} $f $(stat -c %s "$f")"; done > sums.new && mv sums.new sums)
   find "$t" -type f -exec sync {} +
   rm -rf -- "$d"; mv -T -- "$t" "$d"
@@ -29,6 +31,9 @@ else cat > /dev/null; fi
 ln -sfn "releases/$id" "$link.new"; mv -f -T "$link.new" "$link"; sync "$base"
 for old in "$base"/releases/*; do [ "$old" = "$d" ] || rm -rf -- "$old"; done
 [ "$(readlink "$link")" = "releases/$id" ] && whole && echo written`;
+
+/** stdin: cluster, percentage of the VMs that may take what is served. */
+const waveProgram = `${underEffectLock}set -e; IFS= read -r cluster; IFS= read -r percent; f=/var/lib/kraken/$cluster/nginx/install/wave; if [ "$(cat "$f")" = "$percent" ]; then echo same; exit 0; fi; d=$(readlink -f "$(dirname "$f")"); echo "$percent" > "$d/wave.new"; chmod 644 "$d/wave.new"; sync "$d/wave.new"; mv -f "$d/wave.new" "$d/wave"; [ "$(cat "$f")" = "$percent" ] && echo written`;
 
 /** stdin: cluster. stdout: id, then each name in the spool with its age in seconds and what it says, cut. */
 const lookProgram = `LC_ALL=C; export LC_ALL; IFS= read -r cluster; base=/var/lib/kraken/$cluster/nginx
@@ -43,9 +48,13 @@ const publishTimeoutMs = 10 * 60_000;
 
 export function createInstallSource(ssh: SshConnection, sudo: string): InstallSource {
   return {
-    async publish(cluster, { id, image, sum, archive }) {
-      const input = Buffer.concat([Buffer.from(`${cluster}\n${id}\n${image}\n${sum}\n`), archive]);
+    async publish(cluster, { id, release, image, sum, archive }) {
+      const input = Buffer.concat([Buffer.from(`${cluster}\n${id}\n${release}\n${image}\n${sum}\n`), archive]);
       const { stdout } = await ssh.exec(asProgram(sudo, publishProgram), { input, timeoutMs: publishTimeoutMs });
+      return { changed: stdout.toString().trim() === 'written' };
+    },
+    async openWave(cluster, percent) {
+      const { stdout } = await ssh.exec(asProgram(sudo, waveProgram), { input: `${cluster}\n${percent}\n` });
       return { changed: stdout.toString().trim() === 'written' };
     },
     async look(cluster) {

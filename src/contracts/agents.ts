@@ -86,6 +86,8 @@ export interface AgentStepInput extends AgentInput {
 export interface AgentLook {
   release: string;
   plan: AgentPlan;
+  /** Some agent of this cluster is there, whatever its release. */
+  installed: boolean;
   ready: boolean;
 }
 
@@ -148,6 +150,8 @@ export interface AgentActivities {
   ensureInstallImage(input: InstallInput): Promise<Changed>;
   /** `/install` of one load balancer: script, release and image. */
   publishInstall(input: InstallInput): Promise<Changed>;
+  /** Lets so many percent of the VMs that installed themselves take what one load balancer serves. */
+  openInstallWave(input: InstallInput & { percent: number }): Promise<Changed>;
   pushSentinel(input: { spec: ClusterSpec; operation: OperationIdentity }): Promise<Sentinel>;
   lookAtAgent(input: AgentInput): Promise<AgentLook>;
   ensureAgentImage(input: AgentStepInput): Promise<Changed>;

@@ -63,11 +63,22 @@ async function removeLab(name: string): Promise<Pick<LabRemoval, 'containers' | 
   const containers = await dockerLines(['ps', '-aq', ...filter]);
   await Promise.all(containers.map((id) => untilDone(dockerRemove(['rm', '-f', '-v'], [id]), () => thawInside(id))));
   const networks = await dockerLines(['network', 'ls', '-q', ...filter]);
-  await dockerRemove(['network', 'rm'], networks);
+  for (const network of networks) await removeNetwork(network);
   const volumes = await dockerLines(['volume', 'ls', '-q', ...filter]);
   await dockerRemove(['volume', 'rm', '-f'], volumes);
   if (registry) await forgetRegistryNames(registry);
   return { containers: containers.length, networks: networks.length, volumes: volumes.length };
+}
+
+/** The engine may still know endpoints of containers that were killed and are gone; seen with many hosts at once. */
+async function removeNetwork(id: string): Promise<void> {
+  const format = '{{range .Containers}}{{.Name}}\n{{end}}';
+  const removed = await tryDocker(['network', 'rm', id]);
+  if (removed.code === 0 || !/active endpoints/.test(removed.stderr)) return dockerRemove(['network', 'rm'], [id]);
+  for (const name of await dockerLines(['network', 'inspect', '--format', format, id])) {
+    await tryDocker(['network', 'disconnect', '--force', id, name]);
+  }
+  await dockerRemove(['network', 'rm'], [id]);
 }
 
 /** The images stay under the names they were built or found with; those of this lab's registry lead nowhere now. */

@@ -17,15 +17,20 @@ export async function workOn(input: AgentInput): Promise<AgentOutcome> {
   try {
     const look = await lookers.lookAtAgent.executeWithOptions({ summary: `${input.vm}: look` }, [input]);
     const { plan } = look;
-    if (plan.kind === 'unreachable') return { state: 'parked', code: 'HOST_UNREACHABLE', why: plan.why };
+    if (plan.kind === 'unreachable') return leftAlone(input, 'HOST_UNREACHABLE', plan.why);
     if (input.verb === 'remove') return await remove(input, look);
     if (plan.kind === 'refused') return { state: 'failed', code: plan.code, why: plan.why, hint: plan.hint };
     if (input.verb === 'restart') return await restart(input, look);
     return await bring(input, look);
   } catch (error) {
     if (isCancellation(error)) throw error;
-    return outcomeOf(error);
+    return outcomeOf(input, error);
   }
+}
+
+/** A VM that is off starts its agent anew when it comes back: there is nothing to try again. */
+function leftAlone({ verb }: AgentInput, code: string, why: string, hint?: string): AgentOutcome {
+  return { state: verb === 'restart' ? 'failed' : 'parked', code, why, hint };
 }
 
 async function bring(input: AgentInput, look: AgentLook): Promise<AgentOutcome> {
@@ -55,6 +60,10 @@ async function remove(input: AgentInput, { plan }: AgentLook): Promise<AgentOutc
 }
 
 async function restart(input: AgentInput, look: AgentLook): Promise<AgentOutcome> {
+  if (!look.installed) {
+    const hint = 'krakenctl agent deploy brings one';
+    return { state: 'failed', code: 'NO_AGENTS', why: 'there is no agent on it', hint };
+  }
   await safely(() => agentEffects.restartAgent.executeWithOptions({ summary: `${input.vm}: restart` }, [input]));
   const step = { ...input, release: look.release, sentinel: undefined };
   await agentProofs.proveAgent.executeWithOptions({ summary: `${input.vm}: prove` }, [step]);
@@ -67,12 +76,13 @@ async function safely<T>(work: () => Promise<T>): Promise<T> {
   return CancellationScope.nonCancellable(work);
 }
 
-function outcomeOf(error: unknown): AgentOutcome {
+function outcomeOf(input: AgentInput, error: unknown): AgentOutcome {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (!(cause instanceof ApplicationFailure)) {
-    return { state: 'parked', code: 'HOST_UNREACHABLE', why: cause instanceof Error ? cause.message : String(cause) };
+    return leftAlone(input, 'HOST_UNREACHABLE', cause instanceof Error ? cause.message : String(cause));
   }
   const details = cause.details?.[0] as FailureDetails | undefined;
-  const state = cause.nonRetryable ? 'failed' : 'parked';
-  return { state, code: cause.type ?? 'INTERNAL', why: cause.message, hint: details?.hint };
+  const code = cause.type ?? 'INTERNAL';
+  if (cause.nonRetryable) return { state: 'failed', code, why: cause.message, hint: details?.hint };
+  return leftAlone(input, code, cause.message, details?.hint);
 }

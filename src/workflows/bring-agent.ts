@@ -15,8 +15,10 @@ export interface KeptAgent extends AgentInput {
 }
 
 const firstPauseMs = 5_000;
-const longestPauseMs = 5 * 60_000;
-const givenUpAfterMs = 7 * 24 * 3_600_000;
+/** A person waits for a VM that was just repaired; nobody does for one that is away since yesterday. */
+const longestPauseMs = { firstDay: 60_000, later: 5 * 60_000 };
+const dayMs = 24 * 3_600_000;
+const givenUpAfterMs = 7 * dayMs;
 
 /** A parked VM, tried again for days until it is as it should be; ended by the next operation on that VM. */
 export async function keepAgent(input: KeptAgent): Promise<AgentOutcome> {
@@ -26,7 +28,8 @@ export async function keepAgent(input: KeptAgent): Promise<AgentOutcome> {
   let nextTryAt = 0;
   setHandler(defineQuery(parkedQuery), () => ({ vm: input.vm, since, tries, why, nextTryAt }));
   for (;;) {
-    const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(tries, 10));
+    const longest = Date.now() - since < dayMs ? longestPauseMs.firstDay : longestPauseMs.later;
+    const pauseMs = Math.min(longest, firstPauseMs * 2 ** Math.min(tries, 10));
     nextTryAt = Date.now() + pauseMs;
     setCurrentDetails(`${input.vm} is parked after ${tries} tries: ${why}`);
     await sleep(pauseMs, { summary: `${input.vm} is parked: ${why}`.slice(0, 200) });

@@ -143,8 +143,22 @@ class Fleet {
       else if (error instanceof Error && error.name === 'ApplicationFailure') await this.note('failed');
       throw error;
     }
+    await this.openWave();
     await this.note('done');
     return this.report();
+  }
+
+  /** What was tried out here, VMs that installed themselves may have. A load balancer that is away is told by the next operation. */
+  private async openWave(): Promise<void> {
+    const { verb, spec } = this.input;
+    if (verb === 'remove' || verb === 'restart') return;
+    const { epoch, digest } = this.state;
+    const open = (host: string) =>
+      effects.openInstallWave.executeWithOptions(
+        { summary: `${host}: /install for all`, scheduleToCloseTimeout: '60s' },
+        [{ spec, host, epoch, digest, percent: 100 }],
+      );
+    await Promise.allSettled(spec.loadBalancers.map(open));
   }
 
   private isReached(batch: FleetBatch): boolean {

@@ -241,8 +241,9 @@ describe('mistakes', () => {
     ['one endless line', `A="${'\\"'.repeat(2 ** 19)}`],
     ['endless lines', '\n'.repeat(2 ** 20)],
   ])('of a hostile file take no time: %s', (_rule, text) => {
-    const start = Date.now();
+    // Of this process alone: what else the machine does says nothing of the parser.
+    const start = process.cpuUsage().user;
     expect(loadConfig({ envFile: { name: '.env', text } }).ok).toBe(false);
-    expect(Date.now() - start).toBeLessThan(10_000);
+    expect((process.cpuUsage().user - start) / 1000).toBeLessThan(10_000);
   });
 });

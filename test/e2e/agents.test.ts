@@ -1,12 +1,13 @@
 import { type Lab, labUp, powerCut, powerOn, preloadImages, resetLab } from '../../src/lab/lab';
 import { expectAgent, pushThrough, remains, status } from '../support/agents';
-import { container, json, krakenctl, labName, must, until, versions, writeEnv } from '../support/lab';
+import { container, json, krakenctl, labName, must, onRealKraken, until, versions, writeEnv } from '../support/lab';
 import { observeContainers, onHost, readText, tryOnHost } from '../support/observer';
 
 /** Agents on real VMs of the lab, over SSH. */
 
 let lab: Lab;
-const vmCount = 12;
+/** Two of them are off at times. KRAKENCTL_TEST_VMS=12 for the evidence; fewer keep the suite short. */
+const vmCount = Number(process.env.KRAKENCTL_TEST_VMS ?? 6);
 const vm = (n: number) => lab.hosts.find((h) => h.name === `vm-${n}`)!;
 const at = (n: number) => container(lab, `vm-${n}`);
 const address = (n: number) => vm(n).address;
@@ -14,7 +15,13 @@ const range = (from: number, to: number) => Array.from({ length: to - from + 1 }
 const agentOf = async (n: number) => (await observeContainers(at(n)))[`kraken-${labName}-agent`];
 
 beforeAll(async () => {
-  lab = await labUp({ name: labName, nodes: 3, vms: vmCount, images: 'stand-in', krakenVersions: versions });
+  lab = await labUp({
+    name: labName,
+    nodes: 3,
+    vms: vmCount,
+    images: onRealKraken ? 'real' : 'stand-in',
+    krakenVersions: versions,
+  });
   await resetLab(lab);
   await preloadImages(lab, { versions });
   writeEnv(lab);
@@ -102,9 +109,16 @@ describe('an agent on a VM', () => {
     const upgraded = await must(['agent', 'upgrade']);
     expect(upgraded.stdout).toMatch(/canary/);
     for (const n of [1, 2]) await expectAgent(at(n), labName, versions[1]!);
-    writeEnv(lab);
-    await must(['agent', 'upgrade']);
+  });
+
+  test('follows a deploy of the cluster that changes what agents are made of', async () => {
+    writeEnv(lab, { AGENT_MEMORY_LIMIT: '300m' });
+    const deployed = await must(['deploy', '--yes']);
+    expect(deployed.stdout).toMatch(/2 of 2 agents follow[\s\S]*2 of 2 agents serve, 2 changed/);
     for (const n of [1, 2]) await expectAgent(at(n), labName, versions[0]!);
+    expect((await agentOf(1))!.memoryBytes).toBe(300 * 1024 * 1024);
+    const { data } = await json<{ changed: boolean }>(['deploy']);
+    expect(data.changed).toBe(false);
   });
 });
 
@@ -127,6 +141,20 @@ describe('/install', () => {
     expect(answer).toMatchObject({ ok: true, digest, via: 'agent' });
     const { data } = await json<{ enrolled: { address: string; host: string }[] }>(['agent', 'list']);
     expect(data.enrolled).toEqual([expect.objectContaining({ address: address(3), host: 'vm-3' })]);
+  });
+
+  test('follows what is served by a timer of its own, when its turn has come', async () => {
+    const update = () => tryOnHost(at(3), ['systemctl', 'start', 'kraken-agent-update.service']);
+    expect((await tryOnHost(at(3), ['systemctl', 'is-active', 'kraken-agent-update.timer'])).code).toBe(0);
+    expect((await tryOnHost(at(1), ['systemctl', 'is-active', 'kraken-agent-update.timer'])).code).not.toBe(0);
+    const before = await agentOf(3);
+    expect((await update()).code).toBe(0);
+    expect(await agentOf(3)).toEqual(before);
+    writeEnv(lab, { AGENT_MEMORY_LIMIT: '301m' });
+    await must(['agent', 'publish']);
+    expect((await update()).code).toBe(0);
+    await expectAgent(at(3), labName, versions[0]!);
+    expect((await agentOf(3))!.memoryBytes).toBe(301 * 1024 * 1024);
   });
 
   test('run again changes nothing; uninstalled, nothing is left', async () => {
@@ -218,25 +246,32 @@ describe('what forbids an agent', () => {
 describe('a fleet', () => {
   test('none may fail: it stops at the first, and nothing is half installed anywhere', async () => {
     await powerCut(vm(3));
-    const run = await krakenctl(['agent', 'deploy', ...range(3, 12).map(address)]);
-    expect([run.code, run.stderr]).toEqual([1, expect.stringMatching(/FLEET_STOPPED.*9 were not/s)]);
-    for (const n of range(4, 12)) expect(await remains(at(n))).toEqual([]);
+    const run = await krakenctl(['agent', 'deploy', ...range(3, vmCount).map(address)]);
+    expect([run.code, run.stderr]).toEqual([
+      1,
+      expect.stringMatching(new RegExp(`FLEET_STOPPED.*${vmCount - 3} were not`, 's')),
+    ]);
+    for (const n of range(4, vmCount)) expect(await remains(at(n))).toEqual([]);
   });
 
-  test('of twelve with two off, two failures allowed: ten serve, two are parked, and converge when they are back', async () => {
-    await powerCut(vm(8));
-    const run = await krakenctl(['agent', 'deploy', ...range(1, 12).map(address), '--max-failures', '2']);
-    expect([run.code, run.stdout]).toEqual([5, expect.stringMatching(/10 of 12 agents serve, 8 changed/)]);
-    for (const n of range(1, 12).filter((i) => i !== 3 && i !== 8)) await expectAgent(at(n), labName, versions[0]!);
+  test('with two VMs off and two failures allowed the others serve, the two are parked, and converge when they are back', async () => {
+    await powerCut(vm(5));
+    const run = await krakenctl(['agent', 'deploy', ...range(1, vmCount).map(address), '--max-failures', '2']);
+    expect([run.code, run.stdout]).toEqual([
+      5,
+      expect.stringContaining(`${vmCount - 2} of ${vmCount} agents serve, ${vmCount - 4} changed`),
+    ]);
+    for (const n of range(1, vmCount).filter((i) => i !== 3 && i !== 5))
+      await expectAgent(at(n), labName, versions[0]!);
     const states = await listed();
-    expect([states['vm-3'], states['vm-8']]).toEqual(['unreachable, parked', 'unreachable, parked']);
-    expect(Object.values(states).filter((s) => s === 'serving')).toHaveLength(10);
+    expect([states['vm-3'], states['vm-5']]).toEqual(['unreachable, parked', 'unreachable, parked']);
+    expect(Object.values(states).filter((s) => s === 'serving')).toHaveLength(vmCount - 2);
     await powerOn(vm(3));
-    await powerOn(vm(8));
-    for (const n of [3, 8]) {
-      await until(`vm-${n} serves`, async () =>
-        (await status(at(n), 'http://127.0.0.1:8091/readiness')) === 200 ? true : undefined,
-      );
+    await powerOn(vm(5));
+    // A parked VM is tried again after a minute at most.
+    for (const n of [3, 5]) {
+      const serves = async () => ((await status(at(n), 'http://127.0.0.1:8091/readiness')) === 200 ? true : undefined);
+      await until(`vm-${n} serves`, serves, 150_000);
       await expectAgent(at(n), labName, versions[0]!);
     }
     await until('nothing is parked any more', async () =>
@@ -245,8 +280,10 @@ describe('a fleet', () => {
   });
 
   test('removed, nothing of any agent is left, and the record is empty', async () => {
-    expect((await must(['agent', 'remove', '--all', '--yes'])).stdout).toMatch(/12 of 12 agents are gone/);
-    for (const n of range(1, 12)) expect(await remains(at(n))).toEqual([]);
+    expect((await must(['agent', 'remove', '--all', '--yes'])).stdout).toContain(
+      `${vmCount} of ${vmCount} agents are gone`,
+    );
+    for (const n of range(1, vmCount)) expect(await remains(at(n))).toEqual([]);
     expect(await listed()).toEqual({});
     const record = await readText(container(lab, 'node-2'), `/var/lib/krakenctl/${labName}/agents.json`);
     expect(JSON.parse(record)).toMatchObject({ agents: [] });

@@ -54,6 +54,45 @@ describe('the fence', () => {
     await lease.release();
   });
 
+  /** Every `docker exec` leaves the Engine a connection that nobody holds any more, for up to two minutes. */
+  async function leaveOrphans(): Promise<number> {
+    const host = lab.hosts[0]!.container;
+    const name = `execd-${cluster}`;
+    await onHost(host, ['docker', 'run', '-d', '--rm', '--name', name, '--entrypoint', 'sleep', image, '300']);
+    try {
+      const before = await orphans();
+      for (const _ of [1, 2, 3]) await onHost(host, ['docker', 'exec', name, 'true']);
+      return (await orphans()) - before;
+    } finally {
+      await onHost(host, ['docker', 'rm', '-f', name]);
+    }
+  }
+
+  async function orphans(): Promise<number> {
+    const list = await onHost(lab.hosts[0]!.container, ['ss', '-xHan', 'src', '*/docker.sock']);
+    return list.split('\n').filter((line) => / ESTAB .* \* 0\s*$/.test(line)).length;
+  }
+
+  test('is not held up by connections that the Engine forgot before the broken holder began', async () => {
+    expect(await leaveOrphans()).toBeGreaterThan(0);
+    const [one, two] = [await worker(), await worker()];
+    await one.fence({ cluster, epoch: 1 });
+    await one.hosts.close();
+    const lease = await until('the other gets it', () => two.fence({ cluster, epoch: 1 }), 10_000);
+    await lease.release();
+  });
+
+  test('waits for those that came while the broken holder had the host, and no longer than an effect may last', async () => {
+    const [one, two] = [await worker(), await worker()];
+    await one.fence({ cluster, epoch: 1 });
+    expect(await leaveOrphans()).toBeGreaterThan(0);
+    await one.hosts.close();
+    const since = Date.now();
+    const lease = await until('the other gets it', () => two.fence({ cluster, epoch: 1 }), 60_000);
+    expect(Date.now() - since).toBeGreaterThan(2_000);
+    await lease.release();
+  });
+
   test('refuses an epoch lower than the highest that the host has seen, and says which that was', async () => {
     const one = await worker();
     await (await one.fence({ cluster, epoch: 7 })).release();

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { temporalServerBinary } from '../../src/cli/temporal-server';
 import type { DestroyPlan } from '../../src/cluster/destroy-plan';
+import type { FleetInput } from '../../src/contracts/agents';
 import type { DestroyChoice, DestroyInput, TakeOverInput } from '../../src/contracts/operation';
 import { exampleSpec } from '../support/cluster';
 import { MemoryLab } from '../support/memory-hosts';
@@ -50,6 +51,7 @@ async function record(): Promise<void> {
   await keep('deploy-mend', await bench.start());
   await keep('deploy-no-image', await bench.start((input) => Object.assign(input.spec.images, { redis: 'missing:1' })));
   await recordLooks(bench, lab, keep);
+  await recordFleets(bench, lab, keep);
   await recordDestroys(bench, lab, keep);
   await recordTakeOver(lab, keep);
   await bench.close();
@@ -70,6 +72,39 @@ async function recordLooks(bench: Bench, lab: MemoryLab, keep: Keep): Promise<vo
     await bench.begin('mendHosts', { spec, mends: ['node-1', 'node-2'].map((host) => ({ host, mend })) }),
   );
   await keep('smoke', await bench.begin('smokeTest', { spec, operation: operationOf('smoke') }));
+}
+
+async function recordFleets(bench: Bench, lab: MemoryLab, keep: Keep): Promise<void> {
+  const spec = exampleSpec();
+  const vms = [1, 2, 3].map((n) => `root@10.0.2.${n}:22`);
+  const fleet = (change: Partial<FleetInput>): FleetInput => ({
+    operation: operationOf('agents'),
+    verb: 'deploy',
+    spec,
+    owner,
+    vms,
+    policy: { concurrency: 2, maxFailures: '1', canary: 1, batch: '50%' },
+    ...change,
+  });
+  const child = (vm: string) => bench.environment.client.workflow.getHandle(`kraken-${spec.name}-agent-${vm}`);
+  const two = { id: '10.0.2.2', address: '10.0.2.2', ssh: { address: '10.0.2.2', port: 22, user: 'root' } };
+  await lab.connect(two);
+  lab.machine(two.id).isOn = false;
+  await keep('fleet-parked', await bench.begin('operateFleet', fleet({})));
+  await keep('agent-brought', child('10.0.2.1') as Awaited<ReturnType<Bench['start']>>);
+  lab.machine(two.id).isOn = true;
+  await keep('agent-kept', child('10.0.2.2') as Awaited<ReturnType<Bench['start']>>);
+  await keep('fleet-nothing', await bench.begin('operateFleet', fleet({})));
+  await keep('fleet-restart', await bench.begin('operateFleet', fleet({ verb: 'restart', vms: [] })));
+  await keep('fleet-publish', await bench.begin('operateFleet', fleet({ verb: 'publish', vms: [] })));
+  await keep('agents-list', await bench.begin('listAgents', { spec }));
+  await keep('agents-pull', await bench.begin('pullOnVms', { spec, vms, image: 'library/app:1' }));
+  lab.machine(two.id).isOn = false;
+  const strict = { concurrency: 2, maxFailures: '0', canary: 0, batch: '100%' };
+  await keep('fleet-stopped', await bench.begin('operateFleet', fleet({ policy: strict })));
+  lab.machine(two.id).isOn = true;
+  await keep('fleet-remove', await bench.begin('operateFleet', fleet({ verb: 'remove', vms: [] })));
+  await keep('agent-removed', child('10.0.2.1') as Awaited<ReturnType<Bench['start']>>);
 }
 
 async function recordDestroys(bench: Bench, lab: MemoryLab, keep: Keep): Promise<void> {

@@ -83,6 +83,10 @@ export function memoryInstalls(host: MemoryHost): InstallSource {
       });
       return { changed: true };
     },
+    async openWave(_cluster, percent) {
+      await host.lab.effect(host.host.id, `wave ${percent}`, () => undefined);
+      return { changed: true };
+    },
     look: async () => ({ published, enrolled: [] }),
   };
 }

@@ -21,12 +21,17 @@ export interface Bench {
 
 let installed = false;
 
+/** Once in a process, before anything of the SDK is used in it. */
+export function quietRuntime(): void {
+  if (!installed) Runtime.install({ logger: new DefaultLogger('ERROR') });
+  installed = true;
+}
+
 export async function openBench(
   lab: MemoryLab,
   options: { ownerId?: string; spec?: ClusterSpec } = {},
 ): Promise<Bench> {
-  if (!installed) Runtime.install({ logger: new DefaultLogger('ERROR') });
-  installed = true;
+  quietRuntime();
   const namespace = 'default';
   const environment = await TestWorkflowEnvironment.createFromExistingServer({
     address: process.env.KRAKENCTL_TEST_TEMPORAL!,

@@ -124,6 +124,17 @@ describe('operateFleet', () => {
     await eventually('both come to run', () => running().length === 12);
   });
 
+  test('VMs that installed themselves may follow when the last of the others serves, and not when it was stopped', async () => {
+    await turnOff([vms(3)[2]!]);
+    await failureOf(operate({ vms: vms(3) }));
+    expect(lab.journal.filter((line) => line.includes(' wave '))).toEqual([]);
+    lab.machine('10.0.2.3').isOn = true;
+    await operate({ vms: vms(3) });
+    const waves = lab.journal.flatMap((line, i) => (line.endsWith(' wave 100') ? [i] : []));
+    expect(waves).toHaveLength(3);
+    expect(Math.min(...waves)).toBeGreaterThan(lab.journal.findLastIndex((line) => line.startsWith('10.0.2.')));
+  });
+
   test('none may fail: it stops at the first, begins no other, and leaves nothing half installed', async () => {
     await turnOff([vms(6)[0]!]);
     const failure = await failureOf(operate({ vms: vms(6) }));
@@ -172,6 +183,18 @@ describe('operateFleet', () => {
     expect(running()).toEqual([]);
     expect((await keeper.describe()).status.name).not.toBe('RUNNING');
     expect(await failureOf(operate({ verb: 'upgrade', vms: [] }))).toMatchObject({ type: 'NO_AGENTS' });
+  });
+
+  test('a restart parks nothing: a VM that is off or has no agent is failed', async () => {
+    await operate({ vms: vms(2) });
+    lab.machine('10.0.2.1').isOn = false;
+    const named = [vms(3)[0]!, vms(3)[1]!, vms(3)[2]!];
+    const report = await operate({ verb: 'restart', vms: named, policy: policy({ maxFailures: '2' }) });
+    expect(report.left.toSorted((a, b) => (a.vm < b.vm ? -1 : 1))).toMatchObject([
+      { vm: named[0], state: 'failed', code: 'HOST_UNREACHABLE' },
+      { vm: named[2], state: 'failed', code: 'NO_AGENTS' },
+    ]);
+    expect(report.done).toBe(1);
   });
 
   test('paused, it begins no further VM; resumed, it comes to its end', async () => {

@@ -82,5 +82,5 @@ async function deployThrough(temporal: Temporal, context: Context, request: Requ
   const code = await runOperation(context, temporal, { start, spec, options: request.options, onReport });
   if (code !== exitCodes.done || !report?.changed || request.options.agents === false) return code;
   const { followWithAgents } = require('../agents') as typeof import('../agents');
-  return followWithAgents(context, temporal, { spec, options: request.options });
+  return followWithAgents(context, temporal, { spec, options: request.options, report });
 }

@@ -1,6 +1,7 @@
 import { operationWorkflowId } from '../../cluster/names';
 import { judgeServing } from '../../cluster/serving';
 import { type Lab, labUp } from '../../lab/lab';
+import { operateFleet } from '../agents';
 import { deployConfiguration } from '../commands/deploy';
 import { gatherStatus } from '../commands/status';
 import { type Configuration, readConfiguration } from '../configuration';
@@ -14,11 +15,12 @@ import { resolveAddress, uiLink } from '../temporal-address';
 import { showDuration } from '../time-text';
 import { startWorker, stopWorker } from '../worker-process';
 import { type DemoEnv, placeEnv } from './env-file';
-import { pushAndPull } from './image-round-trip';
+import { pullThroughAgents, pushAndPull } from './image-round-trip';
 import { Steps } from './steps';
 
 export const demoLab = 'demo';
 const demoNodes = 3;
+const demoVms = 2;
 
 /** From an empty machine to a cluster that has taken an image and given it back; what is there already is kept. */
 export async function demoUp(given: Context): Promise<number> {
@@ -40,8 +42,18 @@ export async function demoUp(given: Context): Promise<number> {
   const [from, to] = lab.hosts.filter((h) => h.name.startsWith('node-'));
   const trip = { from: from!, to: to!, port: configuration.spec.ports.lbProxy };
   const proof = await steps.run('proof', (note) => pushAndPull(trip, note));
+  const agents = await bringAgents({ ...context, globals: { ...context.globals, envFile: env.path } }, lab);
+  if (agents !== exitCodes.done) return agents;
+  const vms = vmsOf(lab);
+  await steps.run('agents', (note) => pullThroughAgents({ vms, digest: proof.digest }, note));
   await showEnd(context, { configuration, env, lab, startedAt, digest: proof.digest });
   return exitCodes.done;
+}
+
+const vmsOf = (lab: Lab) => lab.hosts.filter((h) => h.name.startsWith('vm-'));
+
+function bringAgents(context: Context, lab: Lab): Promise<number> {
+  return operateFleet(context, { verb: 'deploy', words: vmsOf(lab).map((vm) => vm.address), options: {} });
 }
 
 /** Given to the lab, which brings these images into its own registry; `.env` names that one. */
@@ -56,7 +68,7 @@ function upLab({ output }: Context, steps: Steps): Promise<{ lab: Lab; message: 
     const lab = await labUp({
       name: demoLab,
       nodes: demoNodes,
-      vms: 0,
+      vms: demoVms,
       progress: (event) => {
         note(event.message);
         show(event);
@@ -117,7 +129,8 @@ async function showEnd(context: Context, { configuration, env, lab, startedAt, d
     `Done in ${showDuration(Date.now() - startedAt)}.`,
     ` Temporal   ${ui}`,
     ` registry   ${endpoint}/v2/ (push and pull on a node: 127.0.0.1:${spec.ports.lbProxy})`,
-    ` look       bin/krakenctl status${flag} · bin/krakenctl op list${flag} · bin/krakenctl logs node-1 origin${flag}`,
+    ` look       bin/krakenctl status${flag} · bin/krakenctl op list${flag} · bin/krakenctl agent list${flag}`,
+    ` pull       docker exec ${vmsOf(lab)[0]!.container} kraken-pull demo/hello`,
     ` break it   docker exec ${lab.hosts[0]!.container} docker rm -f kraken-${spec.name}-node-1-origin`,
     ` mend it    bin/krakenctl plan${flag}, then bin/krakenctl deploy${flag}`,
     ' remove all npm run demo -- --down',

@@ -50,6 +50,25 @@ export async function pushAndPull(
   return { digest, message };
 }
 
+/** The same image through the agents of VMs, by what every VM has for it. */
+export async function pullThroughAgents(
+  { vms, digest }: { vms: LabHost[]; digest: string },
+  note: (text: string) => void,
+): Promise<{ message: string }> {
+  const took = await Promise.all(
+    vms.map(async (vm) => {
+      note(`kraken-pull demo/hello on ${vm.name}`);
+      const { result, ms } = await timed(() => onHost(vm, ['kraken-pull', '--json', `demo/hello@${digest}`]));
+      const report = JSON.parse(result) as { digest?: string; via?: string };
+      if (report.digest === digest && report.via === 'agent') return `${vm.name} ${showBrief(ms)}`;
+      throw new CliFailure('DEMO_FAILED', `${vm.name} has ${report.digest} by ${report.via}, not ${digest}`, {
+        host: vm.name,
+      });
+    }),
+  );
+  return { message: `pulled demo/hello through the agents of ${took.join(' · ')} · same digest` };
+}
+
 async function onHost(host: LabHost, argv: string[]): Promise<string> {
   try {
     return await run(dockerArgv(['exec', host.container, ...argv]), { timeoutMs: stepTimeoutMs });

@@ -8,6 +8,7 @@ import {
   deactivateProgram,
   rotateProgram,
   runProgram,
+  updateProgram,
 } from '../render/agent/programs';
 import { agentReadme, agentUnits, relayAddresses } from '../render/agent/units';
 import type { ClusterSpec } from '../spec';
@@ -57,6 +58,7 @@ export function agentRelease(spec: ClusterSpec, digest: string, owner: string): 
     program('activate', activateProgram(spec)),
     program('deactivate', deactivateProgram(spec)),
     program('rotate-log', rotateProgram(spec)),
+    program('update', updateProgram(spec)),
     program('kraken-pull', krakenPullScript),
     text('kraken-pull.conf', pullSettings(spec)),
     text('README', agentReadme(spec)),

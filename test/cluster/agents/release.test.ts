@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -109,4 +109,28 @@ test.each([
   expect(argv).toContain(`--config=/etc/krakenctl/${className}.yaml`);
   expect(argv).toContain('--peer-ip 10.0.2.7 ');
   expect(argv).toContain(`images.example/kraken-agent@${digest}`);
+});
+
+test('a full log is copied, emptied where it lies, and no more files are kept than were asked for', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'krakenctl-log-'));
+  const log = join(folder, 'agent.log');
+  const change = (s: ClusterSpec) => void Object.assign(s.logs, { maxSizeBytes: 100, maxFiles: 2 });
+  try {
+    writeFileSync(join(folder, 'rotate'), file('rotate-log', change).replaceAll('/var/log/kraken/agent.log', log));
+    const rotate = () => execFileSync('sh', [join(folder, 'rotate')]);
+    const inode = () => statSync(log).ino;
+    writeFileSync(log, 'small');
+    rotate();
+    expect(readFileSync(log, 'utf8')).toBe('small');
+    const before = inode();
+    for (const letter of ['a', 'b', 'c']) {
+      writeFileSync(log, letter.repeat(101));
+      rotate();
+    }
+    expect([readFileSync(log, 'utf8'), inode()]).toEqual(['', before]);
+    const kept = [1, 2].map((n) => readFileSync(`${log}.${n}`, 'utf8')[0]);
+    expect([kept, existsSync(`${log}.3`)]).toEqual([['c', 'b'], false]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

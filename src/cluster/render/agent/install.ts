@@ -122,7 +122,7 @@ tell() {
   say "agent of cluster $cluster, release $release, from http://$balancer"
   say "  image       $reference, about $(awk '$2 == "image.tar" { print int($3 / 1048576) }' "$tmp/sums") MB, into this machine's Docker"
   say "  files       $base, $current, /usr/local/bin/kraken-pull"
-  say "  unit        kraken-agent: starts with the machine, comes back after a crash"
+  say "  unit        kraken-agent: starts with the machine, comes back after a crash, takes what is served here from then on"
   say "  ports       ${registry} (registry, local Docker alone), ${peer} (peers), ${server} (agent)"
   say "  and nothing else: no setting of the Docker daemon is changed"
 }
@@ -181,6 +181,7 @@ place() {
   fi
   chmod 755 "$fresh"
   printf '%s\\n' "$image" > "$base/image.id"
+  : > "$base/unattended"
   if [ -e "$base/releases/$release" ]; then rm -rf "$base/releases/$release"; fi
   mv -T "$fresh" "$base/releases/$release"
 }

@@ -89,5 +89,4 @@ name_it() {
     fail 6 DOCKER_FAILED "Docker did not take the name $written: $said" 'look at: docker images'
   fi
   reference=$written
-  leave_out
 }`;

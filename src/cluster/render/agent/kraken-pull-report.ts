@@ -64,7 +64,7 @@ warn() {
 # In the background and waited for: a shell acts on a signal between commands only, and a pull can take minutes.
 run() {
   child=running
-  "$@" &
+  "$@" 8>&- 9>&- &
   wait "$!"
   outcome=$?
   child=''
@@ -81,7 +81,7 @@ stop() {
     kill -TERM "$running" 2>/dev/null
     (sleep 3; kill -KILL "$running") >/dev/null 2>&1 8>&- 9>&- &
     killer=$!
-    wait "$running"
+    wait "$running" 2>/dev/null
     kill "$killer" 2>/dev/null
   fi
   fail "$1" INTERRUPTED "$image: interrupted" 'run it again: what was loaded already is not loaded twice'

@@ -12,6 +12,7 @@ import { labels, mountedConfigFolder } from '../../names';
 import type { ClusterSpec } from '../../spec';
 import { notice } from '../notice';
 import { balancerAddresses } from './configuration';
+import { updateUnit } from './units';
 
 /** Programs of a release, in plain sh. Values stand in them as text that the spec's schema has kept to short alphabets. */
 
@@ -108,7 +109,34 @@ cp "$log" "$log.1"
 `;
 }
 
-const unitPattern = 'kraken-agent.service kraken-agent-log.service kraken-agent-log.timer kraken-relay-*';
+/**
+ * A VM that nobody logs in to takes what is served, when its turn has come: the wave is 0 while other VMs try a release out, and 100 when
+ * all may have it.
+ */
+export function updateProgram(spec: ClusterSpec): string {
+  return `#!/bin/sh
+${notice}
+set -eu
+current=$(basename "$(readlink -f "$(dirname "$0")")")
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+for balancer in ${balancerAddresses(spec, spec.ports.lbProxy).join(' ')}; do
+  curl -fsS -m 10 -o "$tmp/desired" "http://$balancer/install/desired" 2> /dev/null || continue
+  curl -fsS -m 10 -o "$tmp/wave" "http://$balancer/install/wave" 2> /dev/null || continue
+  release=$(sed -n 's/^release //p' "$tmp/desired")
+  [ -n "$release" ] && [ "$release" != "$current" ] || exit 0
+  turn=$(cksum < /etc/machine-id | awk '{ print $1 % 100 }')
+  [ "$(tr -dc 0-9 < "$tmp/wave")" -gt "$turn" ] || { echo "release $release is not for this machine yet"; exit 0; }
+  curl -fsS -m 30 -o "$tmp/install" "http://$balancer/install"
+  sh "$tmp/install"
+  exit
+done
+echo "no load balancer answers" >&2
+exit 1
+`;
+}
+
+const unitPattern = 'kraken-agent.service kraken-agent-log.* kraken-agent-update.* kraken-relay-*';
 
 /**
  * Makes the release that it lies in the one that runs, and ends when the unit was started with it. Run again it changes nothing. The
@@ -164,6 +192,11 @@ ln -sfn "$current/kraken-pull.conf" /etc/kraken/kraken-pull.conf
 [ "$changed" = no ] || systemctl daemon-reload
 for unit in "$here"/systemd/*.socket "$here"/systemd/*.timer "$here"/systemd/${agentUnit}; do
   unit=$(basename "$unit")
+  # Whom we log in to is told; the others look for themselves.
+  if [ "$unit" = ${updateUnit}.timer ] && [ ! -e "$base/unattended" ]; then
+    systemctl is-enabled --quiet "$unit" 2> /dev/null && { systemctl disable --now --quiet "$unit" 2> /dev/null; changed=yes; }
+    continue
+  fi
   systemctl is-enabled --quiet "$unit" 2> /dev/null || { systemctl enable --quiet "$unit" 2> /dev/null; changed=yes; }
   case " $restart " in *" $unit "*) systemctl stop "\${unit%.socket}.service" "$unit" ;; esac
   [ "$unit" = ${agentUnit} ] || systemctl is-active --quiet "$unit" || { systemctl start "$unit"; changed=yes; }

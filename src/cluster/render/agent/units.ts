@@ -9,6 +9,8 @@ export function agentUnits(spec: ClusterSpec, owner: string): Record<string, str
     [agentUnit]: agentService(spec, owner),
     'kraken-agent-log.service': logService(spec),
     'kraken-agent-log.timer': logTimer,
+    [`${updateUnit}.service`]: updateService(spec),
+    [`${updateUnit}.timer`]: updateTimer,
     ...relayUnits(spec),
   };
 }
@@ -53,6 +55,35 @@ Type=oneshot
 ExecStart=${agentFolder(name)}/rotate-log
 `;
 }
+
+/** On VMs that installed themselves: they look for what is served, since nobody logs in to tell them. */
+export const updateUnit = 'kraken-agent-update';
+
+function updateService({ name }: ClusterSpec): string {
+  return `${notice}
+[Unit]
+Description=Brings the Kraken agent to what the load balancers of cluster ${name} serve
+Wants=network-online.target
+After=network-online.target docker.service
+
+[Service]
+Type=oneshot
+ExecStart=${agentFolder(name)}/update
+`;
+}
+
+const updateTimer = `${notice}
+[Unit]
+Description=Looks every five minutes whether another agent is served
+
+[Timer]
+OnBootSec=2min
+OnUnitActiveSec=5min
+RandomizedDelaySec=60
+
+[Install]
+WantedBy=timers.target
+`;
 
 const logTimer = `${notice}
 [Unit]

@@ -429,7 +429,7 @@ describe('a signal', () => {
     child.kill(signal);
     expect((await ended)[0]).toBe(status);
     expect(json(out)).toMatchObject({ ok: false, error: { code: 'INTERRUPTED' } });
-    expect([machine.names, machine.left]).toEqual([[], []]);
+    expect([machine.lines('told'), machine.names, machine.left]).toEqual([['TERM'], [], []]);
     expect(existsSync(join('/proc', machine.lines('hanging')[0]!))).toBe(false);
   });
 });

@@ -52,12 +52,20 @@ head -n 1 "$answer" | tr -d '\\n'
 const docker = `#!/bin/sh
 echo "docker $*" >>"$SCENE/calls"
 fail_as_told() { [ ! -f "$SCENE/$1" ] || { cat "$SCENE/$1" >&2; exit 1; }; }
+hang() {
+  echo "$pulled" >>"$SCENE/names"
+  trap 'kill "$!"; echo TERM >"$SCENE/told"; exit 143' TERM
+  sleep 60 >/dev/null 2>&1 &
+  echo $$ >"$SCENE/hanging"
+  wait "$!"
+}
 touch "$SCENE/names"
+pulled=\${2-}
 case $1 in
   version) fail_as_told docker-version; echo 28.0.0 ;;
   pull)
     echo 'Pulling fs layer'
-    [ ! -f "$SCENE/docker-hangs" ] || { echo "$2" >>"$SCENE/names"; echo $$ >"$SCENE/hanging"; exec sleep 60; }
+    [ ! -f "$SCENE/docker-hangs" ] || { hang; }
     fail_as_told "pull-\${2%%/*}"
     echo "$2" >>"$SCENE/names" ;;
   image)

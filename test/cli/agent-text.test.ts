@@ -1,0 +1,133 @@
+import { createColors } from 'picocolors';
+import { renderAgent, renderAgents, renderEnrolled, renderPulls, stateOf } from '../../src/cli/agent-text';
+import type { AgentRow } from '../../src/cli/agents';
+import { describeFleet, isFleetReport } from '../../src/cli/fleet-text';
+import { planAgent } from '../../src/cluster/agents/agent-plan';
+import type { ObservedAgent, SeenAgent } from '../../src/cluster/agents/observed';
+import type { FleetReport } from '../../src/contracts/agents';
+
+const colors = createColors(false);
+const view = { colors, now: 1_000_000 };
+const serving: SeenAgent = {
+  vm: 'root@10.0.2.1:22',
+  reachable: true,
+  ready: true,
+  tookMs: 5,
+  unit: 'active',
+  enabled: true,
+  owner: 'us',
+  current: 'r1',
+  complete: true,
+  image: true,
+  container: { release: 'r1', state: 'running', startedAt: '2026-11-23T00:00:00Z', image: 'kraken-agent@sha256:aa' },
+  choice: { className: 'small-10g', cores: 2, memoryMebibytes: 4000, peer: '10.0.2.1' },
+  takenPorts: [],
+  missing: [],
+  freeBytes: 1e11,
+};
+const row = (seen: ObservedAgent, parked?: AgentRow['parked']): AgentRow => ({
+  vm: seen.vm,
+  seen,
+  wanted: 'r1',
+  plan: planAgent(seen, { id: 'r1' }, 'us'),
+  parked,
+});
+
+test.each<[string, ObservedAgent]>([
+  ['serving', serving],
+  ['starting', { ...serving, ready: false }],
+  ['outdated', { ...serving, current: 'r0' }],
+  ['stopped', { ...serving, unit: 'inactive', container: undefined }],
+  ['absent', { ...serving, unit: 'absent', current: undefined, container: undefined, owner: undefined }],
+  ['refused', { ...serving, owner: 'them' }],
+  ['unreachable', { vm: serving.vm, reachable: false, error: 'no route to host' }],
+])('an agent is %s', (state, seen) => {
+  expect(stateOf(row(seen))).toBe(state);
+});
+
+test('a parked VM says why, how often and when again; the last line counts', () => {
+  const away: ObservedAgent = { vm: 'root@10.0.2.2:22', reachable: false, error: 'no route to host' };
+  const parked = { vm: away.vm, since: 0, tries: 3, why: 'no route to host', nextTryAt: view.now + 40_000 };
+  const lines = renderAgents([row(serving), row(away, parked)], view);
+  expect(lines).toEqual([
+    expect.stringMatching(/^ VM +STATE/),
+    expect.stringMatching(/^ 10\.0\.2\.1 +serving +r1 +small-10g +10\.0\.2\.1$/),
+    expect.stringMatching(/^ 10\.0\.2\.2 +unreachable .*parked, tried 3 times, again in 40s: no route to host/),
+    '1 of 2 agents serve, 1 parked and tried again by themselves',
+  ]);
+});
+
+test('each P2P setting is shown with its reason', () => {
+  const text = renderAgent(row(serving), view).join('\n');
+  expect(text).toContain('scheduler.connstate.max_open_conn = 10   because 2 cores, 4000 MiB: small');
+  expect(text).toContain('because the link does not say its speed');
+});
+
+test('whoever installed itself is told as unverified, with the line that takes it over', () => {
+  const [line] = renderEnrolled([{ address: '10.0.2.9', host: 'vm-9', release: 'r1', ageSeconds: 120 }]);
+  expect(line).toMatch(
+    /10\.0\.2\.9 \(vm-9\) installed itself 2m.* ago, release r1, unverified .*krakenctl agent deploy 10\.0\.2\.9/,
+  );
+});
+
+test('pulls are told with what was read back, and a pull around the agent is told as such', () => {
+  const lines = renderPulls(
+    [
+      { vm: 'root@10.0.2.1:22', ok: true, digest: 'sha256:aa', via: 'agent', seconds: 1.5 },
+      { vm: 'root@10.0.2.2:22', ok: true, digest: 'sha256:aa', via: 'load-balancer', seconds: 2 },
+      { vm: 'root@10.0.2.3:22', ok: false, error: 'no such image', hint: 'push it' },
+    ],
+    colors,
+  );
+  expect(lines).toEqual([
+    ' ✔ 10.0.2.1: sha256:aa through its agent in 1.5 s',
+    ' ✔ 10.0.2.2: sha256:aa through a load balancer, not its agent in 2 s',
+    ' ✘ 10.0.2.3: no such image   → push it',
+    '2 of 3 VMs have it, read back there, the same digest on all of them',
+  ]);
+});
+
+const report = (change: Partial<FleetReport>): FleetReport => ({
+  fleet: true,
+  operation: { id: 'op', verb: 'agents', actor: 'ana@ops-1' },
+  name: 'agents-3',
+  verb: 'deploy',
+  total: 12,
+  done: 10,
+  changed: 10,
+  left: [],
+  digest: 'sha256:aa',
+  ...change,
+});
+
+test('what is left behind makes the command exit 5, with what happens to it next', () => {
+  const left: FleetReport['left'] = [
+    { vm: 'root@10.0.2.3:22', state: 'parked', code: 'HOST_UNREACHABLE', why: 'no route to host' },
+    {
+      vm: 'root@10.0.2.4:22',
+      state: 'failed',
+      code: 'FOREIGN_RESOURCE',
+      why: 'port 8080 is held by tomcat',
+      hint: 'AGENT_PORT',
+    },
+  ];
+  const told = describeFleet(report({ left }), { colors });
+  expect(told.left).toEqual(['10.0.2.3 parked', '10.0.2.4 failed']);
+  expect(told.lines).toEqual([
+    ' ! 10.0.2.3: parked: no route to host   → is tried again by itself',
+    ' ✘ 10.0.2.4: failed: port 8080 is held by tomcat   → AGENT_PORT',
+    'Done in part. agents-3: 10 of 12 agents serve, 10 changed · look: krakenctl agent list · again: krakenctl agent deploy --retry-failed agents-3',
+  ]);
+});
+
+test('nothing to change is said as such, and a report of a deploy is none of a fleet', () => {
+  expect(describeFleet(report({ done: 12, changed: 0 }), { colors })).toEqual({
+    lines: ['nothing to change · 12 of 12 agents serve, 0 changed'],
+    left: [],
+  });
+  expect([isFleetReport(report({})), isFleetReport({ name: 'deploy-1' }), isFleetReport(null)]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});
