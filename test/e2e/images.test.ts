@@ -1,25 +1,28 @@
 import type { Plan } from '../../src/cluster/plan';
-import { docker } from '../../src/lab/docker';
 import type { Lab } from '../../src/lab/lab';
-import { containerOf } from '../../src/lab/names';
 import { expectWhole, touchprint } from '../support/end-state';
 import { freshLab, json, krakenctl, labName, must, writeEnv } from '../support/lab';
-import { observeContainers, onHost } from '../support/observer';
+import { observeContainers, onHost, tryOnHost } from '../support/observer';
 import { type ImageConfig, pushChanged } from '../support/registry';
 
 /** Images that are not what was meant, and a registry that is away: told before anything is changed. */
 let lab: Lab;
 let hosts: Record<string, string>;
-const registry = containerOf(labName, 'registry');
 
 beforeAll(async () => {
   lab = await freshLab();
   hosts = Object.fromEntries(lab.hosts.filter((h) => h.name.startsWith('node-')).map((h) => [h.name, h.container]));
 });
 afterAll(async () => {
-  await docker(['start', registry]);
+  await registryAnswers();
   writeEnv(lab);
 });
+
+const address = () => lab.registry.fromHosts.split(':')[0]!;
+const onAll = (words: string[]) => Promise.all(Object.values(hosts).map((host) => tryOnHost(host, words)));
+/** As when its program is down and its machine is not: each host itself says that nobody listens there. */
+const registryRefuses = () => onAll(['ip', 'address', 'add', `${address()}/32`, 'dev', 'lo']);
+const registryAnswers = () => onAll(['ip', 'address', 'delete', `${address()}/32`, 'dev', 'lo']);
 
 /** Another Redis image of the lab's registry; resolves with its digest. */
 function pushRedis(tag: string, change: (config: ImageConfig) => ImageConfig): Promise<string> {
@@ -58,7 +61,6 @@ async function expectRefused({ code, exit, says, argv = ['deploy', '--yes'] }: E
   expect(error.hint ?? '').not.toBe('');
   expect(text.stderr.split('\n').filter((line) => line.includes(code))).toHaveLength(1);
   expect(text.stdout + text.stderr).not.toMatch(/^\s+at .*:\d+/m);
-  expect(asJson.ms).toBeLessThan(75_000);
   expect(await prints()).toBe(before);
 }
 
@@ -77,11 +79,11 @@ describe('on bare hosts', () => {
 
   test('without the registry a first deploy ends with one error that names it', async () => {
     writeEnv(lab);
-    await docker(['stop', '-t', '2', registry]);
+    await registryRefuses();
     try {
       await expectRefused({ code: 'REGISTRY_UNREACHABLE', exit: 1, says: new RegExp(lab.registry.fromHosts) });
     } finally {
-      await docker(['start', registry]);
+      await registryAnswers();
     }
   });
 
@@ -111,8 +113,8 @@ describe('on bare hosts', () => {
 });
 
 describe('on a running cluster, without the registry', () => {
-  beforeAll(() => docker(['stop', '-t', '2', registry]));
-  afterAll(() => docker(['start', registry]));
+  beforeAll(registryRefuses);
+  afterAll(registryAnswers);
 
   test('what needs no other image is mended', async () => {
     const [id, host] = Object.entries(hosts)[0]!;
