@@ -22,6 +22,8 @@ const looks: ReadonlySet<string> = new Set<keyof Activities>([
  * freezes.
  */
 const triesOfALook = 4;
+/** One try has asked several hosts, each of which waited for its answer. */
+const triesOfARegistry = 2;
 
 type AnyActivity = (...args: never[]) => Promise<unknown>;
 
@@ -51,7 +53,8 @@ export function asActivities<T extends object>(activities: T): T {
 
 function finalIfTriedEnough(name: string, failure: Error): Error {
   if (!(failure instanceof ApplicationFailure) || failure.nonRetryable) return failure;
-  if (!looks.has(name) || attempt() < triesOfALook) return failure;
+  const tries = failure.type === 'REGISTRY_UNREACHABLE' ? triesOfARegistry : triesOfALook;
+  if (!looks.has(name) || attempt() < tries) return failure;
   const { message, type, details, cause } = failure;
   return ApplicationFailure.create({
     message,

@@ -50,6 +50,12 @@ const mappings: Mapping[] = [
   },
   { error: client.FenceBusyError, code: 'FENCE_BUSY', final: false },
   { error: client.ImageMissingError, code: 'IMAGE_MISSING', final: true },
+  {
+    error: client.RegistryUnreachableError,
+    code: 'REGISTRY_UNREACHABLE',
+    final: false,
+    hint: 'is the registry up, and may this host reach it? curl it from there; KRAKEN_IMAGE_REGISTRY and the *_IMAGE keys name it',
+  },
   { error: client.HostUnreachableError, code: 'HOST_UNREACHABLE', final: false },
   { error: client.OutcomeUnknownError, code: 'OUTCOME_UNKNOWN', final: false },
   { error: client.RemoteCommandError, code: 'REMOTE_COMMAND', final: false },

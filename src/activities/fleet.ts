@@ -171,7 +171,7 @@ async function resolveThroughNodes(
   let failure: unknown;
   for (const node of spec.nodes) {
     try {
-      return await (await connectTo(deps, spec, node.id)).engine.resolve(reference);
+      return (await (await connectTo(deps, spec, node.id)).engine.resolve(reference)).digest;
     } catch (error) {
       if (error instanceof ImageMissingError || !(error instanceof ClientError)) throw error;
       failure = error;

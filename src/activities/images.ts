@@ -1,10 +1,10 @@
-import { ClientError, ImageMissingError } from '../clients/errors';
+import { ClientError, ImageMissingError, RegistryUnreachableError } from '../clients/errors';
 import type { HostConnection, TransferProgress } from '../clients/host';
 import type { ResolvedImages } from '../cluster/desired';
 import { requiredImages } from '../cluster/desired-state';
-import { isImagePresent } from '../cluster/image';
+import { isImagePresent, runsOn } from '../cluster/image';
 import type { ClusterSpec } from '../cluster/spec';
-import type { Changed, ImageActivities, StepInput } from '../contracts/activities';
+import type { Changed, HostPlatform, ImageActivities, StepInput } from '../contracts/activities';
 import { type ActivityDependencies, connectTo, fenced } from './dependencies';
 import { ActivityError } from './failures';
 import { beat, cancellation } from './heartbeat';
@@ -14,11 +14,11 @@ const streamPatienceSeconds = 8;
 
 export function imageActivities(deps: ActivityDependencies): ImageActivities {
   return {
-    async resolveImages({ spec, known }) {
+    async resolveImages({ spec, known, hosts = [] }) {
       const references = requiredImages(spec);
       const digests = await (spec.images.source === 'load'
         ? identifyLocally(deps, spec, references)
-        : resolveThroughHosts(deps, { spec, references, known }));
+        : resolveThroughHosts(deps, { spec, references, known, hosts }));
       return Object.fromEntries(references.map((reference, i) => [reference, digests[i]!]));
     },
     async ensureImage(input) {
@@ -50,35 +50,58 @@ interface Resolution {
   references: string[];
   /** Digests of the record: what holds when the registry cannot be asked now. */
   known: ResolvedImages;
+  hosts: HostPlatform[];
 }
 
-/** Asked by a host, since the hosts are those who will pull; any host will do. */
-async function resolveThroughHosts(
-  deps: ActivityDependencies,
-  { spec, references, known }: Resolution,
-): Promise<string[]> {
+const hostsAtOnce = 4;
+
+/** Asked by a host, since the hosts are those who will pull; any host will do. Others are asked at once: a silent registry takes each its time. */
+async function resolveThroughHosts(deps: ActivityDependencies, resolution: Resolution): Promise<string[]> {
+  const { spec, references, known, hosts } = resolution;
+  const resolveOn = async (id: string) => {
+    const connection = await connectTo(deps, spec, id);
+    return Promise.all(references.map((reference) => resolveOne(connection, reference, { known, hosts })));
+  };
   let failure: unknown;
-  for (const node of spec.nodes) {
-    try {
-      const connection = await connectTo(deps, spec, node.id);
-      return await Promise.all(references.map((reference) => resolveOne(connection, reference, known)));
-    } catch (error) {
-      if (error instanceof ImageMissingError || !(error instanceof ClientError)) throw error;
-      failure = error;
-    }
+  for (let from = 0; from < spec.nodes.length; from += from === 0 ? 1 : hostsAtOnce) {
+    const group = spec.nodes.slice(from, from === 0 ? 1 : from + hostsAtOnce);
+    const answers = await Promise.allSettled(group.map(({ id }) => resolveOn(id)));
+    const answer = answers.find((a) => a.status === 'fulfilled');
+    if (answer) return answer.value;
+    const failures = answers.flatMap((a) => (a.status === 'rejected' ? [a.reason as unknown] : []));
+    failure = failures.find((f) => f instanceof ImageMissingError || !(f instanceof ClientError)) ?? failures[0];
+    if (failure instanceof ImageMissingError || !(failure instanceof ClientError)) throw failure;
+    // What several hosts say alike, the next ones need not be asked.
+    if (from > 0 && failures.every((f) => f instanceof RegistryUnreachableError)) break;
   }
   throw failure;
 }
 
-async function resolveOne(connection: HostConnection, reference: string, known: ResolvedImages): Promise<string> {
-  try {
-    return await connection.engine.resolve(reference);
-  } catch (error) {
-    const recorded = known[reference];
+async function resolveOne(
+  connection: HostConnection,
+  reference: string,
+  { known, hosts }: Pick<Resolution, 'known' | 'hosts'>,
+): Promise<string> {
+  const recorded = known[reference];
+  const found = await connection.engine.resolve(reference).catch((error: unknown) => {
     // A registry that is down must not keep a running cluster from being mended with what it runs already.
-    if (recorded !== undefined && !(error instanceof ImageMissingError)) return recorded;
+    if (recorded !== undefined && !(error instanceof ImageMissingError)) return { digest: recorded, platforms: [] };
     throw error;
-  }
+  });
+  refuseOtherPlatform(reference, found.platforms, hosts);
+  return found.digest;
+}
+
+/** The Engine takes an image for another machine without a word; its program would end in "exec format error", half way. */
+function refuseOtherPlatform(reference: string, platforms: string[], hosts: HostPlatform[]): void {
+  const other = hosts.find(({ platform }) => !runsOn(platforms, platform));
+  if (other === undefined) return;
+  const { host, platform } = other;
+  throw new ActivityError('IMAGE_PLATFORM', `${reference} is for ${platforms.join(', ')}, ${host} is ${platform}`, {
+    host,
+    final: true,
+    hint: `build or copy the image for ${platform}`,
+  });
 }
 
 async function bringImage(deps: ActivityDependencies, connection: HostConnection, input: StepInput): Promise<Changed> {

@@ -20,7 +20,8 @@ export function inspectionActivities({ observeHost, resolveImages, planDeploy }:
       const observed: Observed = { cluster: spec.name, hosts };
       const record = newestRecord(hosts.filter(isSeen), spec.nodes.length);
       try {
-        const images = await resolveImages({ spec, known: record?.images ?? {} });
+        const platforms = hosts.filter(isSeen).map(({ host, platform }) => ({ host, platform }));
+        const images = await resolveImages({ spec, known: record?.images ?? {}, hosts: platforms });
         const plan = await planDeploy({ spec, images, observed, origins });
         return { observed, record, plan };
       } catch (error) {

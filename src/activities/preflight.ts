@@ -123,7 +123,7 @@ async function lookForImages(
   return Promise.all(
     requiredImages(spec).map(async (reference): Promise<ImageFacts> => {
       try {
-        if (spec.images.source === 'pull') return { reference, platforms: await engine.platforms(reference) };
+        if (spec.images.source === 'pull') return { reference, platforms: (await engine.resolve(reference)).platforms };
         const id = await deps.archives.identify(reference, spec.images.archiveDir);
         if (id !== undefined) return { reference, platforms: [] };
         const where = spec.images.archiveDir ? `in ${spec.images.archiveDir} nor in` : 'in';

@@ -2,7 +2,7 @@ import type Docker from 'dockerode';
 import type { EngineClient } from './docker-client';
 import type { Engine, ImageInfo, TransferProgress } from './host';
 
-type ImageVerbs = Pick<Engine, 'images' | 'image' | 'resolve' | 'platforms' | 'pull' | 'load'>;
+type ImageVerbs = Pick<Engine, 'images' | 'image' | 'resolve' | 'pull' | 'load'>;
 
 interface ProgressLine {
   id?: string;
@@ -29,17 +29,14 @@ export function imageVerbs({ docker, ask }: EngineClient): ImageVerbs {
       }),
     resolve: (reference) =>
       ask(`manifest ${reference}`, async () => {
-        const distribution = (await docker.getImage(reference).distribution()) as { Descriptor: { digest: string } };
-        return distribution.Descriptor.digest;
-      }),
-    platforms: (reference) =>
-      ask(`manifest ${reference}`, async () => {
         const distribution = (await docker.getImage(reference).distribution()) as {
+          Descriptor: { digest: string };
           Platforms?: { os?: string; architecture?: string }[] | null;
         };
-        return (distribution.Platforms ?? []).flatMap(({ os, architecture }) =>
+        const platforms = (distribution.Platforms ?? []).flatMap(({ os, architecture }) =>
           os && architecture ? [`${os}/${architecture}`] : [],
         );
+        return { digest: distribution.Descriptor.digest, platforms };
       }),
     pull: (reference, onProgress, signal) =>
       ask(`pull ${reference}`, async () =>

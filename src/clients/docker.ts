@@ -3,13 +3,12 @@ import { labels } from '../cluster/names';
 import type { EngineClient } from './docker-client';
 import { imageVerbs } from './docker-images';
 import { logVerbs } from './docker-logs';
-import { EngineError, ImageMissingError, NameTakenError } from './errors';
+import { EngineError, ImageMissingError, NameTakenError, RegistryUnreachableError } from './errors';
 import type { ContainerCreate, ContainerInfo, Engine } from './host';
 import type { StreamAgent } from './stream-agent';
 
 interface EngineReply extends Error {
   statusCode?: number;
-  reason?: string;
   json?: { message?: string };
 }
 
@@ -31,9 +30,12 @@ async function named<T>({ host, what }: { host: string; what: string }, request:
 
 function engineFailure(error: EngineReply, host: string, what: string): Error {
   const status = error.statusCode;
-  const text = error.json?.message ?? error.reason ?? error.message;
+  // Of an answer that is a stream dockerode gives no JSON; its words are behind the status, and `reason` is the status alone.
+  const text =
+    error.json?.message ?? (error.message.replace(/^\(HTTP code \d+\) .*? - /, '').trim() || `status ${status}`);
   const message = `${host}: docker ${what}: ${text}`;
   if (isImageMissing(text, status)) return new ImageMissingError(message, host, { cause: error });
+  if (isRegistrySilent(text, what)) return new RegistryUnreachableError(message, host, { cause: error });
   if (status === 409 && what.startsWith('create')) return new NameTakenError(message, host, status, { cause: error });
   return new EngineError(message, host, status ?? 0, { cause: error });
 }
@@ -47,6 +49,14 @@ function isImageMissing(text: string, status: number | undefined): boolean {
   )
     return true;
   return status === 404 && /manifest|repository/i.test(text);
+}
+
+/** In the words of Go's network, which the Engine passes on. */
+function isRegistrySilent(text: string, what: string): boolean {
+  if (!/^(manifest|pull) /.test(what)) return false;
+  return /dial tcp|no such host|connection re(fused|set)|no route to host|i\/o timeout|Client\.Timeout|handshake timeout|: EOF$/i.test(
+    text,
+  );
 }
 
 type ContainerVerbs = Pick<

@@ -44,6 +44,8 @@ export class EngineError extends ClientError {
 export class NameTakenError extends EngineError {}
 /** The registry does not have the image, or refuses it. Final. */
 export class ImageMissingError extends ClientError {}
+/** The Engine got no answer from the registry. Retryable. */
+export class RegistryUnreachableError extends ClientError {}
 /** Rights are missing on the host (no docker group and no sudo, forwarding forbidden …). Final. */
 export class RightsError extends ClientError {}
 /** A folder that is not ours to remove: a link, a mounted file system, a path outside of the known roots. Final. */

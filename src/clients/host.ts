@@ -214,6 +214,12 @@ export interface ImageInfo {
   platform: string;
 }
 
+export interface RegistryImage {
+  digest: string;
+  /** `linux/amd64` …; none where the registry does not say. */
+  platforms: string[];
+}
+
 export interface TransferProgress {
   doneBytes: number;
   totalBytes: number;
@@ -241,10 +247,8 @@ export interface Engine {
   followLogs(id: string, options: { tail: number; signal: AbortSignal; onLine: (line: string) => void }): Promise<void>;
   images(): Promise<ImageInfo[]>;
   image(reference: string): Promise<ImageInfo | undefined>;
-  /** Digest that the registry has for a reference, asked by this host (its rights, its network). */
-  resolve(reference: string): Promise<string>;
-  /** Platforms that the registry has a reference for, asked by this host; none where it does not say. */
-  platforms(reference: string): Promise<string[]>;
+  /** What the registry has for a reference, asked by this host (its rights, its network). */
+  resolve(reference: string): Promise<RegistryImage>;
   pull(reference: string, onProgress: (p: TransferProgress) => void, signal?: AbortSignal): Promise<void>;
   /** Loads a `docker save` stream. */
   load(archive: NodeJS.ReadableStream, onProgress: (p: TransferProgress) => void, signal?: AbortSignal): Promise<void>;

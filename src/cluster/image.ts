@@ -35,3 +35,9 @@ function sameRepository(a: string, b: string): boolean {
 function normalise(reference: string): string {
   return reference.replace(/^docker\.io\//, '').replace(/^library\//, '');
 }
+
+/** None said means that the registry does not tell. A variant (arm64/v8) is a kind of its platform. */
+export function runsOn(platforms: string[], host: string): boolean {
+  const kind = (platform: string) => platform.split('/').slice(0, 2).join('/');
+  return platforms.length === 0 || platforms.some((platform) => kind(platform) === kind(host));
+}

@@ -104,10 +104,17 @@ function describeNoAssignment(trimmed: string): LineMistake {
   return { key, problem: 'no = in this line', expected: expectedLine };
 }
 
+/** A line of a key or token in base64 may end with =, so what is like no name at all is not shown. */
+function isNearName(text: string): boolean {
+  if (/^[a-z_]{1,24}$/.test(text)) return true;
+  const name = text.toUpperCase().replace(/[^A-Z0-9]+/g, '_');
+  return findKey(name) !== undefined || findNearestName(name) !== undefined;
+}
+
 function describeBadKey(key: string): LineMistake {
   const trimmed = trimBlanks(key);
-  const shown = makeVisible(trimmed, 40);
-  const problem = trimmed === '' ? 'no name before the =' : `"${shown}" is no name of a key`;
+  const shown = isNearName(trimmed) ? `"${makeVisible(trimmed, 40)}"` : 'what stands before the =';
+  const problem = trimmed === '' ? 'no name before the =' : `${shown} is no name of a key`;
   if (trimmed !== key && keyPattern.test(trimmed)) {
     return { key: trimmed, problem: 'a blank before the =', expected: 'KEY=value without blanks around the =' };
   }

@@ -14,6 +14,14 @@ export function isSecretName(name: string): boolean {
 
 /** A value as it may be shown: secrets redacted, control characters visible, short. */
 export function printValue(key: string, value: string): string {
-  if (isSecretName(key)) return redacted;
-  return makeVisible(value.replace(/:\/\/[^/\s]*@/g, `://${redacted}@`));
+  if (isSecretName(key) || value.includes('PRIVATE KEY')) return redacted;
+  return makeVisible(value.split(' ').map(hideUser).join(' '));
+}
+
+/** From the first colon to the last @, since a password may hold both; the @ before a digest is another one. */
+function hideUser(word: string): string {
+  const digest = word.lastIndexOf('@sha256:');
+  const end = word.lastIndexOf('@', digest < 0 ? undefined : digest - 1);
+  const start = word.indexOf(':') + 1;
+  return start > 0 && start < end ? `${word.slice(0, start)}${redacted}${word.slice(end)}` : word;
 }

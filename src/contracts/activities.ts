@@ -28,9 +28,15 @@ export interface FolderActivities {
   removeFolder(input: StepInput): Promise<Changed>;
 }
 
+/** A host and what its engine runs, `linux/amd64` … */
+export interface HostPlatform {
+  host: string;
+  platform: string;
+}
+
 export interface ImageActivities {
-  /** Each reference to its digest (pull) or id (load), once per operation. */
-  resolveImages(input: { spec: ClusterSpec; known: ResolvedImages }): Promise<ResolvedImages>;
+  /** Each reference to its digest (pull) or id (load), once per operation. `hosts`: on which it shall run. */
+  resolveImages(input: { spec: ClusterSpec; known: ResolvedImages; hosts?: HostPlatform[] }): Promise<ResolvedImages>;
   ensureImage(input: StepInput): Promise<Changed>;
 }
 

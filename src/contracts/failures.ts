@@ -13,6 +13,8 @@ export const failureCodes = [
   'ENGINE_ERROR',
   'IMAGE_MISSING',
   'IMAGE_MOVED',
+  'IMAGE_PLATFORM',
+  'REGISTRY_UNREACHABLE',
   'FENCED_OFF',
   'FENCE_BUSY',
   'FOREIGN_OWNER',

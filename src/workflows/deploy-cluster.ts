@@ -51,7 +51,8 @@ async function perform(deploy: Deploy): Promise<DeployReport> {
 async function lookAndPlan({ input }: Deploy) {
   const observed = await observe(input.spec);
   const opened = await planners.openOperation({ observed, operation: input.operation });
-  const images = await lookers.resolveImages({ spec: input.spec, known: opened.images });
+  const hosts = observed.hosts.flatMap((h) => (h.reachable ? [{ host: h.host, platform: h.platform }] : []));
+  const images = await lookers.resolveImages({ spec: input.spec, known: opened.images, hosts });
   const plan = await planners.planDeploy({ spec: input.spec, images, observed, origins: input.origins });
   return { observed, opened, images, plan };
 }

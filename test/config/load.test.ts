@@ -197,10 +197,26 @@ describe('secrets', () => {
     expect(JSON.stringify(wrong)).not.toContain('hunter2');
   });
 
-  test('a password in an address is refused and not shown', () => {
-    const wrong = loadText('BACKUP_REPOSITORY=s3:https://ana:hunter2@s3.example.com/bucket\n');
+  test.each([
+    'BACKUP_REPOSITORY=s3:https://ana:hunter2@s3.example.com/bucket',
+    'BACKUP_REPOSITORY=sftp:ana:hunter2@backup.example.com:/srv',
+    'SSH_PROXY_JUMP=ana:hunter2@bastion.example.com:22',
+    'SSH_PROXY_JUMP=ana:hunter2@hunter2@bastion.example.com',
+    'SSH_PROXY_JUMP=ana:hunter2://@bastion.example.com',
+    'REDIS_IMAGE=ana:hunter2@images.example.com/Redis:7',
+    `REDIS_IMAGE=ana:hunter2@images.example.com/Redis:7@sha256:${'a'.repeat(64)}`,
+    'SSH_KEY_PATH="-----BEGIN OPENSSH PRIVATE KEY----- hunter2"',
+    'hunter2hunter2hunter2==',
+  ])('a password or key in a wrong place is refused and not shown: %s', (line) => {
+    const wrong = loadText(`${line}\n`);
     expect(mistakesOf(wrong)).toHaveLength(1);
     expect(JSON.stringify(wrong)).not.toContain('hunter2');
+  });
+
+  test('an address or digest without a password is shown as it was written', () => {
+    const digest = `redis:7@sha256:${'a'.repeat(10)}`;
+    const [jump, image] = mistakesOf(loadText(`SSH_PROXY_JUMP=ana@bastion.example.com:0\nREDIS_IMAGE=${digest}\n`));
+    expect([jump?.value, image?.value]).toEqual(['ana@bastion.example.com:0', digest]);
   });
 });
 

@@ -11,7 +11,7 @@ export const root = join(__dirname, '..', '..');
 export const labName = process.env.KRAKENCTL_TEST_LAB ?? 'test';
 export const stateFolder = join(homedir(), '.local', 'state', `krakenctl-${labName}`);
 export const workFolder = join(stateFolder, 'work');
-const temporalPort = Number(process.env.KRAKENCTL_TEST_TEMPORAL_PORT ?? 17233);
+export const temporalPort = Number(process.env.KRAKENCTL_TEST_TEMPORAL_PORT ?? 17233);
 
 process.env.KRAKENCTL_STATE_DIR = stateFolder;
 

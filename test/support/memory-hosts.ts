@@ -6,6 +6,7 @@ import {
   HostUnreachableError,
   ImageMissingError,
   NameTakenError,
+  RegistryUnreachableError,
 } from '../../src/clients/errors';
 import type {
   AgentHost,
@@ -45,6 +46,8 @@ export class MemoryLab implements Hosts {
   readonly machines = new Map<string, MemoryHost>();
   /** `host create name` for each effect, in order. */
   readonly journal: string[] = [];
+  /** Who asked the registry for what. */
+  readonly asked: string[] = [];
   hook: EffectHook = () => undefined;
 
   machine(id: string): MemoryHost {
@@ -284,10 +287,6 @@ function memoryEngine(host: MemoryHost): Engine {
     info: async () => ({ storageDriver: 'overlay2', root: '/var/lib/docker' }),
     names: async () =>
       [...host.containers.values()].map((c) => ({ id: c.id, name: c.name, cluster: c.labels['io.krakenctl.cluster'] })),
-    platforms: async (reference) => {
-      if (reference.includes('missing')) throw new ImageMissingError(`${reference}: manifest unknown`, id);
-      return ['linux/amd64'];
-    },
     list: async () => [...host.containers.values()].map((c) => ({ ...c })),
     inspect: async (key) => {
       const found = find(key);
@@ -328,8 +327,11 @@ function memoryEngine(host: MemoryHost): Engine {
     images: async () => [...host.loaded.values()],
     image: async (reference) => host.loaded.get(reference),
     resolve: async (reference) => {
+      lab.asked.push(`${id} ${reference}`);
+      if (reference.includes('silent')) throw new RegistryUnreachableError(`${reference}: no route to host`, id);
       if (reference.includes('missing')) throw new ImageMissingError(`${reference}: manifest unknown`, id);
-      return `sha256:${sha256(reference)}`;
+      const platforms = [reference.includes('arm64') ? 'linux/arm64' : 'linux/amd64'];
+      return { digest: `sha256:${sha256(reference)}`, platforms };
     },
     pull: (reference) => lab.effect(id, `pull ${reference}`, () => void host.loaded.set(reference, image(reference))),
     load: async () => undefined,

@@ -129,6 +129,23 @@ describe('deployCluster', () => {
     expect(lab.journal).toEqual([]);
   });
 
+  test('an image for another kind of machine fails by name, with nothing changed', async () => {
+    const failure = await failureOf(bench.deploy((input) => Object.assign(input.spec.images, { redis: 'arm64:1' })));
+    expect(failure).toMatchObject({
+      type: 'IMAGE_PLATFORM',
+      message: 'arm64:1 is for linux/arm64, node-1 is linux/amd64',
+    });
+    expect(lab.journal).toEqual([]);
+  });
+
+  test('a registry that no host reaches is told after two rounds of all hosts, with nothing changed', async () => {
+    const failure = await failureOf(bench.deploy((input) => Object.assign(input.spec.images, { redis: 'silent:1' })));
+    expect(failure).toMatchObject({ type: 'REGISTRY_UNREACHABLE' });
+    const asked = lab.asked.filter((line) => line.endsWith('silent:1')).map((line) => line.split(' ')[0]);
+    expect(asked).toEqual(['node-1', 'node-2', 'node-3', 'node-1', 'node-2', 'node-3']);
+    expect(lab.journal).toEqual([]);
+  });
+
   test('an effect whose end was not seen is looked at again, and the container is made once', async () => {
     const fired: string[] = [];
     lab.hook = (moment, effect, host) => {

@@ -1,4 +1,5 @@
 import { partsOf } from '../component';
+import { runsOn } from '../image';
 import { containerName } from '../names';
 import { portsOf } from '../port-conflicts';
 import type { ClusterSpec, HostSpec } from '../spec';
@@ -108,7 +109,7 @@ function judgeImages({ host, images, engine }: Seen): Finding[] {
       const mend = 'push it to the registry, or mend KRAKEN_IMAGE_REGISTRY, KRAKEN_VERSION or the *_IMAGE key';
       return [{ code: 'IMAGE_MISSING', level: 'failure', host, what: image.error, why, mend }];
     }
-    if (image.platforms.length === 0 || image.platforms.some((p) => samePlatform(p, engine.platform))) return [];
+    if (runsOn(image.platforms, engine.platform)) return [];
     return [
       {
         code: 'IMAGE_PLATFORM',
@@ -120,12 +121,6 @@ function judgeImages({ host, images, engine }: Seen): Finding[] {
       },
     ];
   });
-}
-
-/** A variant (arm64/v8) is a kind of its platform. */
-function samePlatform(image: string, host: string): boolean {
-  const [os, architecture] = image.split('/');
-  return `${os}/${architecture}` === host.split('/').slice(0, 2).join('/');
 }
 
 function judgeOwner({ host, owner }: Seen, ownerId: string): Finding[] {
