@@ -20,9 +20,9 @@ afterAll(async () => {
 
 const address = () => lab.registry.fromHosts.split(':')[0]!;
 const onAll = (words: string[]) => Promise.all(Object.values(hosts).map((host) => tryOnHost(host, words)));
-/** As when its program is down and its machine is not: each host itself says that nobody listens there. */
-const registryRefuses = () => onAll(['ip', 'address', 'add', `${address()}/32`, 'dev', 'lo']);
-const registryAnswers = () => onAll(['ip', 'address', 'delete', `${address()}/32`, 'dev', 'lo']);
+/** Told at once, as by a router; one that says nothing at all takes the Engine its time. */
+const registryRefuses = () => onAll(['ip', 'route', 'add', 'unreachable', `${address()}/32`]);
+const registryAnswers = () => onAll(['ip', 'route', 'delete', 'unreachable', `${address()}/32`]);
 
 /** Another Redis image of the lab's registry; resolves with its digest. */
 function pushRedis(tag: string, change: (config: ImageConfig) => ImageConfig): Promise<string> {
