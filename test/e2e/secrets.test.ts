@@ -12,6 +12,7 @@ import {
   type RunOptions,
   stateFolder,
   temporalPort,
+  temporalUp,
   writeEnv,
 } from '../support/lab';
 import {
@@ -67,6 +68,9 @@ afterAll(async () => {
   watch.stop();
   rmSync(folder, { recursive: true, force: true });
   await must(['worker', 'stop']);
+  // What was encrypted with a key that is gone now would be refused as such to whoever lists operations.
+  await must(['temporal', 'down', '--purge']);
+  await temporalUp();
   await must(['worker', 'start']);
 });
 
