@@ -23,7 +23,8 @@ type Verbs =
   | 'pushSentinel'
   | 'ensureInstallImage'
   | 'publishInstall'
-  | 'openInstallWave';
+  | 'openInstallWave'
+  | 'dismissVms';
 
 /** The record of the fleet on the nodes, and what all its VMs share. */
 export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivities, Verbs> {
@@ -52,7 +53,12 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
         operation: { id: operation.id, name, actor: operation.actor, at: new Date(nowMs).toISOString() },
       };
       // VMs have no common record, so the time is what makes a later operation the higher one on each of them.
-      return { name, epoch: Math.max(nowMs, view.highestEpoch + 1), plan: planFleet(input, view.record), record };
+      return {
+        name,
+        epoch: Math.max(nowMs, view.highestEpoch + 1),
+        plan: planFleet(input, view.record, view.enrolled),
+        record,
+      };
     },
     async writeFleet({ spec, host, epoch, record }) {
       const contents = Buffer.from(`${JSON.stringify(record)}\n`);
@@ -69,6 +75,10 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
     },
     async openInstallWave({ percent, ...scope }) {
       return fencedNode(deps, scope, ({ installs }) => installs.openWave(scope.spec.name, percent));
+    },
+    async dismissVms({ addresses, ...scope }) {
+      const those = { addresses, mark: scope.epoch };
+      return fencedNode(deps, scope, ({ installs }) => installs.dismiss(scope.spec.name, those));
     },
     async resolveAgentImage({ spec, known }) {
       const reference = agentImageReference(spec);

@@ -105,17 +105,19 @@ export async function followWithAgents(
   temporal: Temporal,
   { spec, options, report }: { spec: ClusterSpec; options: Pick<FleetOptions, 'maxFailures'>; report: object },
 ): Promise<ExitCode> {
-  const { agents } = await lookAtAgents(temporal, spec);
+  const { agents, enrolled } = await lookAtAgents(temporal, spec);
   const behind = agents.filter(({ plan }) => plan.kind !== 'work' || plan.activate);
-  if (behind.length === 0) return exitCodes.done;
+  if (behind.length === 0 && enrolled.length === 0) return exitCodes.done;
   context.output.line();
-  context.output.line(`${behind.length} of ${agents.length} agents follow (--no-agents leaves them)`);
+  const verb = behind.length > 0 ? 'upgrade' : 'publish';
+  const who = behind.length > 0 ? `${behind.length} of ${agents.length} agents` : 'VMs that installed themselves';
+  context.output.line(`${who} follow (--no-agents leaves them)`);
   const policy = readPolicy(spec, options);
   let fleet: unknown;
   const onReport = (ended: unknown) => {
     fleet = ended;
   };
-  const code = await startFleet(context, temporal, { verb: 'upgrade', spec, vms: [], policy, options: {}, onReport });
+  const code = await startFleet(context, temporal, { verb, spec, vms: [], policy, options: {}, onReport });
   // One answer for both, where a program reads it.
   context.output.result({ ...report, agents: fleet });
   return code;

@@ -33,13 +33,16 @@ export function describeFleet(report: FleetReport, { colors, progress }: DeployV
     return ` ${state === 'parked' ? colors.yellow('!') : colors.red('✘')} ${vmName(vm)}: ${state}: ${why}   → ${next}`;
   });
   if (left.length > shownVms) lines.push(`   and ${left.length - shownVms} more: krakenctl agent list`);
+  const gone = report.dismissed ?? [];
+  if (gone.length > 0)
+    lines.push(` i ${gone.join(', ')} installed itself and takes its agent away within five minutes`);
   const count = `${done} of ${total} agents ${did[verb]}, ${changed} changed`;
   if (left.length === 0) {
     const last =
-      changed === 0
+      changed === 0 && gone.length === 0
         ? `nothing to change · ${count}${took}`
         : `Done${took}. ${name}: ${count} · look: krakenctl agent list`;
-    return { lines: [colors.green(last)], left: [] };
+    return { lines: [...lines, colors.green(last)], left: [] };
   }
   const retry = left.some((l) => l.state === 'failed') ? ` · again: krakenctl agent deploy --retry-failed ${name}` : '';
   lines.push(colors.yellow(`Done in part${took}. ${name}: ${count} · look: krakenctl agent list${retry}`));

@@ -99,6 +99,8 @@ export interface InstallSource {
   publish(cluster: string, bundle: InstallBundle): Promise<{ changed: boolean }>;
   /** Which part of the VMs that installed themselves may take what is served. */
   openWave(cluster: string, percent: number): Promise<{ changed: boolean }>;
+  /** VMs that installed themselves, by the address under which they are known: they take their agent away when they look next. */
+  dismiss(cluster: string, those: { addresses: string[]; mark: number }): Promise<{ changed: boolean }>;
   look(cluster: string): Promise<PublishedInstall>;
 }
 

@@ -35,8 +35,17 @@ for old in "$base"/releases/*; do [ "$old" = "$d" ] || rm -rf -- "$old"; done
 /** stdin: cluster, percentage of the VMs that may take what is served. */
 const waveProgram = `${underEffectLock}set -e; IFS= read -r cluster; IFS= read -r percent; f=/var/lib/kraken/$cluster/nginx/install/wave; if [ "$(cat "$f")" = "$percent" ]; then echo same; exit 0; fi; d=$(readlink -f "$(dirname "$f")"); echo "$percent" > "$d/wave.new"; chmod 644 "$d/wave.new"; sync "$d/wave.new"; mv -f "$d/wave.new" "$d/wave"; [ "$(cat "$f")" = "$percent" ] && echo written`;
 
+/** stdin: cluster, mark, then an address a line. Those that are listed already get the newer mark; the longest list is ten thousand. */
+const dismissProgram = `${underEffectLock}set -e; LC_ALL=C; export LC_ALL; IFS= read -r cluster; IFS= read -r mark
+f=/var/lib/kraken/$cluster/nginx/dismissed; n=$(mktemp "$f.XXXXXXXX"); trap 'rm -f -- "$n" "$n.ours"' EXIT
+while IFS= read -r address; do echo "$address $mark"; done > "$n.ours"
+{ cat "$n.ours"; [ ! -e "$f" ] || awk 'NR == FNR { ours[$1]; next } !($1 in ours)' "$n.ours" "$f"; } | head -n 10000 > "$n"
+if cmp -s "$n" "$f"; then echo same; exit 0; fi
+chmod 644 "$n"; sync "$n"; mv -f -T -- "$n" "$f"; sync "$(dirname "$f")"; head -n "$(grep -c "" "$n.ours")" "$f" | cmp -s - "$n.ours" && echo written`;
+
 /** stdin: cluster. stdout: id, then each name in the spool with its age in seconds and what it says, cut. */
 const lookProgram = `LC_ALL=C; export LC_ALL; IFS= read -r cluster; base=/var/lib/kraken/$cluster/nginx
+[ ! -f "$base/dismissed" ] || awk '{ print "dismissed " $1 " " $2 }' "$base/dismissed"
 l=$(readlink "$base/install" 2> /dev/null || :); echo "published \${l#releases/}"
 [ -d "$base/spool" ] || exit 0
 cd "$base/spool"; n=0; now=$(date +%s)
@@ -57,6 +66,11 @@ export function createInstallSource(ssh: SshConnection, sudo: string): InstallSo
       const { stdout } = await ssh.exec(asProgram(sudo, waveProgram), { input: `${cluster}\n${percent}\n` });
       return { changed: stdout.toString().trim() === 'written' };
     },
+    async dismiss(cluster, { addresses, mark }) {
+      const input = [cluster, mark, ...addresses].map((line) => `${line}\n`).join('');
+      const { stdout } = await ssh.exec(asProgram(sudo, dismissProgram), { input });
+      return { changed: stdout.toString().trim() === 'written' };
+    },
     async look(cluster) {
       const { stdout } = await ssh.exec(asProgram(sudo, lookProgram), { input: `${cluster}\n` });
       return parseLook(stdout.toString());
@@ -67,12 +81,14 @@ export function createInstallSource(ssh: SshConnection, sudo: string): InstallSo
 /** What VMs say is not to be trusted: only known words, cut, count. */
 function parseLook(text: string): PublishedInstall {
   const lines = text.split('\n');
-  const published = /^published (\S+)$/.exec(lines[0] ?? '')?.[1];
+  const published = lines.flatMap((line) => /^published (\S+)$/.exec(line)?.[1] ?? [])[0];
+  const dismissed = new Set(lines.flatMap((line) => /^dismissed (\S+) \d+$/.exec(line)?.[1] ?? []));
   const enrolled = lines.flatMap((line) => {
     const [, address, age, said = ''] = /^vm (\d+\.\d+\.\d+\.\d+) (-?\d+) (.*)$/.exec(line) ?? [];
     if (!address) return [];
     const word = (name: string) => new RegExp(`(?:^|;)${name} ([\\w.-]{1,64})(?:;|$)`).exec(said)?.[1];
-    return [{ address, ageSeconds: Number(age), host: word('host'), release: word('release') }];
+    const vm = { address, ageSeconds: Number(age), host: word('host'), release: word('release') };
+    return [dismissed.has(address) ? { ...vm, leaving: true } : vm];
   });
   return { published, enrolled };
 }

@@ -58,6 +58,8 @@ export interface FleetReport {
   changed: number;
   left: LeftVm[];
   digest: string;
+  /** VMs that installed themselves and were told to leave. */
+  dismissed?: string[];
 }
 
 /** A tiny image of one operation, which each new agent pulls and which is read back there. */
@@ -152,6 +154,8 @@ export interface AgentActivities {
   publishInstall(input: InstallInput): Promise<Changed>;
   /** Lets so many percent of the VMs that installed themselves take what one load balancer serves. */
   openInstallWave(input: InstallInput & { percent: number }): Promise<Changed>;
+  /** Tells VMs that installed themselves to leave, on one load balancer. */
+  dismissVms(input: { spec: ClusterSpec; host: string; epoch: number; addresses: string[] }): Promise<Changed>;
   pushSentinel(input: { spec: ClusterSpec; operation: OperationIdentity }): Promise<Sentinel>;
   lookAtAgent(input: AgentInput): Promise<AgentLook>;
   ensureAgentImage(input: AgentStepInput): Promise<Changed>;

@@ -54,7 +54,7 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
       );
     }
     const fleet = await planners.openFleet({ input, view, nowMs: Date.now() });
-    if (fleet.plan.vms.length === 0 && verb !== 'publish') {
+    if (fleet.plan.vms.length === 0 && !fleet.plan.dismissed && verb !== 'publish') {
       throw final('NO_AGENTS', 'no VM was named and the record has none', 'krakenctl agent deploy 10.0.2.10');
     }
     const known = view.record?.digest;
@@ -65,11 +65,13 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
   const { name, epoch, plan, digest } = opened;
   const early = [{ id: 'record', title: 'desired agents onto the nodes', steps: [] }];
   if (isPublishing) early.push({ id: 'publish', title: 'what VMs install from', steps: [] });
+  if (plan.dismissed) early.push({ id: 'dismiss', title: dismissTitle, steps: [] });
   progress.expect([...early, ...stagesOf(plan.batches)]);
   await progress.during('record', 'desired agents onto the nodes', () =>
     writeRecord(input, epoch, isPublishing ? { ...opened.record, digest } : opened.record),
   );
   if (isPublishing) await publish(input, { epoch, digest, progress });
+  if (plan.dismissed) await dismiss(input, { epoch, addresses: plan.dismissed, progress });
   const sentinel = isBringing ? await proofs.pushSentinel({ spec, operation }) : undefined;
   const counters = { next: 0, done: 0, changed: 0, left: [] };
   return { plan, name, epoch, digest, sentinel, ...counters, startedAt: progress.startedAt, stages: progress.stages };
@@ -93,6 +95,23 @@ async function publish(
     const failed = results.filter((r): r is PromiseRejectedResult => r.status === 'rejected');
     if (failed.length === results.length) throw failed[0]!.reason;
     stage.detail = `${results.length - failed.length} of ${results.length} load balancers serve /install`;
+  });
+}
+
+const dismissTitle = 'VMs that installed themselves are told to leave';
+
+/** A VM asks one load balancer after the other, so every one that answers must know. */
+async function dismiss(
+  { spec }: FleetInput,
+  { epoch, addresses, progress }: { epoch: number; addresses: string[]; progress: Progress },
+): Promise<void> {
+  await progress.during('dismiss', dismissTitle, async (stage) => {
+    const tell = (host: string) =>
+      effects.dismissVms.executeWithOptions({ summary: `${host}: ${addresses.length} VMs shall leave` }, [
+        { spec, host, epoch, addresses },
+      ]);
+    await Promise.all(spec.loadBalancers.map((host) => progress.wait(stage, host, () => tell(host))));
+    stage.detail = `${addresses.length} within five minutes`;
   });
 }
 
@@ -261,7 +280,8 @@ class Fleet {
   private report(): FleetReport {
     const { operation, verb } = this.input;
     const { name, plan, done, changed, left, digest } = this.state;
-    return { fleet: true, operation, name, verb, total: plan.vms.length, done, changed, left, digest };
+    const told = plan.dismissed ? { dismissed: plan.dismissed } : {};
+    return { fleet: true, operation, name, verb, total: plan.vms.length, done, changed, left, digest, ...told };
   }
 
   /** A line on every node that takes it. */

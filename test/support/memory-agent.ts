@@ -87,6 +87,10 @@ export function memoryInstalls(host: MemoryHost): InstallSource {
       await host.lab.effect(host.host.id, `wave ${percent}`, () => undefined);
       return { changed: true };
     },
-    look: async () => ({ published, enrolled: [] }),
+    async dismiss(_cluster, { addresses, mark }) {
+      await host.lab.effect(host.host.id, `dismiss ${addresses.join(' ')} ${mark > 0}`, () => undefined);
+      return { changed: true };
+    },
+    look: async () => ({ published, enrolled: host.lab.enrolled }),
   };
 }

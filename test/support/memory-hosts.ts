@@ -23,6 +23,7 @@ import type {
   ImageInfo,
   Preflight,
 } from '../../src/clients/host';
+import type { EnrolledVm } from '../../src/cluster/agents/install-source';
 import type { MachineFacts } from '../../src/cluster/preflight/facts';
 import type { HostSpec } from '../../src/cluster/spec';
 import { type MemoryAgentState, memoryAgent, memoryInstalls } from './memory-agent';
@@ -49,6 +50,8 @@ export class MemoryLab implements Hosts {
   /** Who asked the registry for what. */
   readonly asked: string[] = [];
   hook: EffectHook = () => undefined;
+  /** VMs that installed themselves, as every load balancer knows them. */
+  enrolled: EnrolledVm[] = [];
 
   machine(id: string): MemoryHost {
     const found = this.machines.get(id);

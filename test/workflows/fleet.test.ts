@@ -185,6 +185,18 @@ describe('operateFleet', () => {
     expect(await failureOf(operate({ verb: 'upgrade', vms: [] }))).toMatchObject({ type: 'NO_AGENTS' });
   });
 
+  test('VMs that installed themselves are told to leave, by every load balancer; nobody logs in to them', async () => {
+    await operate({ vms: vms(1) });
+    lab.enrolled = ['10.0.2.8', '10.0.2.9', '10.0.2.1'].map((address) => ({ address, ageSeconds: 60 }));
+    const eight = vms(8)[7]!;
+    const report = await operate({ verb: 'remove', vms: [eight] });
+    expect(report).toMatchObject({ total: 0, left: [], dismissed: ['10.0.2.8'] });
+    const told = () => lab.journal.filter((line) => line.includes(' dismiss ')).map((line) => line.split(' ')[0]);
+    expect(told().sort()).toEqual(['node-1', 'node-2', 'node-3']);
+    expect(lab.machines.has('10.0.2.8')).toBe(false);
+    expect(await operate({ verb: 'remove', vms: [] })).toMatchObject({ done: 1, dismissed: ['10.0.2.8', '10.0.2.9'] });
+  });
+
   test('a restart parks nothing: a VM that is off or has no agent is failed', async () => {
     await operate({ vms: vms(2) });
     lab.machine('10.0.2.1').isOn = false;

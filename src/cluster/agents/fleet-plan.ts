@@ -1,5 +1,6 @@
 import type { FleetRecord } from './fleet-record';
-import type { VmAddress } from './vm';
+import type { EnrolledVm } from './install-source';
+import { type VmAddress, vmName } from './vm';
 
 /** In which order and how many at once; `text` values are a number or a percentage of the VMs. */
 export interface FleetPolicy {
@@ -26,6 +27,8 @@ export interface FleetPlan {
   batches: FleetBatch[];
   maxFailures: number;
   concurrency: number;
+  /** Addresses of VMs that installed themselves and are told to leave; nobody logs in there. */
+  dismissed?: string[];
 }
 
 export interface FleetWish {
@@ -47,8 +50,11 @@ export function desiredAgents({ verb, vms }: FleetWish, record: FleetRecord | un
   return verb === 'remove' ? known.filter((vm) => !gone.has(vm)) : sortVms(known);
 }
 
-export function planFleet(wish: FleetWish, record: FleetRecord | undefined): FleetPlan {
-  const vms = wish.verb === 'publish' ? [] : sortVms(wish.vms.length > 0 ? wish.vms : (record?.agents ?? []));
+export function planFleet(wish: FleetWish, record: FleetRecord | undefined, enrolled: EnrolledVm[] = []): FleetPlan {
+  const known = record?.agents ?? [];
+  const wanted = wish.verb === 'publish' ? [] : sortVms(wish.vms.length > 0 ? wish.vms : known);
+  const dismissed = wish.verb === 'remove' ? dismissedOf(wish, known, enrolled) : [];
+  const vms = wanted.filter((vm) => known.includes(vm) || !dismissed.includes(vmName(vm)));
   const { policy } = wish;
   const batches = wish.verb === 'deploy' || wish.verb === 'upgrade' ? cut(vms.length, policy) : whole(vms.length);
   return {
@@ -56,7 +62,16 @@ export function planFleet(wish: FleetWish, record: FleetRecord | undefined): Fle
     batches,
     maxFailures: portion(policy.maxFailures, vms.length, Math.floor),
     concurrency: policy.concurrency,
+    ...(dismissed.length > 0 ? { dismissed } : {}),
   };
+}
+
+/** Those of them that were named, or all. One that the record has too is reached by us. */
+function dismissedOf({ vms }: FleetWish, known: VmAddress[], enrolled: EnrolledVm[]): string[] {
+  const ours = new Set(known.map(vmName));
+  const named = new Set(vms.map(vmName));
+  const addresses = enrolled.map(({ address }) => address).filter((address) => !ours.has(address));
+  return vms.length === 0 ? addresses : addresses.filter((address) => named.has(address));
 }
 
 function whole(total: number): FleetBatch[] {

@@ -13,6 +13,8 @@ export interface EnrolledVm {
   host?: string;
   /** `none` after an uninstallation. */
   release?: string;
+  /** It was told to take its agent away, and has not said that it did. */
+  leaving?: boolean;
 }
 
 /** Newest word of each VM over all load balancers; those that said that they are gone are left out. */

@@ -212,6 +212,17 @@ location ^~ /install/ {${limit}
   alias ${servedFolder}/install/;
 }
 
+# By which address a VM is known here, and which of them shall leave.
+location = /install/whoami {
+  default_type text/plain;
+  return 200 "$remote_addr\\n";
+}
+
+location = /install/dismissed {
+  default_type text/plain;
+  alias ${servedFolder}/dismissed;
+}
+
 location = /install/enrol {
   client_max_body_size ${enrolBytes};
   client_body_temp_path ${servedFolder}/spool;

@@ -57,6 +57,17 @@ describe('batches', () => {
     expect(untils(total, change)).toEqual(expected);
   });
 
+  test.each([
+    ['named', [vms(5)[4]!], { vms: [], dismissed: ['10.0.2.5'] }],
+    ['all', [], { vms: vms(2), dismissed: ['10.0.2.5', '10.0.2.6'] }],
+    ['another is named', [vms(2)[0]!], { vms: [vms(2)[0]] }],
+  ])('who installed itself is dismissed by a removal, unless we look after it: %s', (_, named, expected) => {
+    const enrolled = [2, 5, 6].map((n) => ({ address: `10.0.2.${n}`, ageSeconds: 1 }));
+    const plan = planFleet({ verb: 'remove', vms: named, policy }, record(vms(2)), enrolled);
+    expect(plan).toMatchObject(expected);
+    expect(plan.dismissed).toEqual((expected as { dismissed?: string[] }).dismissed);
+  });
+
   test('a percentage of failures is rounded down: 10% of nine is none', () => {
     expect([portion('10%', 9, Math.floor), portion('10%', 10, Math.floor), portion('3', 100, Math.floor)]).toEqual([
       0, 1, 3,

@@ -42,6 +42,7 @@ main() {
     case $word in
       --uninstall) verb=uninstall ;;
       --check) verb=check ;;
+      --is-dismissed) verb=ask ;;
       --yes | -y) ;;
       *) fail "$word: expected --uninstall, --check or nothing" ;;
     esac
@@ -54,6 +55,7 @@ main() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
   find_balancer
+  if [ "$verb" = ask ]; then is_dismissed; exit; fi
   [ "$(id -u)" -eq 0 ] || become_root "$@"
   look
   tell
@@ -78,6 +80,18 @@ find_balancer() {
     if curl -fsS -m 5 -o "$tmp/sums" "http://$balancer/install/sums" 2> /dev/null; then return; fi
   done
   fail "no load balancer answers: $balancers" "curl http://\${balancers%% *}/health; then: krakenctl agent publish"
+}
+
+# The mark of the newest krakenctl agent remove for this machine, under the address by which the load balancers know it.
+dismissal() {
+  address=$(curl -fsS -m 5 "http://$balancer/install/whoami") || return 0
+  curl -fsS -m 5 "http://$balancer/install/dismissed" 2> /dev/null | awk -v a="$address" '$1 == a { print $2 }'
+}
+
+# Whoever installs again after it was dismissed stays: it has seen that mark.
+is_dismissed() {
+  mark=$(dismissal)
+  [ -n "$mark" ] && [ "$mark" != "$(cat "$base/dismissed" 2> /dev/null)" ]
 }
 
 # What came through the pipe cannot be read again, so it is fetched once more.
@@ -182,6 +196,7 @@ place() {
   chmod 755 "$fresh"
   printf '%s\\n' "$image" > "$base/image.id"
   : > "$base/unattended"
+  dismissal > "$base/dismissed"
   if [ -e "$base/releases/$release" ]; then rm -rf "$base/releases/$release"; fi
   mv -T "$fresh" "$base/releases/$release"
 }

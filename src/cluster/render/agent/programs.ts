@@ -123,11 +123,18 @@ trap 'rm -rf "$tmp"' EXIT
 for balancer in ${balancerAddresses(spec, spec.ports.lbProxy).join(' ')}; do
   curl -fsS -m 10 -o "$tmp/desired" "http://$balancer/install/desired" 2> /dev/null || continue
   curl -fsS -m 10 -o "$tmp/wave" "http://$balancer/install/wave" 2> /dev/null || continue
+  curl -fsS -m 30 -o "$tmp/install" "http://$balancer/install" 2> /dev/null || continue
+  # What ends this unit must not run in it.
+  if sh "$tmp/install" --is-dismissed > /dev/null 2>&1; then
+    mkdir -p /run/krakenctl
+    cp "$tmp/install" /run/krakenctl/leave
+    systemd-run --quiet --collect --unit kraken-agent-leave sh -c 'sh /run/krakenctl/leave --uninstall; rm -f /run/krakenctl/leave'
+    exit
+  fi
   release=$(sed -n 's/^release //p' "$tmp/desired")
   [ -n "$release" ] && [ "$release" != "$current" ] || exit 0
   turn=$(cksum < /etc/machine-id | awk '{ print $1 % 100 }')
   [ "$(tr -dc 0-9 < "$tmp/wave")" -gt "$turn" ] || { echo "release $release is not for this machine yet"; exit 0; }
-  curl -fsS -m 30 -o "$tmp/install" "http://$balancer/install"
   sh "$tmp/install"
   exit
 done
