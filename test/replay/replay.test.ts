@@ -103,6 +103,10 @@ async function recordFleets(bench: Bench, lab: MemoryLab, keep: Keep): Promise<v
   const strict = { concurrency: 2, maxFailures: '0', canary: 0, batch: '100%' };
   await keep('fleet-stopped', await bench.begin('operateFleet', fleet({ policy: strict })));
   lab.machine(two.id).isOn = true;
+  lab.enrolled = [{ address: '10.0.2.9', ageSeconds: 60 }];
+  const installed = fleet({ verb: 'remove', vms: ['root@10.0.2.9:22'] });
+  await keep('fleet-dismiss', await bench.begin('operateFleet', installed));
+  lab.enrolled = [];
   await keep('fleet-remove', await bench.begin('operateFleet', fleet({ verb: 'remove', vms: [] })));
   await keep('agent-removed', child('10.0.2.1') as Awaited<ReturnType<Bench['start']>>);
 }
