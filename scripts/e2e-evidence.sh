@@ -7,7 +7,7 @@ version=${1:?which version of the kraken-* images, for example v0.1.27}
 out=docs/evidence/e2e-real-$version.md
 bash scripts/prepare.sh || exit
 log=$(mktemp)
-KRAKEN_IMAGES=real KRAKEN_VERSION=$version npx --no-install jest --selectProjects e2e --runInBand --verbose >"$log" 2>&1
+KRAKENCTL_TEST_VMS=${KRAKENCTL_TEST_VMS:-12} KRAKEN_IMAGES=real KRAKEN_VERSION=$version npx --no-install jest --selectProjects e2e --runInBand --verbose >"$log" 2>&1
 status=$?
 {
   echo "# e2e on real Kraken $version"
