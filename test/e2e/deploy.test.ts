@@ -235,15 +235,14 @@ describe('other ways in', () => {
   });
 
   test('images are loaded over SSH where hosts have no registry', async () => {
-    const one = container(lab, 'node-1');
-    await onHost(one, ['docker', 'rm', '-f', `kraken-${labName}-node-1-nginx`]);
-    await onHost(one, ['docker', 'rmi', '-f', lab.images.nginx]);
+    await freshLab();
+    await onHost(container(lab, 'node-1'), ['docker', 'rmi', '-f', lab.images.nginx]);
     writeEnv(lab, { IMAGE_SOURCE: 'load' });
     await must(['deploy', '--yes']);
     await expectWhole(hosts, labName);
-    writeEnv(lab);
-    await must(['deploy', '--yes']);
-    await expectWhole(hosts, labName);
+    const before = await touchprint(hosts, labName);
+    expect((await must(['deploy', '--yes'])).stdout).toMatch(/nothing to change/);
+    expect(await touchprint(hosts, labName)).toBe(before);
   });
 });
 
