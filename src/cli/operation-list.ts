@@ -49,10 +49,13 @@ export function pickOperation(operations: OperationSummary[], wanted?: string): 
   return begun.length === 1 ? begun[0] : undefined;
 }
 
+/** More than these Temporal does not give at once. */
+const largestPage = 1000;
+
 export async function listRuns(temporal: Temporal, cluster: string, limit: number): Promise<OperationSummary[]> {
   const runs: OperationSummary[] = [];
   const query = `WorkflowId = '${operationWorkflowId(cluster)}' OR WorkflowId = '${fleetWorkflowId(cluster)}'`;
-  for await (const run of temporal.client.workflow.list({ query, pageSize: limit })) {
+  for await (const run of temporal.client.workflow.list({ query, pageSize: Math.min(limit, largestPage) })) {
     runs.push(toSummary(run));
     if (runs.length >= limit) break;
   }

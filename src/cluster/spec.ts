@@ -32,8 +32,11 @@ export const limitSchema = z.object({
 });
 export type Limit = z.infer<typeof limitSchema>;
 
+/** IPv4 or a host's name: it is written into texts of NGINX, Redis and shell. */
+const address = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/);
+
 export const sshTargetSchema = z.object({
-  address: z.string().min(1),
+  address,
   port,
   user: z.string().min(1),
 });
@@ -43,7 +46,7 @@ export const hostSchema = z.object({
   /** `node-1` … as in container names. */
   id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
   /** Address by which the other hosts reach it (IPv4, or a name that resolves on every host). */
-  address: z.string().min(1),
+  address,
   ssh: sshTargetSchema,
 });
 export type HostSpec = z.infer<typeof hostSchema>;

@@ -1,6 +1,7 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { FencedOffError } from '../../src/clients/errors';
 import type { OperationProgress } from '../../src/contracts/operation';
+import { failureOf } from '../support/failure-of';
 import { MemoryLab } from '../support/memory-hosts';
 import { type Bench, openBench } from '../support/temporal';
 
@@ -14,18 +15,6 @@ beforeEach(async () => {
 afterEach(() => bench.close());
 
 /** Innermost message and type of a failed workflow. */
-async function failureOf(run: Promise<unknown>): Promise<{ type?: string; message: string }> {
-  try {
-    await run;
-  } catch (error) {
-    let inner: unknown = error instanceof WorkflowFailedError ? error.cause : error;
-    while (inner instanceof Error && inner.cause instanceof Error && !('type' in inner && inner.type))
-      inner = inner.cause;
-    return inner as { type?: string; message: string };
-  }
-  throw new Error('it did not fail');
-}
-
 const created = () => lab.journal.filter((line) => / create /.test(line));
 
 describe('deployCluster', () => {

@@ -3,6 +3,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import type { DestroyPlan } from '../../src/cluster/destroy-plan';
 import type { DestroyInput, DestroyReport } from '../../src/contracts/operation';
 import { exampleSpec } from '../support/cluster';
+import { failureOf } from '../support/failure-of';
 import { MemoryLab } from '../support/memory-hosts';
 import { type Bench, openBench } from '../support/temporal';
 
@@ -31,18 +32,6 @@ async function begin(choice: Choice & { planHash?: string } = {}, at = bench) {
 }
 
 const destroy = async (choice?: Choice) => (await begin(choice)).result() as Promise<DestroyReport>;
-
-async function failureOf(run: Promise<unknown>): Promise<{ type?: string; message: string }> {
-  try {
-    await run;
-  } catch (error) {
-    let inner: unknown = error instanceof WorkflowFailedError ? error.cause : error;
-    while (inner instanceof Error && inner.cause instanceof Error && !('type' in inner && inner.type))
-      inner = inner.cause;
-    return inner as { type?: string; message: string };
-  }
-  throw new Error('it did not fail');
-}
 
 /** What the parts would have written. */
 function putData(): void {

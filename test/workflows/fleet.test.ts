@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
 import { vmName } from '../../src/cluster/agents/vm';
 import type { FleetInput, FleetReport } from '../../src/contracts/agents';
 import type { OperationProgress } from '../../src/contracts/operation';
 import { exampleSpec } from '../support/cluster';
+import { failureOf } from '../support/failure-of';
 import { MemoryLab } from '../support/memory-hosts';
 import { type Bench, openBench } from '../support/temporal';
 
@@ -65,15 +66,6 @@ async function eventually(what: string, look: () => boolean | Promise<boolean>):
     if (Date.now() > until) throw new Error(`${what}: not within 30 s`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-async function failureOf(run: Promise<unknown>): Promise<{ type?: string; message: string }> {
-  const error = await run.then(
-    () => undefined,
-    (thrown) => thrown,
-  );
-  if (error instanceof WorkflowFailedError) return error.cause as { type?: string; message: string };
-  throw new Error('it did not fail');
 }
 
 describe('operateFleet', () => {

@@ -3,6 +3,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import type { TakeOverPlan } from '../../src/contracts/activities';
 import type { TakeOverInput, TakeOverReport } from '../../src/contracts/operation';
 import { exampleSpec } from '../support/cluster';
+import { failureOf } from '../support/failure-of';
 import { MemoryLab } from '../support/memory-hosts';
 import { type Bench, openBench } from '../support/temporal';
 
@@ -29,18 +30,6 @@ async function begin(from = ['owner-1'], bench = after) {
 
 const takeOver = async (from?: string[], bench?: Bench) =>
   (await begin(from, bench)).result() as Promise<TakeOverReport>;
-
-async function failureOf(run: Promise<unknown>): Promise<{ type?: string; message: string }> {
-  try {
-    await run;
-  } catch (error) {
-    let inner: unknown = error instanceof WorkflowFailedError ? error.cause : error;
-    while (inner instanceof Error && inner.cause instanceof Error && !('type' in inner && inner.type))
-      inner = inner.cause;
-    return inner as { type?: string; message: string };
-  }
-  throw new Error('it did not fail');
-}
 
 const ownerOf = (host: string) =>
   JSON.parse(lab.machine(host).stored.get('/var/lib/krakenctl/cluster/owner.json')!.contents.toString());

@@ -52,18 +52,18 @@ export function addOperationCommands(program: Command, wire: Wire): void {
 async function list(context: Context, { limit }: ListOptions): Promise<void> {
   const most = parseWholeNumber(limit, { option: '--limit', min: 1, expected: 'a whole number above 0' });
   const configuration = await readConfiguration(context);
-  const operations = (await gather(context, configuration)).slice(0, most);
+  const operations = (await gather(context, configuration, most)).slice(0, most);
   context.output.result(operations);
   for (const operation of operations) context.output.item(operation);
   context.output.lines(renderOperations(operations, { colors: context.output.colors, now: new Date() }));
 }
 
 /** Either source alone is enough for an answer; without both there is none. */
-async function gather(context: Context, { spec }: Configuration): Promise<OperationSummary[]> {
+async function gather(context: Context, { spec }: Configuration, most = shownRuns): Promise<OperationSummary[]> {
   const { readOperationLines } = require('../local') as typeof import('../local');
   const fromTemporal = connectTemporal({ environment: context.environment, timeoutMs: 1500 }).then(async (temporal) => {
     try {
-      return await listRuns(temporal, spec.name, shownRuns);
+      return await listRuns(temporal, spec.name, most);
     } finally {
       await temporal.close();
     }

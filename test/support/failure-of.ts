@@ -1,0 +1,14 @@
+import { WorkflowFailedError } from '@temporalio/client';
+
+/** What a run failed with: the innermost cause that has a type. @throws {Error} when it did not fail. */
+export async function failureOf(run: Promise<unknown>): Promise<{ type?: string; message: string }> {
+  try {
+    await run;
+  } catch (error) {
+    let inner: unknown = error instanceof WorkflowFailedError ? error.cause : error;
+    while (inner instanceof Error && inner.cause instanceof Error && !('type' in inner && inner.type))
+      inner = inner.cause;
+    return inner as { type?: string; message: string };
+  }
+  throw new Error('it did not fail');
+}
