@@ -6,6 +6,11 @@ cd "$(dirname "$0")/.."
 version=${1:?which version of the kraken-* images, for example v0.1.27}
 out=docs/evidence/e2e-real-$version.md
 bash scripts/prepare.sh || exit
+# The suite ends an engine that it had to start, so the ids are asked before.
+node -e "require('./dist/lab/engine').ensureEngine(() => undefined)" || exit
+ids=$(for part in testfs origin tracker build-index proxy agent; do
+  echo "| kraken-$part:$version | $(docker image inspect --format '{{.Id}}' "kraken-$part:$version") |" || exit
+done)
 log=$(mktemp)
 KRAKENCTL_TEST_VMS=${KRAKENCTL_TEST_VMS:-12} KRAKEN_IMAGES=real KRAKEN_VERSION=$version npx --no-install jest --selectProjects e2e --runInBand --verbose >"$log" 2>&1
 status=$?
@@ -17,9 +22,7 @@ status=$?
   echo
   echo "| image | id |"
   echo "|---|---|"
-  for part in testfs origin tracker build-index proxy agent; do
-    echo "| kraken-$part:$version | $(docker image inspect --format '{{.Id}}' "kraken-$part:$version") |"
-  done
+  echo "$ids"
   echo
   echo '```'
   grep -E '^ +(✓|✕)|^(PASS|FAIL|Tests:|Test Suites:)|kraken-images|^  [a-z]' "$log" | sed 's/ ▸ lab: kraken-images/images:/'
