@@ -9,8 +9,9 @@ bash scripts/prepare.sh || exit
 # The suite ends an engine that it had to start, so the ids are asked before.
 node -e "require('./dist/lab/engine').ensureEngine(() => undefined)" || exit
 ids=$(for part in testfs origin tracker build-index proxy agent; do
-  echo "| kraken-$part:$version | $(docker image inspect --format '{{.Id}}' "kraken-$part:$version") |" || exit
-done)
+  id=$(docker image inspect --format '{{.Id}}' "kraken-$part:$version") || exit
+  echo "| kraken-$part:$version | $id |"
+done) || exit
 log=$(mktemp)
 KRAKENCTL_TEST_VMS=${KRAKENCTL_TEST_VMS:-12} KRAKEN_IMAGES=real KRAKEN_VERSION=$version npx --no-install jest --selectProjects e2e --runInBand --verbose >"$log" 2>&1
 status=$?
