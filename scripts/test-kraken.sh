@@ -39,6 +39,9 @@ npx jest --selectProjects contract --testPathPatterns 'contract/kraken/kraken\.t
   --verbose --json --outputFile "$scratch/result.json" >/dev/null || status=$?
 if $record && [ -f "$KRAKEN_CONTRACT_USED" ]; then
   mkdir -p docs/evidence
+  # The suite ends an engine that it had to start.
+  node -e "require('./dist/lab/engine').ensureEngine(() => undefined)"
   node test/contract/kraken/report.mjs "$scratch/result.json" docs/evidence "$(cat "$KRAKEN_CONTRACT_USED")"
+  node -e "require('./dist/lab/engine').stopOwnEngine()"
 fi
 exit "$status"
