@@ -32,7 +32,7 @@ function run(argv, env = {}) {
   const ms = Math.round(performance.now() - started);
   if (result.status !== 0)
     throw new Error(`${argv.join(' ')} exited ${result.status}\n${result.stdout}\n${result.stderr}`.slice(-4000));
-  return { ms, output: `${result.stdout}${result.stderr}` };
+  return { ms, stdout: String(result.stdout) };
 }
 
 const krakenctl = (...args) => run([process.execPath, join(root, 'bin', 'krakenctl'), ...args]);
@@ -157,7 +157,7 @@ function firstDifference(a, b) {
 
 /** Where the time of the newest deploy went, by its own clock. */
 function stagesOfLast() {
-  const { data } = JSON.parse(krakenctl('op', 'show', '--json').output);
+  const { data } = JSON.parse(krakenctl('op', 'show', '--json').stdout);
   const ended = (data.progress?.stages ?? []).filter((stage) => stage.endedAt);
   return Object.fromEntries(ended.map(({ id, startedAt, endedAt }) => [id, endedAt - startedAt]));
 }
