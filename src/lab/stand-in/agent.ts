@@ -13,7 +13,7 @@ import { version } from './misbehaviour';
 import { peerIdOf } from './peer';
 import { answerReadiness } from './readiness';
 import { createRegistry } from './registry';
-import type { ImageSource } from './registry-request';
+import { type ImageSource, RegistryFailure } from './registry-request';
 import { joinSwarm, type Swarm, servePeers } from './swarm';
 import { TagClient } from './tag-client';
 
@@ -36,7 +36,7 @@ export async function startAgent(settings: Settings, flags: Flags): Promise<void
   servePeers(port, store);
   const own = createRouter(ownRoutes({ source, isReady, registryPort: Number(flags['agent-registry-port']) }));
   serveDirectly(Number(flags['agent-server-port']), own);
-  const registry = createRegistry(source);
+  const registry = createRegistry(withoutUnknown(source));
   serve({
     part: 'agent',
     settings,
@@ -56,6 +56,18 @@ function imageSource(store: BlobStore, swarm: Swarm, tags: TagClient): ImageSour
     fetch,
     size: async (repository, hex) => ((await fetch(repository, hex)) ? store.size(hex) : undefined),
     findTag: (tag) => tags.find(tag),
+  };
+}
+
+/** A digest that nobody has is no 404 at its registry: "unknown error". */
+function withoutUnknown(source: ImageSource): ImageSource {
+  const fail = () => {
+    throw new RegistryFailure(500, 'UNKNOWN', 'unknown error');
+  };
+  return {
+    ...source,
+    fetch: async (repository, hex) => (await source.fetch(repository, hex)) || fail(),
+    size: async (repository, hex) => (await source.size(repository, hex)) ?? fail(),
   };
 }
 

@@ -62,6 +62,10 @@ export function redis({ redis: { name } }: Stage, ...words: string[]): Promise<s
   return docker('exec', name, 'redis-cli', ...words);
 }
 
+async function codeOf(answer: Response): Promise<string | undefined> {
+  return ((await answer.json()) as { errors: { code: string }[] }).errors[0]?.code;
+}
+
 const tracker = (stage: Stage, node: number) => at(stage, node, ports.tracker);
 const agent = (stage: Stage) => at(stage, 0, ports.agent);
 const agentServer = (stage: Stage) => at(stage, 0, ports.agentServer);
@@ -194,6 +198,16 @@ export const swarmRules: Rule[] = [
       expectEqual((await fetch(`${agent(stage)}/v2/contract/agent/manifests/none`)).status, 404, 'unknown tag');
       const { status } = await startUpload(agent(stage), 'contract/agent');
       expect(status >= 400, `a push is answered with ${status}`);
+    },
+  },
+  {
+    title: 'a digest that nobody has is 500 "unknown error" at an agent, not 404',
+    async check(stage) {
+      const digest = `sha256:${createHash('sha256').update(randomHash()).digest('hex')}`;
+      for (const path of [`manifests/${digest}`, `blobs/${digest}`]) {
+        const answer = await fetch(`${agent(stage)}/v2/contract/nobody/${path}`);
+        expectEqual([answer.status, await codeOf(answer)], [500, 'UNKNOWN'], path);
+      }
     },
   },
   {
