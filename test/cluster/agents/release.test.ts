@@ -54,6 +54,12 @@ test('an agent knows the cluster by its load balancers alone', () => {
   expect(settings).toContain('LOAD_BALANCERS=10.0.1.11:5000\nRELAYS=127.0.0.1:8095\n');
 });
 
+test('peers are asked before origins, which serve every VM; a class changes nothing of that', () => {
+  const common = parse(file('config/agent.yaml'));
+  expect(common).toMatchObject({ scheduler: { dispatch: { origin_pipeline_limit: 1 } } });
+  expect(file('config/small-10g.yaml')).not.toContain('dispatch');
+});
+
 test('every class has its text, which extends the common one', () => {
   for (const size of sizeClasses) {
     for (const link of linkClasses) {

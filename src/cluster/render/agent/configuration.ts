@@ -1,4 +1,4 @@
-import { type LinkClass, linkClasses, type SizeClass, sizeClasses } from '../../agents/p2p';
+import { type LinkClass, linkClasses, originRequests, type SizeClass, sizeClasses } from '../../agents/p2p';
 import { mountedConfigFolder } from '../../names';
 import type { ClusterSpec } from '../../spec';
 import { cleanupOf, healthFilter, healthInterval, krakenText } from '../kraken';
@@ -27,7 +27,7 @@ function commonText(spec: ClusterSpec): string {
     build_index: upstream,
     store: { cache_cleanup: cleanupOf(spec), download_cleanup: cleanupOf(spec) },
     // A file inside of the container that nothing rotates.
-    scheduler: { torrentlog: { disable: true } },
+    scheduler: { torrentlog: { disable: true }, dispatch: { origin_pipeline_limit: originRequests } },
   };
   return krakenText('agent', own);
 }
