@@ -75,6 +75,8 @@ export async function pipe(from: string[], into: string[][]): Promise<void> {
   const source = start(from);
   const sinks = into.map((argv) => start(argv));
   let reading = sinks.length;
+  // One listener a sink and kind is meant.
+  source.child.stdout?.setMaxListeners(sinks.length + 10);
   for (const sink of sinks) {
     if (sink.child.stdin) source.child.stdout?.pipe(sink.child.stdin);
     // A sink that dies would stop all others, since a pipe waits for its slowest reader; without any, nothing would end it.
