@@ -1,7 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { appendFileSync } from 'node:fs';
+import { execFileSync, fork } from 'node:child_process';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
 import type { FleetInput, FleetReport } from '../../src/contracts/agents';
+import { taskQueues } from '../../src/contracts/queues';
+import { serveHosts } from '../../test/campaign/remote-hosts';
 import { exampleSpec } from '../../test/support/cluster';
 import { MemoryLab } from '../../test/support/memory-hosts';
 import { openBench, quietRuntime } from '../../test/support/temporal';
@@ -10,7 +13,7 @@ import teardown from '../../test/support/temporal-teardown';
 
 /**
  * `npm run bench:fleet-engine -- [--hosts 1000] [--concurrency 50] [--off 0] [--record]`: the fleet's workflows on a real Temporal server with VMs
- * in memory, so that what is measured is the engine alone. The last line is JSON (decisions 29).
+ * in memory of another process than the worker's, so that what is measured is the engine alone. The last line is JSON (decisions 29).
  */
 function numberOf(name: string, fallback: number): number {
   const at = process.argv.indexOf(`--${name}`);
@@ -26,6 +29,10 @@ async function main(): Promise<void> {
   const lab = new MemoryLab();
   const bench = await openBench(lab);
   await bench.deploy();
+  await bench.close();
+  const connection = await Connection.connect({ address: process.env.KRAKENCTL_TEST_TEMPORAL });
+  const client = new Client({ connection });
+  const worker = await startWorker(lab);
   const spec = exampleSpec();
   const vms = Array.from({ length: hosts }, (_, i) => `root@10.${2 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}:22`);
   for (const vm of vms.slice(0, off)) {
@@ -41,9 +48,12 @@ async function main(): Promise<void> {
     vms,
     policy: { concurrency, maxFailures: String(off), canary: 1, batch: '100%' },
   };
-  const peak = watchMemory();
   const startedAt = Date.now();
-  const handle = await bench.begin('operateFleet', input);
+  const handle = await client.workflow.start('operateFleet', {
+    taskQueue: taskQueues.main,
+    workflowId: `bench-${startedAt}`,
+    args: [input],
+  });
   const shown = setInterval(() => {
     const running = [...lab.machines.values()].filter((m) => m.agentState.running).length;
     console.error(` ▸ ${Math.round((Date.now() - startedAt) / 1000)} s: ${running} of ${hosts} agents run`);
@@ -51,7 +61,7 @@ async function main(): Promise<void> {
   const report = (await handle.result()) as FleetReport;
   clearInterval(shown);
   const seconds = (Date.now() - startedAt) / 1000;
-  const { childEvents, longest, runs } = await histories(bench, handle.workflowId, spec.name);
+  const { childEvents, longest, runs } = await histories(client, handle.workflowId, spec.name);
   const isWhole = report.done === hosts - off && [...lab.machines.values()].every(installedOnce(lab));
   const measured = {
     hosts,
@@ -62,7 +72,7 @@ async function main(): Promise<void> {
     eventsPerHost: Math.round((childEvents.total / childEvents.count) * 10) / 10,
     longestHistory: longest,
     runsOfTheFleet: runs,
-    peakMemoryMb: Math.round(peak.stop() / 2 ** 20),
+    peakMemoryMb: Math.round(worker.stop() / 2 ** 20),
     done: report.done,
     left: report.left.length,
   };
@@ -76,7 +86,7 @@ async function main(): Promise<void> {
     targets: { eventsPerHost: { max: 40 }, longestHistory: { max: 10_000 }, peakMemoryMb: { max: 512 } },
     met,
   });
-  await bench.close();
+  await connection.close();
   await teardown();
   if (process.argv.includes('--record'))
     appendFileSync(join(__dirname, '..', '..', 'docs', 'evidence', 'bench-fleet-engine.jsonl'), `${line}\n`);
@@ -95,24 +105,35 @@ function installedOnce(lab: MemoryLab): (machine: Machine) => boolean {
   return ({ host, agentState }) => !agentState.running || activations.get(host.id) === 1;
 }
 
-/** Resident memory of this process: worker, its workflows and the hosts in memory. */
-function watchMemory(): { stop: () => number } {
-  let peak = 0;
-  const look = () => {
-    peak = Math.max(peak, process.memoryUsage().rss);
-  };
-  const timer = setInterval(look, 250);
+/** A worker as a process of its own; `stop` gives the largest resident memory that the kernel saw of it, bytes. */
+async function startWorker(lab: MemoryLab): Promise<{ stop: () => number }> {
+  const campaign = join(__dirname, '..', '..', 'test', 'campaign');
+  const child = fork(join(campaign, 'modelled-worker.ts'), {
+    execArgv: ['-r', join(campaign, 'register.cjs')],
+    serialization: 'advanced',
+    env: {
+      ...process.env,
+      CAMPAIGN_TEMPORAL: process.env.KRAKENCTL_TEST_TEMPORAL,
+      CAMPAIGN_NAMESPACE: 'default',
+      CAMPAIGN_BUNDLE: process.env.KRAKENCTL_TEST_BUNDLE,
+    },
+  });
+  serveHosts(child, () => lab);
+  await new Promise<void>((resolve, reject) => {
+    child.on('message', (message) => message === 'ready' && resolve());
+    child.once('exit', (code) => reject(new Error(`the worker ended with ${code}`)));
+  });
+  child.send('go');
   return {
     stop: () => {
-      look();
-      clearInterval(timer);
-      return peak;
+      const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1];
+      child.kill();
+      return Number(peak) * 1024;
     },
   };
 }
 
-async function histories(bench: Awaited<ReturnType<typeof openBench>>, fleet: string, cluster: string) {
-  const { workflow } = bench.environment.client;
+async function histories({ workflow }: Client, fleet: string, cluster: string) {
   let longest = 0;
   let runs = 0;
   const childEvents = { total: 0, count: 0 };

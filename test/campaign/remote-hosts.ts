@@ -62,7 +62,10 @@ async function perform(lab: MemoryLab, { host, path, args }: Ask): Promise<unkno
     return machine.http({ ...request, body: request.body && Buffer.from(request.body) });
   }
   if (noun === 'machine') return machine.preflight.machine(args[0] as Parameters<typeof machine.preflight.machine>[0]);
-  const client = noun === 'redis' ? machine.redis(verb as number) : machine[noun as 'engine' | 'files' | 'folders'];
+  const client =
+    noun === 'redis'
+      ? machine.redis(verb as number)
+      : machine[noun as 'engine' | 'files' | 'folders' | 'agent' | 'installs'];
   const method = (noun === 'redis' ? rest[0] : verb) as string;
   if (method === 'pull' || method === 'load') args.push(() => undefined);
   if (method === 'write') {
@@ -106,9 +109,8 @@ export class RemoteHosts implements Hosts {
         // A deploy asks for no more.
         machine: (query: unknown) => this.ask(host, ['machine'], [query]),
       } as unknown as HostConnection['preflight'],
-      // A cluster's deploy knows no agents.
-      agent: {} as HostConnection['agent'],
-      installs: {} as HostConnection['installs'],
+      agent: nouns<HostConnection['agent']>('agent'),
+      installs: nouns<HostConnection['installs']>('installs'),
       http: (request) => this.ask(host, ['http'], [request]) as ReturnType<HostConnection['http']>,
       fence: async (scope) => {
         await guarded.lease(scope);
