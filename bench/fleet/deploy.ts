@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Lab, type LabHost, labUp, preloadImages, resetLab } from '../../src/lab/lab';
@@ -38,7 +38,7 @@ async function main(): Promise<void> {
     say(`${count} VMs`);
     const lab = await labUp({ name: labName, nodes: 3, vms: count, images: 'stand-in', krakenVersions: versions });
     await resetLab(lab);
-    await preloadImages(lab, { versions });
+    await preloadImages(lab);
     const vms = lab.hosts.filter((h) => h.name.startsWith('vm-'));
     say('python on the VMs, which Ansible needs (not timed)');
     await pythonOn(vms);
@@ -158,9 +158,11 @@ async function touched(vms: LabHost[]): Promise<string> {
 async function pythonOn(vms: LabHost[]): Promise<void> {
   const [first, ...others] = vms;
   const isThere = async (vm: LabHost) => (await tryOnHost(vm.container, ['python3', '--version'])).code === 0;
-  const packages = 'dpkg-query -W -f "\\${Package}\\n" | sort';
-  const pack = `set -e; ${packages} > /tmp/before; apt-get update -qq > /dev/null; apt-get install -y -qq --no-install-recommends python3 > /dev/null 2>&1; ${packages} > /tmp/after; comm -13 /tmp/before /tmp/after | xargs dpkg -L | sort -u | while read -r f; do [ -d "$f" ] || echo "$f"; done > /tmp/files`;
-  if (!(await isThere(first!))) await onHost(first!.container, ['sh', '-c', pack.replaceAll('\\$', '$')]);
+  const program = readFileSync(join(__dirname, 'pack-python.sh'), 'utf8');
+  if (!(await isThere(first!))) {
+    const paths = await onHost(first!.container, ['sh', '-c', program]);
+    await onHost(first!.container, ['sh', '-c', 'cat > /tmp/files'], paths);
+  }
   const path = join(data, 'python.tar');
   execFileSync('sh', ['-c', `docker exec ${first!.container} tar -c -P -T /tmp/files > ${path}`]);
   for (const vm of others) {
