@@ -106,7 +106,7 @@ function openLog(path: string): number {
 }
 
 /** Undefined when no process has this pid, or only a dead one that nobody has waited for. */
-function startOf(pid: number): string | undefined {
+export function startOf(pid: number): string | undefined {
   try {
     if (process.platform !== 'linux') {
       return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined;

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { taskQueues } from '../contracts/queues';
 import type { Temporal } from './connect';
-import { isProcessAlive } from './daemons';
+import { isProcessAlive, isRunning, startOf } from './daemons';
 import { CliFailure } from './failure';
 import { workerVersion } from './version';
 
@@ -19,16 +19,30 @@ export interface Poller {
 
 /** A poll hangs for a minute and leaves its mark when it begins, so a younger one belongs to a living worker. */
 const freshMs = 75_000;
-const identityPattern = /^krakenctl@(\S+) (\d+)@(\S+)$/;
+const identityPattern = /^krakenctl@(\S+) (\d+)(?:\.(\d+))?@(\S+)$/;
 
-/** Carries the version, so that the CLI can tell another's worker without asking it. */
+/**
+ * Carries the version, so that the CLI can tell another's worker without asking it, and after the pid when the process began (clock ticks
+ * of the kernel): numbers of the dead are given again soon, to threads too.
+ */
 export function workerIdentity(version = workerVersion()): string {
-  return `krakenctl@${version} ${process.pid}@${hostname()}`;
+  const began = startOf(process.pid);
+  const mark = began && /^\d+$/.test(began) ? `.${began}` : '';
+  return `krakenctl@${version} ${process.pid}${mark}@${hostname()}`;
 }
 
-export function parseIdentity(identity: string): { version: string; pid: number; host: string } | undefined {
-  const [, version, pid, host] = identityPattern.exec(identity) ?? [];
-  return version && host ? { version, pid: Number(pid), host } : undefined;
+export interface WorkerIdentity {
+  version: string;
+  pid: number;
+  /** Undefined where the kernel does not say it in ticks. */
+  started?: string;
+  host: string;
+}
+
+export function parseIdentity(identity: string): WorkerIdentity | undefined {
+  const [, version, pid, started, host] = identityPattern.exec(identity) ?? [];
+  if (!version || !host) return undefined;
+  return { version, pid: Number(pid), ...(started && { started }), host };
 }
 
 export async function findPollers({ connection, namespace }: Temporal): Promise<Poller[]> {
@@ -52,7 +66,8 @@ export async function findPollers({ connection, namespace }: Temporal): Promise<
 export function isAlive({ identity, lastSeen }: Poller, now = Date.now()): boolean {
   if (now - lastSeen > freshMs) return false;
   const known = parseIdentity(identity);
-  return known?.host !== hostname() || isProcessAlive(known.pid);
+  if (known?.host !== hostname()) return true;
+  return known.started ? isRunning({ pid: known.pid, started: known.started }) : isProcessAlive(known.pid);
 }
 
 /** @throws {CliFailure} WORKER_MISSING or WORKER_VERSION, with the line to type. */

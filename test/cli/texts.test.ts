@@ -86,13 +86,18 @@ describe('workers as Temporal sees them', () => {
 
   test('the identity carries version, pid and host', () => {
     expect(parseIdentity('krakenctl@1.0.0+abc 42@ops-1')).toEqual({ version: '1.0.0+abc', pid: 42, host: 'ops-1' });
+    const exact = parseIdentity('krakenctl@1.0.0+abc 42.777@ops-1');
+    expect(exact).toEqual({ version: '1.0.0+abc', pid: 42, started: '777', host: 'ops-1' });
+    expect(parseIdentity(own.identity)).toMatchObject({ pid: process.pid, version: '1.0.0+abc' });
     expect(parseIdentity('1234@somebody')).toBeUndefined();
   });
 
   test('a dead process of this machine is not believed, one elsewhere is for as long as a poll hangs', () => {
-    const dead = { ...own, identity: own.identity.replace(/ \d+@/, ' 4194305@') };
+    const dead = { ...own, identity: own.identity.replace(/ \d+(\.\d+)?@/, ' 4194305@') };
     const elsewhere = { ...own, identity: 'krakenctl@1.0.0+abc 4194305@elsewhere' };
-    expect([own, dead, elsewhere].map((p) => isAlive(p))).toEqual([true, false, true]);
+    // Its number was given again, to this very process.
+    const reused = { ...own, identity: own.identity.replace(/\.\d+@/, '.1@') };
+    expect([own, dead, reused, elsewhere].map((p) => isAlive(p))).toEqual([true, false, false, true]);
     expect(isAlive(elsewhere, Date.now() + 120_000)).toBe(false);
   });
 
