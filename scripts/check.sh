@@ -5,21 +5,32 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 if packages_are_stale; then install_packages || exit 1; fi
 
-failed=0
+# Side by side, since most of them keep one core busy; told in this order.
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+names=()
 run() {
   local name=$1
   shift
-  local out
-  if out=$("$@" 2>&1); then
-    echo " ✔ $name"
-  else
-    failed=1
-    echo " ✘ $name"
-    printf '%s\n' "$out" | tail -n 60
-  fi
+  names+=("$name")
+  {
+    "$@" >"$folder/$name.out" 2>&1
+    echo $? >"$folder/$name.code"
+  } &
 }
 run lint npx --no-install biome check --error-on-warnings .
 run types npx --no-install tsc --noEmit
 run architecture node scripts/architecture.mjs
 run 'unit tests' npx --no-install jest --selectProjects unit --silent --maxWorkers=100%
+wait
+failed=0
+for name in "${names[@]}"; do
+  if [ "$(cat "$folder/$name.code" 2>/dev/null)" = 0 ]; then
+    echo " ✔ $name"
+  else
+    failed=1
+    echo " ✘ $name"
+    tail -n 60 "$folder/$name.out"
+  fi
+done
 exit $failed
