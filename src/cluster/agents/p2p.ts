@@ -44,6 +44,12 @@ export const linkClasses: LinkClass[] = [
  */
 export const originRequests = 1;
 
+/**
+ * `dispatch.piece_request_policy`: Kraken's image sets `rarest_first`, whose ties are broken alike everywhere: VMs that begin together ask the origins for
+ * the same pieces in the same order and have nothing to give each other. `default` chooses at random.
+ */
+export const pieceRequestPolicy = 'default';
+
 export interface VmFacts {
   cores: number;
   memoryMebibytes: number;
@@ -77,6 +83,11 @@ export function chooseP2p(facts: VmFacts): P2pChoice {
         name: 'scheduler.dispatch.origin_pipeline_limit',
         value: `${originRequests}`,
         because: 'origins are few and serve every VM: peers are asked first',
+      },
+      {
+        name: 'scheduler.dispatch.piece_request_policy',
+        value: pieceRequestPolicy,
+        because: 'VMs that begin together ask for different pieces, and have something to give each other',
       },
       { name: 'scheduler.conn.bandwidth.egress', value: `${link.egressMbit} Mbit/s`, because: line },
       { name: 'scheduler.conn.bandwidth.ingress', value: `${link.ingressMbit} Mbit/s`, because: line },

@@ -56,7 +56,9 @@ test('an agent knows the cluster by its load balancers alone', () => {
 
 test('peers are asked before origins, which serve every VM; a class changes nothing of that', () => {
   const common = parse(file('config/agent.yaml'));
-  expect(common).toMatchObject({ scheduler: { dispatch: { origin_pipeline_limit: 1 } } });
+  expect(common).toMatchObject({
+    scheduler: { dispatch: { origin_pipeline_limit: 1, piece_request_policy: 'default' } },
+  });
   expect(file('config/small-10g.yaml')).not.toContain('dispatch');
 });
 

@@ -1,4 +1,11 @@
-import { type LinkClass, linkClasses, originRequests, type SizeClass, sizeClasses } from '../../agents/p2p';
+import {
+  type LinkClass,
+  linkClasses,
+  originRequests,
+  pieceRequestPolicy,
+  type SizeClass,
+  sizeClasses,
+} from '../../agents/p2p';
 import { mountedConfigFolder } from '../../names';
 import type { ClusterSpec } from '../../spec';
 import { cleanupOf, healthFilter, healthInterval, krakenText } from '../kraken';
@@ -27,7 +34,10 @@ function commonText(spec: ClusterSpec): string {
     build_index: upstream,
     store: { cache_cleanup: cleanupOf(spec), download_cleanup: cleanupOf(spec) },
     // A file inside of the container that nothing rotates.
-    scheduler: { torrentlog: { disable: true }, dispatch: { origin_pipeline_limit: originRequests } },
+    scheduler: {
+      torrentlog: { disable: true },
+      dispatch: { origin_pipeline_limit: originRequests, piece_request_policy: pieceRequestPolicy },
+    },
   };
   return krakenText('agent', own);
 }
