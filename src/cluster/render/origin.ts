@@ -1,3 +1,4 @@
+import { originConnections } from '../agents/p2p';
 import type { ClusterSpec } from '../spec';
 import { addressesOf, backendsOf, cleanupOf, healthFilter, healthInterval, krakenText, writebackOf } from './kraken';
 
@@ -9,5 +10,6 @@ export function originText(spec: ClusterSpec): string {
     backends: backendsOf(spec, 'blobs'),
     castore: { cache_cleanup: cleanupOf(spec) },
     writeback: writebackOf(spec),
+    scheduler: { connstate: { max_open_conn: originConnections } },
   });
 }
