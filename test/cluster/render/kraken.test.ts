@@ -52,6 +52,12 @@ describe.each(parts)('the configuration of %s', (part) => {
   test('matches the golden text', () => expect(textOf(part)).toMatchSnapshot());
 });
 
+describe('an origin and the VMs that ask it for a layer', () => {
+  test('it serves three of them at a time, so that the others take it from those', () => {
+    expect(configOf('origin').scheduler.connstate.max_open_conn).toBe(3);
+  });
+});
+
 describe('the Kraken parts together', () => {
   test('an origin calls itself by the very name under which it is listed', () => {
     for (const node of spec.nodes) {
