@@ -5,6 +5,7 @@ import { createGunzip } from 'node:zlib';
 import Docker from 'dockerode';
 import { extract } from 'tar-stream';
 import { ClientError } from './errors';
+import { ImageSpool, readChunkBytes } from './image-spool';
 
 /** IMAGE_SOURCE=load: images of the worker's own engine, or of a folder with `docker save` archives. */
 export interface ImageArchives {
@@ -21,6 +22,7 @@ interface Found {
 
 export function createImageArchives(): ImageArchives {
   const indexes = new Map<string, Promise<Map<string, Found>>>();
+  const spool = new ImageSpool();
   const indexOf = (folder: string) => {
     const known = indexes.get(folder) ?? indexFolder(folder);
     indexes.set(folder, known);
@@ -38,7 +40,8 @@ export function createImageArchives(): ImageArchives {
       if (found) return { stream: unzipped(found.path), bytes: found.bytes };
       const own = await inOwnEngine(reference);
       if (!own) throw new ClientError(`${reference} is not on the worker`);
-      return { stream: await new Docker().getImage(reference).get(), bytes: own.bytes };
+      const save = () => new Docker().getImage(reference).get();
+      return { stream: await spool.read(`${reference} ${own.id}`, save), bytes: own.bytes };
     },
   };
 }
@@ -54,7 +57,7 @@ async function inOwnEngine(reference: string): Promise<{ id: string; bytes: numb
 }
 
 function unzipped(path: string): NodeJS.ReadableStream {
-  const file = createReadStream(path);
+  const file = createReadStream(path, { highWaterMark: readChunkBytes });
   return path.endsWith('gz') ? file.pipe(createGunzip()) : file;
 }
 

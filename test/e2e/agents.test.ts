@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Lab, labUp, powerCut, powerOn, preloadImages, resetLab } from '../../src/lab/lab';
 import { expectAgent, pushThrough, remains, status } from '../support/agents';
 import { container, json, krakenctl, labName, must, onRealKraken, until, versions, writeEnv } from '../support/lab';
@@ -62,6 +66,22 @@ describe('an agent on a VM', () => {
     expect(again.stdout).toMatch(/nothing to change/);
     expect(await Promise.all([1, 2].map(agentOf))).toEqual(before);
     expect(await listed()).toEqual({ 'vm-1': 'serving', 'vm-2': 'serving' });
+  });
+
+  test('has the history of its operation in a support bundle', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'krakenctl-agents-'));
+    try {
+      const out = join(folder, 'bundle.tar.gz');
+      const run = await must(['support-bundle', '--out', out]);
+      expect(run.stdout).not.toMatch(/not collected: temporal/);
+      const names = execFileSync('tar', ['tzf', out], { encoding: 'utf8' }).split('\n');
+      const histories = names.filter((name) => /temporal\/.*-agents-.*\.json$/.test(name));
+      expect(histories.length).toBeGreaterThan(0);
+      const history = execFileSync('tar', ['xzfO', out, histories[0]!], { encoding: 'utf8', maxBuffer: 1 << 28 });
+      expect(history).toContain('EVENT_TYPE_WORKFLOW_EXECUTION_STARTED');
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test('serves again after a power cut, without a command', async () => {

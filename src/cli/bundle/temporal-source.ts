@@ -1,7 +1,6 @@
-import { operationWorkflowId } from '../../cluster/names';
 import { connectTemporal, type Temporal } from '../connect';
 import { toCliFailure } from '../failure';
-import { listRuns } from '../operation-list';
+import { listRuns, type OperationSummary } from '../operation-list';
 import { findPollers } from '../pollers';
 import type { Collected, Missing, Source } from './bundle';
 
@@ -31,9 +30,11 @@ async function collectThrough(temporal: Temporal, cluster: string): Promise<Coll
     'temporal/operations.json': runs,
   };
   for (const run of runs) {
-    const path = `temporal/${run.id}.json`;
+    // A fleet's operation goes on in further runs.
+    const first = `temporal/${run.id}.json`;
+    const path = first in files ? `temporal/${run.id}-${run.runId}.json` : first;
     try {
-      files[path] = await readHistory(temporal, cluster, run.runId!);
+      files[path] = await readHistory(temporal, run);
     } catch (error) {
       missing.push({ what: path, why: toCliFailure(error).message });
     }
@@ -41,9 +42,9 @@ async function collectThrough(temporal: Temporal, cluster: string): Promise<Coll
   return { files, missing };
 }
 
-async function readHistory(temporal: Temporal, cluster: string, runId: string): Promise<unknown> {
+async function readHistory(temporal: Temporal, { workflowId, runId }: OperationSummary): Promise<unknown> {
   const { historyToJSON } = await import('@temporalio/common/lib/proto-utils.js');
-  const handle = temporal.client.workflow.getHandle(operationWorkflowId(cluster), runId);
+  const handle = temporal.client.workflow.getHandle(workflowId!, runId);
   return decodePayloads(JSON.parse(historyToJSON(await handle.fetchHistory())));
 }
 
