@@ -1,6 +1,7 @@
 import type { HostConnection } from '../clients/host';
 import type { DesiredFile } from '../cluster/desired';
 import { containerName, mountedConfigFolder } from '../cluster/names';
+import { readRunningConfig } from '../cluster/render/nginx';
 import type { Changed, ResourceActivities, StepInput } from '../contracts/activities';
 import { type ActivityDependencies, fenced } from './dependencies';
 import { ActivityError } from './failures';
@@ -58,7 +59,7 @@ async function runningSum(connection: HostConnection, input: StepInput): Promise
       path: '/.krakenctl/config',
       timeoutMs: 2000,
     });
-    return response.status === 200 ? response.body.toString().trim() : undefined;
+    return response.status === 200 ? readRunningConfig(response.body.toString()).runningConfig : undefined;
   } catch {
     return undefined;
   }

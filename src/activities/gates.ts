@@ -1,4 +1,3 @@
-import type { HostConnection } from '../clients/host';
 import { readinessOf } from '../cluster/component';
 import { desiredRedis } from '../cluster/desired-state';
 import { containerName } from '../cluster/names';
@@ -6,16 +5,19 @@ import type { Gate } from '../cluster/plan';
 import { nextTopologyStep } from '../cluster/redis-topology';
 import type { ClusterSpec } from '../cluster/spec';
 import type { GateActivities } from '../contracts/activities';
+import { awaitCanary } from './canary-gate';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError } from './failures';
 import { beat, pause } from './heartbeat';
 import { probeOnce } from './hosts';
+import { notReady } from './not-ready';
+import { awaitQuiet } from './quiet-gate';
 import { observeRedis } from './redis-cluster';
+import { awaitSteady } from './steady-gate';
 
 const lookAgainMs = 150;
 /** A part that ended so often while it was waited for will not get ready by waiting. */
 const endsThatAreEnough = 3;
-const tailLines = 5;
 
 export function gateActivities(deps: ActivityDependencies): GateActivities {
   return {
@@ -23,6 +25,9 @@ export function gateActivities(deps: ActivityDependencies): GateActivities {
       if (gate.kind === 'ready') return awaitReady(deps, { spec, gate, timeoutMs });
       return awaitRedisWhole(deps, spec, timeoutMs);
     },
+    awaitQuiet: (input) => awaitQuiet(deps, input),
+    awaitCanary: (input) => awaitCanary(deps, input),
+    awaitSteady: (input) => awaitSteady(deps, input),
   };
 }
 
@@ -56,31 +61,6 @@ async function awaitReady(deps: ActivityDependencies, { spec, gate, timeoutMs }:
     }
     await pause(lookAgainMs);
   }
-}
-
-interface NotReady {
-  connection: HostConnection;
-  gate: ReadyGate['gate'];
-  name: string;
-  how: string;
-  answer: string;
-}
-
-async function notReady({ connection, gate, name, how, answer }: NotReady): Promise<ActivityError> {
-  const tail = await connection.engine
-    .logs(name, { tail: tailLines })
-    .then((text) => text.trim().split('\n').at(-1) ?? '')
-    .catch(() => '');
-  const last = tail === '' ? '' : `; last line of ${name}: ${JSON.stringify(tail.slice(0, 300))}`;
-  return new ActivityError(
-    'GATE_NOT_READY',
-    `gate ready: ${gate.part} on ${gate.host} ${how}; probe: ${answer}${last}`,
-    {
-      host: gate.host,
-      final: true,
-      hint: `krakenctl logs ${gate.host} ${gate.part}`,
-    },
-  );
 }
 
 async function awaitRedisWhole(deps: ActivityDependencies, spec: ClusterSpec, timeoutMs: number): Promise<void> {

@@ -11,6 +11,7 @@ import type {
   RecordOwner,
 } from '../cluster/observed';
 import { portNumbersOf as portsOf } from '../cluster/port-conflicts';
+import { readRunningConfig } from '../cluster/render/nginx';
 import { type ClusterSpec, type PartName, partNames } from '../cluster/spec';
 import type { HostActivities } from '../contracts/activities';
 import { type ActivityDependencies, connectTo } from './dependencies';
@@ -146,7 +147,7 @@ async function runningNginx(connection: HostConnection, spec: ClusterSpec) {
   try {
     const request = { port: spec.ports.lbProxy, path: '/.krakenctl/config', timeoutMs: probeTimeoutMs };
     const response = await connection.http(request);
-    return response.status === 200 ? { runningConfig: response.body.toString().trim() } : {};
+    return response.status === 200 ? readRunningConfig(response.body.toString()) : {};
   } catch {
     return {};
   }

@@ -3,7 +3,7 @@ import { planDeploy } from '../cluster/deploy-plan';
 import { planDestroy } from '../cluster/destroy-plan';
 import { isSeen } from '../cluster/observed';
 import { foreignHosts, judgeOwnership, judgeTakeOver } from '../cluster/ownership';
-import { highestRecord, newestRecord, nextEpoch } from '../cluster/record';
+import { highestRecord, lastGoodOf, newestRecord, nextEpoch } from '../cluster/record';
 import type { PlannerActivities } from '../contracts/activities';
 import type { ActivityDependencies } from './dependencies';
 import { render } from './rendering';
@@ -11,12 +11,12 @@ import { render } from './rendering';
 /** Planning is pure; it runs as an activity so that the decision itself is in the history (architecture.md, rule 2). */
 export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, 'ownerId' | 'now'>): PlannerActivities {
   return {
-    async planDeploy({ spec, images, observed, origins }) {
+    async planDeploy({ spec, images, observed, origins, pace }) {
       const desired = render(spec, images);
       const record = newestRecord(observed.hosts.filter(isSeen), spec.nodes.length);
       const because = explainChanges({ record, spec, images, origins, desired, render });
       const foreign = foreignHosts(observed, ownerId);
-      return { ...planDeploy({ spec, desired, observed, because }), ...(foreign.length > 0 && { foreign }) };
+      return { ...planDeploy({ spec, desired, observed, because, pace }), ...(foreign.length > 0 && { foreign }) };
     },
     async planDestroy(input) {
       return planDestroy(input, ownerId);
@@ -31,13 +31,15 @@ export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, '
     async openOperation({ observed, operation }) {
       const seen = observed.hosts.filter(isSeen);
       const highest = highestRecord(seen);
+      const newest = newestRecord(seen, observed.hosts.length);
       const count = (highest?.counts[operation.verb] ?? 0) + 1;
       return {
         name: `${operation.verb}-${count}`,
         epoch: nextEpoch(seen, now()),
         generation: (highest?.generation ?? 0) + 1,
         counts: { ...highest?.counts, [operation.verb]: count },
-        images: newestRecord(seen, observed.hosts.length)?.images ?? {},
+        images: newest?.images ?? {},
+        ...(newest && !newest.destroyed && { lastGood: lastGoodOf(newest) }),
       };
     },
   };

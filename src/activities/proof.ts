@@ -1,25 +1,18 @@
-import { createHash } from 'node:crypto';
-import type { HostConnection } from '../clients/host';
 import { pullByDigest, pushTinyImage } from '../clients/registry';
 import type { ClusterSpec } from '../cluster/spec';
 import type { ProofActivities } from '../contracts/activities';
 import type { OperationIdentity } from '../contracts/operation';
+import { announce, canaryInfoHash, canaryTag, findAnnounced } from './canary';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError } from './failures';
 import { beat } from './heartbeat';
-
-/** Kraken has no delete, so canaries reuse this many tags; one is at most 1 KiB (decisions 22). */
-const canaryTags = 16;
-/** Scanning for one key on masters that hold peer sets only. */
-const scanLimit = 1;
 
 export function proofActivities(deps: ActivityDependencies): ProofActivities {
   return {
     async proveCluster({ spec, operation }) {
       const [pusher, puller, announcer] = roles(spec);
-      const seed = createHash('sha256').update(operation.id).digest();
       const repository = 'krakenctl-canary/deploy';
-      const tag = `t${seed[0]! % canaryTags}`;
+      const tag = canaryTag(operation);
       const pushStart = deps.now();
       const from = await connectTo(deps, spec, pusher);
       const pushed = await failing('push', pusher, () =>
@@ -73,17 +66,12 @@ interface Announce {
   operation: OperationIdentity;
 }
 
-/** A peer that nobody will ask for: an info hash made of the operation's id, complete, at a discard port. */
 async function proveAnnounce(deps: ActivityDependencies, { spec, announcer, operation }: Announce): Promise<string> {
-  const infoHash = createHash('sha1').update(`krakenctl-canary ${operation.id}`).digest();
+  const infoHash = canaryInfoHash(operation.id);
   const connection = await connectTo(deps, spec, announcer);
-  await failing('announce', announcer, () => announce(connection, spec, infoHash));
-  const pattern = `peerset:${infoHash.toString('hex')}:*`;
-  for (const node of spec.nodes) {
-    const redis = (await connectTo(deps, spec, node.id)).redis(spec.ports.redis);
-    const [key] = await redis.scan(pattern, scanLimit);
-    if (key !== undefined) return key;
-  }
+  await failing('announce', announcer, () => announce(connection, spec.ports.lbTracker, infoHash));
+  const key = await findAnnounced(deps, spec, infoHash);
+  if (key !== undefined) return key;
   throw new ActivityError(
     'PROOF_FAILED',
     `the tracker took an announce through ${announcer}, but no Redis master has it`,
@@ -93,25 +81,4 @@ async function proveAnnounce(deps: ActivityDependencies, { spec, announcer, oper
       hint: `krakenctl logs ${announcer} tracker; krakenctl logs ${announcer} redis-router`,
     },
   );
-}
-
-/** POST /announce/{infohash}, as Kraken's announce client sends it: byte arrays are JSON arrays of numbers. */
-async function announce(connection: HostConnection, spec: ClusterSpec, infoHash: Buffer): Promise<void> {
-  const digest = createHash('sha256').update(infoHash).digest('hex');
-  const body = Buffer.from(
-    JSON.stringify({
-      name: digest,
-      digest: `sha256:${digest}`,
-      info_hash: [...infoHash],
-      peer: { peer_id: [...infoHash], ip: '127.0.0.1', port: 9, origin: false, complete: true },
-    }),
-  );
-  const response = await connection.http({
-    port: spec.ports.lbTracker,
-    path: `/announce/${infoHash.toString('hex')}`,
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body,
-  });
-  if (response.status !== 200) throw new Error(`HTTP ${response.status} ${response.body.toString().slice(0, 200)}`);
 }

@@ -5,6 +5,7 @@ import type { ObservedRedisInstance } from '../cluster/observed';
 import {
   describeRedisAction,
   instanceName,
+  nextHandOverStep,
   nextTopologyStep,
   type RedisAction,
   type TopologyStep,
@@ -20,28 +21,46 @@ import { observeRedisOf } from './hosts';
 const wholeWithinMs = 120_000;
 const lookAgainMs = 100;
 
-export function redisActivities(deps: ActivityDependencies): Pick<ResourceActivities, 'ensureRedisCluster'> {
+export function redisActivities(
+  deps: ActivityDependencies,
+): Pick<ResourceActivities, 'ensureRedisCluster' | 'ensureHandedOver'> {
   return {
     async ensureRedisCluster({ spec, epoch }) {
-      const desired = desiredRedis(spec);
-      const did: string[] = [];
-      const deadline = deps.now() + wholeWithinMs;
-      for (;;) {
-        const next = nextTopologyStep(desired, await observeRedis(deps, spec));
-        beat({ state: next.state, did: did.length });
-        if (next.state === 'whole') return { changed: did.length > 0, did };
-        if (next.state === 'impossible') {
-          throw new ActivityError('REDIS_LAYOUT', next.because, {
-            final: true,
-            hint: 'look: redis-cli -p 6379 cluster nodes',
-          });
-        }
-        if (deps.now() > deadline) throw notWhole(next);
-        if (next.state === 'act') did.push(...(await applyAll(deps, { spec, epoch, desired, actions: next.actions })));
-        await pause(lookAgainMs);
-      }
+      const did = await work(deps, { spec, epoch, next: nextTopologyStep });
+      return { changed: did.length > 0, did };
+    },
+    async ensureHandedOver({ spec, epoch, step }) {
+      const next: Work['next'] = (desired, observed) => nextHandOverStep(desired, observed, step.host);
+      return { changed: (await work(deps, { spec, epoch, next })).length > 0 };
     },
   };
+}
+
+interface Work {
+  spec: ClusterSpec;
+  epoch: number;
+  next: (desired: DesiredRedisInstance[], observed: ObservedRedisInstance[]) => TopologyStep;
+}
+
+/** Looks, does what can be done now, and looks again, until there is nothing left to do. */
+async function work(deps: ActivityDependencies, { spec, epoch, next: decide }: Work): Promise<string[]> {
+  const desired = desiredRedis(spec);
+  const did: string[] = [];
+  const deadline = deps.now() + wholeWithinMs;
+  for (;;) {
+    const next = decide(desired, await observeRedis(deps, spec));
+    beat({ state: next.state, did: did.length });
+    if (next.state === 'whole') return did;
+    if (next.state === 'impossible') {
+      throw new ActivityError('REDIS_LAYOUT', next.because, {
+        final: true,
+        hint: 'look: redis-cli -p 6379 cluster nodes',
+      });
+    }
+    if (deps.now() > deadline) throw notWhole(next);
+    if (next.state === 'act') did.push(...(await applyAll(deps, { spec, epoch, desired, actions: next.actions })));
+    await pause(lookAgainMs);
+  }
 }
 
 function notWhole(next: TopologyStep): ActivityError {

@@ -1,3 +1,4 @@
+import { balancerFile, balancerSum } from '../cluster/balancers';
 import type { DesiredContainer, DesiredFile, DesiredState, ResolvedImages } from '../cluster/desired';
 import { desiredState } from '../cluster/desired-state';
 import type { ClusterSpec } from '../cluster/spec';
@@ -21,12 +22,17 @@ export function wantedContainer(input: StepInput): DesiredContainer {
   const { step } = input;
   const host = render(input.spec, input.images).hosts.find((h) => h.host === step.host);
   const container = host?.containers.find((c) => c.name === step.target);
-  const sum = step.kind === 'reload' ? container?.reloadSum : container?.fingerprint;
-  return fresh(container, sum, step.expect);
+  if (step.kind !== 'reload' || !container) return fresh(container, container?.fingerprint, step.expect);
+  const reloadSum = balancerSum(input.spec, step.out ?? []);
+  return fresh({ ...container, reloadSum }, reloadSum, step.expect);
 }
 
 export function wantedFile(input: StepInput): DesiredFile {
   const { step } = input;
+  if (step.out) {
+    const left = balancerFile(input.spec, step.host, step.out);
+    return fresh(left, left.sha256, step.expect);
+  }
   const host = render(input.spec, input.images).hosts.find((h) => h.host === step.host);
   const file = host?.files.find((f) => f.path === step.target);
   return fresh(file, file?.sha256, step.expect);

@@ -14,6 +14,10 @@ export const exitCodes = {
   held: 6,
   /** Temporal or its worker unreachable. */
   temporal: 7,
+  /** Failed, and as before again. */
+  rolledBack: 9,
+  /** Failed, and the way back failed too. */
+  rollbackFailed: 10,
   unhealthy: 11,
   /** The terminal let go of an operation that goes on. */
   detached: 130,
@@ -78,6 +82,8 @@ const others: Partial<Record<LocalCode | FailureCode, ExitCode>> = {
   NOT_SERVING: exitCodes.unhealthy,
   LEFT_TO_DO: exitCodes.partial,
   DETACHED: exitCodes.detached,
+  ROLLED_BACK: exitCodes.rolledBack,
+  ROLLBACK_FAILED: exitCodes.rollbackFailed,
 };
 
 /** Every code that is not in the table is a plain failure. */

@@ -19,7 +19,7 @@ export interface OperationSummary {
   actor: string;
   startedAt: string;
   endedAt?: string;
-  result: 'running' | 'done' | 'failed' | 'cancelled' | 'terminated';
+  result: 'running' | 'done' | 'failed' | 'cancelled' | 'terminated' | 'rolled-back';
   /** In Temporal, as long as it keeps the history. */
   runId?: string;
   workflowId?: string;

@@ -17,7 +17,8 @@ export interface PlanLine {
 const symbols: Record<Step['action'], string> = { create: '+', replace: '±', change: '~', remove: '-' };
 
 export function planLines(plan: Plan): PlanLine[] {
-  const steps = plan.stages.flatMap((stage) => stage.steps).filter((s) => s.kind !== 'record' || plan.recordOnly);
+  const lasting = plan.stages.filter((stage) => !stage.passing);
+  const steps = lasting.flatMap((stage) => stage.steps).filter((s) => s.kind !== 'record' || plan.recordOnly);
   const lines = steps.map(toLine);
   return sortByHosts(mergeParts(mergeHosts(lines)));
 }
@@ -37,6 +38,7 @@ function toLine(step: Step): Line {
     case 'reload':
       return { ...base, what: [step.part ?? step.target], detail: 'reload' };
     case 'redis':
+    case 'handover':
       return redisLine(step, base);
     case 'record':
       return { ...base, what: ['record'], detail: '' };

@@ -38,8 +38,20 @@ export function renderPlan(plan: Plan, view: PlanView): string[] {
     return [head, colors.green(` nothing to change · ${plan.counts.keep} containers and files as they should be`)];
   }
   const lines = renderLines(planLines(plan), view);
-  const order = plan.rolling ? [` order  ${plan.stages.map((s) => s.id).join(' → ')}`] : [];
+  const order = plan.rolling ? renderOrder(plan, view.hosts) : [];
   return [head, ...troubles, ...lines, ` ${describeCounts(plan.counts)}`, ...order, renderNext(plan)];
+}
+
+/** What a rollout does to each node, and how many go on serving meanwhile. */
+function renderOrder(plan: Plan, hosts: number): string[] {
+  const names = plan.stages.filter((s) => s.id !== 'record').map((s) => s.node ?? s.id);
+  const order = ` order  ${[...new Set(names)].join(' → ')}`;
+  const { batches = [], because = [] } = plan.order ?? {};
+  const most = Math.max(0, ...batches.map((batch) => batch.length));
+  if (most === 0) return [order];
+  const each = ' each    left out by the load balancers · quiet · replaced · ready · canary through it · taken back';
+  const serving = ` serving ${hosts - most} of ${hosts} nodes at every moment${because.map((why) => ` · ${why}`).join('')}`;
+  return [order, each, serving];
 }
 
 function renderNext(plan: Plan): string {

@@ -64,3 +64,5 @@ export class FencedOffError extends ClientError {
 export class FenceBusyError extends ClientError {}
 /** Redis answered with an error. */
 export class RedisReplyError extends ClientError {}
+/** What was served under a digest is something else. Never passing: whoever serves it is wrong. */
+export class WrongContentError extends ClientError {}

@@ -20,6 +20,7 @@ export interface HostConnection {
   /** HTTP as seen from the host: the request goes to 127.0.0.1 there. Any status resolves; no answer rejects. */
   http(request: HttpRequest): Promise<HttpResponse>;
   readonly preflight: Preflight;
+  readonly traffic: Traffic;
   /** The agent, where this host is a VM. */
   readonly agent: AgentHost;
   /** What VMs install from, where this host is a load balancer. */
@@ -114,6 +115,14 @@ export interface Preflight {
   reach(targets: ReachTarget[]): Promise<(ReachTarget & { result: 'open' | 'refused' | 'silent'; word: string })[]>;
   /** Sets a kernel setting now and for the next start; resolves with what it reads back. */
   setKernel(mend: KernelMend): Promise<string>;
+}
+
+/** What is under way at this moment; see `traffic.ts`. Both reject where it cannot be seen: no count is not none. */
+export interface Traffic {
+  /** Established connections of an NGINX of this host to any of these. */
+  towards(targets: ReachTarget[]): Promise<number>;
+  /** Files in a folder that were written to within the last seconds; 0 where there is no such folder. */
+  recentFiles(folder: string, seconds: number): Promise<number>;
 }
 
 export interface MachineQuery {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { RemoteCommandError } from './errors';
+import { RemoteCommandError, WrongContentError } from './errors';
 import type { HttpRequest, HttpResponse } from './host';
 
 /** Anything that sends HTTP to one registry, such as a host's own load balancer. */
@@ -81,17 +81,18 @@ export async function pullByDigest(
   const headers = { accept: manifestType };
   const path = `/v2/${repository}/manifests/${digest}`;
   const manifest = await expect(door, [200], { port, path, headers });
-  verify(manifest.body, digest);
+  verifyContent(door.host.id, manifest.body, digest);
   const parsed = JSON.parse(manifest.body.toString()) as { config: { digest: string }; layers: { digest: string }[] };
   for (const part of [parsed.config, ...parsed.layers]) {
     const blob = await expect(door, [200], { port, path: `/v2/${repository}/blobs/${part.digest}` });
-    verify(blob.body, part.digest);
+    verifyContent(door.host.id, blob.body, part.digest);
   }
 }
 
-function verify(body: Buffer, digest: string): void {
+/** @throws {WrongContentError} when the bytes are not those of the digest. */
+export function verifyContent(host: string, body: Buffer, digest: string): void {
   const found = sha256(body);
-  if (found !== digest) throw new Error(`asked for ${digest} and was given ${found}`);
+  if (found !== digest) throw new WrongContentError(`asked for ${digest} and was given ${found}`, host);
 }
 
 async function expect(door: RegistryDoor, statuses: number[], request: HttpRequest): Promise<HttpResponse> {

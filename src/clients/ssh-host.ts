@@ -18,6 +18,7 @@ import type {
   InstallSource,
   Preflight,
   RedisInstance,
+  Traffic,
 } from './host';
 import { createHttp } from './http';
 import { createInstallSource } from './install-source';
@@ -26,6 +27,7 @@ import { createRedis } from './redis';
 import { dockerSocket, probeRights, type Rights } from './rights';
 import type { SshConnection } from './ssh';
 import { StreamAgent } from './stream-agent';
+import { createTraffic } from './traffic';
 
 /** A request takes 3 ms on a kept connection and 40 ms on a new one. */
 const forwardedSockets = 7;
@@ -39,6 +41,7 @@ export class SshHost implements HostConnection {
   readonly folders: HostFolders;
   readonly http: HostConnection['http'];
   readonly preflight: Preflight;
+  readonly traffic: Traffic;
   readonly agent: AgentHost;
   readonly installs: InstallSource;
   private readonly fences: Fence;
@@ -64,6 +67,7 @@ export class SshHost implements HostConnection {
       reach: (targets) => tryPorts(ssh, targets),
       setKernel: (mend) => setKernel(ssh, rights.sudo, mend),
     };
+    this.traffic = createTraffic(ssh, rights.sudo);
     this.fences = withFailpoints('fence', ['lease'], new Fence({ ssh, sudo: rights.sudo, dialEngine: dial }));
   }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { outNodes } from './balancers';
 import type { Because } from './because';
 import type { DesiredState } from './desired';
 import { differencesOf, type HostDifferences } from './differences';
@@ -7,6 +8,7 @@ import type { Plan, Stage, Step } from './plan';
 import { portConflicts } from './port-conflicts';
 import { newestRecord } from './record';
 import { describeRedisAction, instanceName, nextTopologyStep } from './redis-topology';
+import { type RolloutPace, rolloutStages } from './rollout-stages';
 import type { ClusterSpec, PartName } from './spec';
 
 export interface DeployPlanInput {
@@ -15,6 +17,7 @@ export interface DeployPlanInput {
   observed: Observed;
   /** Says why a fingerprint or file differs; see `because.ts`. */
   because: Because;
+  pace?: RolloutPace;
 }
 
 /** Desired state and observation to steps. The same input gives the same plan, byte for byte. */
@@ -27,8 +30,10 @@ export function planDeploy(input: DeployPlanInput): Plan {
     return is ? [differencesOf({ want, is, because: input.because })] : [];
   });
   const redis = redisStep(input, seen);
-  const rolling = differences.some((d) => d.containers.some((s) => s.action === 'replace'));
-  const stages = [...(rolling ? rollingStages(differences, redis) : parallelStages(differences, redis))];
+  const isReplacing = differences.some((d) => d.containers.some((s) => s.action === 'replace'));
+  const rolling = isReplacing || outNodes(input.spec, seen).length > 0;
+  const rollout = { spec: input.spec, seen, differences, redis, pace: input.pace ?? { batch: 1 } };
+  const { stages, order } = rolling ? rolloutStages(rollout) : { stages: parallelStages(differences, redis) };
   const recordStale = isRecordStale(input, seen);
   if (recordStale || stages.some((s) => s.steps.length > 0)) stages.push(recordStage(input));
   const plan = {
@@ -39,6 +44,7 @@ export function planDeploy(input: DeployPlanInput): Plan {
     empty: stages.every((s) => s.steps.length === 0),
     recordOnly: stages.every((s) => s.steps.every((step) => step.kind === 'record')),
     rolling,
+    ...(order && { order }),
     unseen,
     recordStale,
     conflicts: differences.flatMap((d) => {
@@ -68,28 +74,6 @@ function parallelStages(differences: HostDifferences[], redis: Step | undefined)
       gates: redis || containers.some((s) => isRedis(s.part)) ? [...touched, { kind: 'redis-whole' }] : touched,
     },
   ];
-}
-
-/** Running parts are replaced: one host after the other, the next only when this one is ready and Redis is whole again. */
-function rollingStages(differences: HostDifferences[], redis: Step | undefined): Stage[] {
-  const stages: Stage[] = [
-    { id: 'images', title: 'images on the hosts', steps: differences.flatMap((d) => d.images), gates: [] },
-  ];
-  if (redis)
-    stages.push({ id: 'redis-cluster', title: 'Redis Cluster', steps: [redis], gates: [{ kind: 'redis-whole' }] });
-  for (const d of differences) {
-    const steps = [...d.files, ...d.containers, ...d.reloads, ...d.removals];
-    if (steps.length === 0) continue;
-    const touchesRedis = d.containers.some((s) => isRedis(s.part));
-    const handBack = touchesRedis ? [rejoinStep(d.host)] : [];
-    stages.push({
-      id: d.host,
-      title: d.host,
-      steps: [...steps, ...handBack],
-      gates: [...readyGates(d.containers), ...(touchesRedis ? [{ kind: 'redis-whole' } as const] : [])],
-    });
-  }
-  return stages;
 }
 
 /** Files of one host do not depend on each other. */
@@ -145,19 +129,6 @@ function redisStep(input: DeployPlanInput, seen: SeenHost[]): Step | undefined {
   return { ...step, action: 'change', summary: 'mend the Redis Cluster', changes: [], because };
 }
 
-function rejoinStep(host: string): Step {
-  return {
-    id: `${host}/redis/rejoin`,
-    host,
-    kind: 'redis',
-    action: 'change',
-    target: 'redis-cluster',
-    summary: `see ${host} back in the Redis Cluster, its master handed back`,
-    changes: [],
-    because: [`the Redis instances of ${host} are replaced`],
-  };
-}
-
 function isRecordStale(input: DeployPlanInput, seen: SeenHost[]): boolean {
   const { desired, spec } = input;
   const record = newestRecord(seen, desired.hosts.length);
@@ -184,7 +155,7 @@ function recordStage(input: DeployPlanInput): Stage {
 
 function countSteps(stages: Stage[], differences: HostDifferences[]): Plan['counts'] {
   const counts = { create: 0, replace: 0, change: 0, remove: 0, keep: 0 };
-  for (const step of stages.flatMap((s) => s.steps)) {
+  for (const step of stages.filter((s) => !s.passing).flatMap((s) => s.steps)) {
     if (step.kind !== 'image' && step.kind !== 'record') counts[step.action] += 1;
   }
   counts.keep = differences.reduce((sum, d) => sum + d.kept, 0);

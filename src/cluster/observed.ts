@@ -64,6 +64,8 @@ export type ObservedRedisInstance = {
 export interface ObservedNginx {
   /** Sum that the running NGINX says its configuration has; undefined when it does not answer. */
   runningConfig?: string;
+  /** Nodes that it leaves out. */
+  out?: string[];
 }
 
 export type ObservedHost =
@@ -117,6 +119,15 @@ export interface RecordOwner {
   namespace: string;
 }
 
+/** A state that was applied and proven: enough to come back to it. */
+export interface LastGood {
+  generation: number;
+  spec: ClusterSpec;
+  images: Record<string, string>;
+  desiredHash: string;
+  operation: { id: string; name: string; actor: string; endedAt: string };
+}
+
 /** `state.json`: the same on every node of a majority. */
 export interface ClusterRecord {
   format: 1;
@@ -130,6 +141,8 @@ export interface ClusterRecord {
   operation: { id: string; name: string; actor: string; endedAt: string };
   /** Operations so far by verb, for short names such as `deploy-2`. */
   counts: Record<string, number>;
+  /** The state before this one, which an undo comes back to. */
+  before?: LastGood;
   /** Set by a destroy that left something on purpose; the next deploy writes a record without it. */
   destroyed?: { at: string; dataKept: boolean; left: string[] };
 }

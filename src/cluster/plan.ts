@@ -2,7 +2,17 @@ import type { PartName } from './spec';
 
 /** A plan is data. Printing it is the dry run, filtering it is the policy, storing it is the audit. */
 
-export type StepKind = 'image' | 'file' | 'container' | 'start' | 'reload' | 'remove' | 'redis' | 'record' | 'folder';
+export type StepKind =
+  | 'image'
+  | 'file'
+  | 'container'
+  | 'start'
+  | 'reload'
+  | 'remove'
+  | 'redis'
+  | 'record'
+  | 'folder'
+  | 'handover';
 export type StepAction = 'create' | 'replace' | 'change' | 'remove';
 
 export interface FieldChange {
@@ -31,9 +41,25 @@ export interface Step {
   expect?: string;
   /** For removals and replacements: the id seen, so that nothing else is removed. */
   seen?: string;
+  /** Of load balancers: the nodes that its configuration leaves out. */
+  out?: string[];
 }
 
-export type Gate = { kind: 'ready'; host: string; part: PartName } | { kind: 'redis-whole' };
+/** Parts of one host that an operation has replaced. */
+export interface ReplacedParts {
+  host: string;
+  parts: PartName[];
+}
+
+export type Gate =
+  | { kind: 'ready'; host: string; part: PartName }
+  | { kind: 'redis-whole' }
+  /** No request and no upload is under way on a node that is out of the load balancers. */
+  | { kind: 'quiet'; host: string }
+  /** An image goes through this node's own parts, before anybody else's does. */
+  | { kind: 'canary'; host: string }
+  /** Replaced parts run on, without a restart; 0 seconds is one look. */
+  | { kind: 'steady'; replaced: ReplacedParts[]; seconds: number };
 
 export interface Stage {
   /** `images`, `files`, `redis`, `node-1` … */
@@ -43,6 +69,10 @@ export interface Stage {
   steps: Step[];
   /** What must be seen before the next stage begins. */
   gates: Gate[];
+  /** Stages that follow each other and belong to the same nodes are one thing to a person, and are not left half way. */
+  node?: string;
+  /** A later stage of this plan takes it back, so that a person need not see it as a change. */
+  passing?: true;
 }
 
 export interface Plan {
@@ -58,6 +88,8 @@ export interface Plan {
   recordOnly: boolean;
   /** True when running parts are replaced: hosts then go one by one. */
   rolling: boolean;
+  /** Rolling: nodes in their order, those worked on at once together, and why there are no more of these. */
+  order?: { batches: string[][]; because: string[] };
   /** Hosts that could not be seen; a plan with any is shown but not applied. */
   unseen: { host: string; error: string }[];
   /** Desired state lies elsewhere than the record says, or the record is missing on some node. */

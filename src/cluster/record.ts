@@ -1,4 +1,4 @@
-import type { ClusterRecord, SeenHost } from './observed';
+import type { ClusterRecord, LastGood, SeenHost } from './observed';
 
 /**
  * The record with the highest generation that a majority of the nodes holds (decisions 1). A generation on fewer nodes was
@@ -31,4 +31,8 @@ export function highestEpoch(seen: SeenHost[]): number {
 export function nextEpoch(seen: SeenHost[], nowMs: number): number {
   const highest = highestEpoch(seen);
   return highest > 0 ? highest + 1 : nowMs;
+}
+
+export function lastGoodOf({ generation, spec, images, desiredHash, operation }: ClusterRecord): LastGood {
+  return { generation, spec, images, desiredHash, operation };
 }

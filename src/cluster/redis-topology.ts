@@ -39,6 +39,12 @@ export function slotRange(index: number, masters: number): [number, number] {
 }
 
 export function nextTopologyStep(desired: DesiredRedisInstance[], observed: ObservedRedisInstance[]): TopologyStep {
+  const pairs = pairUp(desired, observed);
+  if ('state' in pairs) return pairs;
+  return strangers(pairs) ?? meetings(pairs) ?? shards(pairs) ?? agreement(pairs);
+}
+
+function pairUp(desired: DesiredRedisInstance[], observed: ObservedRedisInstance[]): Pair[] | TopologyStep {
   const pairs: Pair[] = [];
   for (const want of desired) {
     const is = observed.find((o) => o.host === want.host && o.part === want.part);
@@ -47,7 +53,45 @@ export function nextTopologyStep(desired: DesiredRedisInstance[], observed: Obse
     }
     pairs.push({ name: instanceName(want), want, is });
   }
-  return strangers(pairs) ?? meetings(pairs) ?? shards(pairs) ?? agreement(pairs);
+  return pairs;
+}
+
+/**
+ * Before a host's instances are replaced: its masters hand over to a replica on another host, and only to one whose link is up. `whole` when
+ * the host serves no slot and everybody says so.
+ */
+export function nextHandOverStep(
+  desired: DesiredRedisInstance[],
+  observed: ObservedRedisInstance[],
+  host: string,
+): TopologyStep {
+  const pairs = pairUp(desired, observed);
+  if ('state' in pairs) return pairs;
+  const leaving = pairs.filter((p) => p.want.host === host);
+  const actions: RedisAction[] = [];
+  for (const master of leaving.filter((p) => p.is.role === 'master' && ownSlots(p.is) > 0)) {
+    const replicas = pairs.filter((p) => p.want.host !== host && p.is.masterId === master.is.id);
+    const ready = replicas.find((p) => p.is.linkUp);
+    if (!ready) {
+      const name = replicas[0]?.name;
+      const because = name
+        ? `${name} is not in sync with ${master.name}`
+        : `${master.name} has no replica on another host`;
+      return { state: 'wait', because };
+    }
+    actions.push({ kind: 'failover', at: ready.name, from: master.name });
+  }
+  return act(actions) ?? handOverAgreement(pairs, leaving);
+}
+
+function handOverAgreement(pairs: Pair[], leaving: Pair[]): TopologyStep {
+  const gone = new Set(leaving.map((p) => p.is.id));
+  for (const pair of pairs) {
+    if (pair.is.clusterState !== 'ok') return { state: 'wait', because: `${pair.name} says cluster_state:fail` };
+    const stale = pair.is.view.find((v) => gone.has(v.id) && seenRole(v) === 'master' && v.slots.length > 0);
+    if (stale) return { state: 'wait', because: `${pair.name} still sees ${stale.address}:${stale.port} as a master` };
+  }
+  return { state: 'whole' };
 }
 
 function act(actions: RedisAction[]): TopologyStep | undefined {

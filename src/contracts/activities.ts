@@ -1,9 +1,10 @@
 import type { ResolvedImages } from '../cluster/desired';
 import type { DestroyPlan, DestroyPlanInput } from '../cluster/destroy-plan';
-import type { ClusterRecord, HostFolders, Observed, ObservedHost, RecordOwner } from '../cluster/observed';
+import type { ClusterRecord, HostFolders, LastGood, Observed, ObservedHost, RecordOwner } from '../cluster/observed';
 import type { Ownership, TakeOverVerdict } from '../cluster/ownership';
 import type { Gate, Plan, Step } from '../cluster/plan';
 import type { Finding, KernelMend } from '../cluster/preflight/findings';
+import type { RolloutPace } from '../cluster/rollout-stages';
 import type { ClusterSpec } from '../cluster/spec';
 import type { AgentActivities } from './agents';
 import type { Changed } from './changed';
@@ -46,6 +47,7 @@ export interface PlannerActivities {
     images: ResolvedImages;
     observed: Observed;
     origins: SpecOrigins;
+    pace?: RolloutPace;
   }): Promise<Plan>;
   /** What a destroy would remove, what stands in its way and what it would leave. */
   planDestroy(input: DestroyPlanInput): Promise<DestroyPlan>;
@@ -93,6 +95,8 @@ export interface OpenedOperation {
   counts: Record<string, number>;
   /** Digests of the record. */
   images: ResolvedImages;
+  /** What was applied and proven last; absent before the first deploy. */
+  lastGood?: LastGood;
 }
 
 export interface InspectionActivities {
@@ -137,11 +141,26 @@ export interface ResourceActivities {
   removeContainer(input: StepInput): Promise<Changed>;
   reloadNginx(input: StepInput): Promise<Changed>;
   ensureRedisCluster(input: StepInput): Promise<Changed & { did: string[] }>;
+  /** The Redis master of one host serves from its replica on another host, and every instance says so. */
+  ensureHandedOver(input: StepInput): Promise<Changed>;
 }
+
+type GateOf<Kind extends Gate['kind']> = Extract<Gate, { kind: Kind }>;
 
 export interface GateActivities {
   /** Ends when the gate was seen passed; fails with GATE_NOT_READY and the part's log tail after its time. */
-  awaitGate(input: { spec: ClusterSpec; gate: Gate; timeoutMs: number }): Promise<void>;
+  awaitGate(input: { spec: ClusterSpec; gate: GateOf<'ready' | 'redis-whole'>; timeoutMs: number }): Promise<void>;
+  /** Ends when nothing is under way on a node that is out of the load balancers, or after its time: then it goes on all the same. */
+  awaitQuiet(input: { spec: ClusterSpec; gate: GateOf<'quiet'>; timeoutMs: number }): Promise<{ quiet: boolean }>;
+  /** Ends when an image went through this node's own proxy, origin, build-index and tracker; fails with CANARY_FAILED after its time. */
+  awaitCanary(input: {
+    spec: ClusterSpec;
+    gate: GateOf<'canary'>;
+    operation: OperationIdentity;
+    timeoutMs: number;
+  }): Promise<void>;
+  /** Ends when the parts were seen running and ready all the time; fails with PART_UNSTEADY as soon as one was not. */
+  awaitSteady(input: { spec: ClusterSpec; gate: GateOf<'steady'> }): Promise<void>;
 }
 
 export interface RecordActivities {
@@ -177,7 +196,7 @@ export interface OperationLine {
   actor: string;
   startedAt: string;
   endedAt: string;
-  result: 'done' | 'failed' | 'cancelled';
+  result: 'done' | 'failed' | 'cancelled' | 'rolled-back';
   planHash: string;
   generation: number;
 }

@@ -24,6 +24,10 @@ export const failureCodes = [
   'PLAN_STALE',
   'PLAN_CHANGED',
   'GATE_NOT_READY',
+  'CANARY_FAILED',
+  'PART_UNSTEADY',
+  'ROLLED_BACK',
+  'ROLLBACK_FAILED',
   'PROOF_FAILED',
   'NOT_CONVERGED',
   'RECORD_DAMAGED',
@@ -38,4 +42,6 @@ export interface FailureDetails {
   host?: string;
   /** What to do next, one line. */
   hint?: string;
+  /** Of a rollback: the code of what failed first. */
+  failedWith?: string;
 }

@@ -1,3 +1,4 @@
+import type { ResolvedImages } from '../cluster/desired';
 import type { DestroyPlan } from '../cluster/destroy-plan';
 import type { ClusterRecord, Observed } from '../cluster/observed';
 import type { Plan } from '../cluster/plan';
@@ -22,6 +23,26 @@ export interface OwnerIdentity {
   namespace: string;
 }
 
+export interface MaintenanceWindow {
+  /** HH:MM in the zone. */
+  from: string;
+  to: string;
+  zone: string;
+}
+
+/** How a person wants a rollout to go. */
+export interface RolloutPolicy {
+  /** Nodes at once, where their parts allow it. */
+  batch: number;
+  approveEachNode: boolean;
+  approveWithinMs: number;
+  /** How long new parts are watched before the next node begins; absent: the first node alone, for a while. */
+  bakeMs?: number;
+  window?: MaintenanceWindow;
+  /** false: stay as it is when a gate fails, to be looked at. */
+  rollback: boolean;
+}
+
 export interface DeployInput {
   operation: OperationIdentity;
   spec: ClusterSpec;
@@ -29,6 +50,10 @@ export interface DeployInput {
   owner: OwnerIdentity;
   /** Plan token: refuse when the plan made now is another. */
   planHash?: string;
+  /** Absent in operations that began before there was one: they are not rolled back. */
+  policy?: RolloutPolicy;
+  /** An undo: the images of the state that is come back to, and the generation that it takes back. */
+  undo?: { images: ResolvedImages; takesBack: number; operation: string };
 }
 
 export interface InspectInput {

@@ -4,6 +4,7 @@ import { taskQueues } from '../contracts/queues';
 import {
   agentEffect,
   agentProving,
+  draining,
   effect,
   looking,
   planning,
@@ -21,6 +22,7 @@ export const effects = proxyActivities<Activities>(effect);
 export const removals = proxyActivities<Activities>(removing);
 export const streams = proxyActivities<Activities>({ ...streaming, taskQueue: taskQueues.stream });
 export const waits = proxyActivities<Activities>(waiting);
+export const drains = proxyActivities<Activities>(draining);
 export const proofs = proxyActivities<Activities>(proving);
 export const planners = proxyLocalActivities<Activities>(planning);
 export const agentEffects = proxyActivities<Activities>(agentEffect);

@@ -89,3 +89,17 @@ export const planning: LocalActivityOptions = {
 
 /** How long a gate may take to be seen passed. */
 export const gateTimeoutMs = 90_000;
+
+/** After this a node is worked on although somebody still uploads to it. */
+export const quietTimeoutMs = 10 * 60_000;
+
+/** Waits for a node to be quiet. */
+export const draining: ActivityOptions = {
+  startToCloseTimeout: '11m',
+  scheduleToCloseTimeout: '30m',
+  heartbeatTimeout: '5s',
+  retry: { initialInterval: '300ms', maximumInterval: '5s' },
+};
+
+/** Parts are watched in pieces of this length. */
+export const watchedAtOnceSeconds = 300;

@@ -1,12 +1,13 @@
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { CancellationScope } from '@temporalio/workflow';
 import type { ResolvedImages } from '../cluster/desired';
 import type { ClusterRecord } from '../cluster/observed';
 import type { Plan } from '../cluster/plan';
-import type { OpenedOperation } from '../contracts/activities';
+import type { OpenedOperation, OperationLine } from '../contracts/activities';
 import type { DeployInput, DeployReport } from '../contracts/operation';
 import { effects, lookers, planners, proofs } from './activities';
-import { claim, final, noteOperation, observe, refuseForeign } from './operation-steps';
+import { claim, final, leftover, noteOperation, observe, refuseForeign } from './operation-steps';
 import { Progress } from './progress';
+import { paceOf, takeBack } from './roll-back';
 import { runPlan } from './run-plan';
 
 interface Deploy {
@@ -26,7 +27,7 @@ async function perform(deploy: Deploy): Promise<DeployReport> {
   const { observed, opened, images, plan } = await progress.during('look', 'look and plan', () => lookAndPlan(deploy));
   progress.named(opened.name);
   progress.planned(plan);
-  refuse(input, plan);
+  refuse(input, { plan, opened });
   const report = { operation: input.operation, name: opened.name, plan, generation: opened.generation };
   if (plan.empty) return { ...report, changed: false, generation: opened.generation - 1 };
   await progress.during('claim', 'claim the hosts', () =>
@@ -42,9 +43,11 @@ async function perform(deploy: Deploy): Promise<DeployReport> {
     await progress.during('record', 'record on the nodes', () => record(deploy, { opened, plan, images }));
     return { ...report, changed: true, proof };
   } catch (error) {
-    const result = isCancellation(error) ? 'cancelled' : 'failed';
-    await CancellationScope.nonCancellable(() => noteEnd(deploy, { opened, plan }, result)).catch(() => undefined);
-    throw error;
+    const ended = await CancellationScope.nonCancellable(() => takeBack({ input, progress, opened, plan, error }));
+    await CancellationScope.nonCancellable(() => noteEnd(deploy, { opened, plan }, ended.result)).catch(
+      () => undefined,
+    );
+    throw ended.error;
   }
 }
 
@@ -52,14 +55,20 @@ async function lookAndPlan({ input }: Deploy) {
   const observed = await observe(input.spec);
   const opened = await planners.openOperation({ observed, operation: input.operation });
   const hosts = observed.hosts.flatMap((h) => (h.reachable ? [{ host: h.host, platform: h.platform }] : []));
-  const images = await lookers.resolveImages({ spec: input.spec, known: opened.images, hosts });
-  const plan = await planners.planDeploy({ spec: input.spec, images, observed, origins: input.origins });
+  const known = opened.images;
+  const images = input.undo?.images ?? (await lookers.resolveImages({ spec: input.spec, known, hosts }));
+  const pace = paceOf(input.policy);
+  const plan = await planners.planDeploy({ spec: input.spec, images, observed, origins: input.origins, pace });
   return { observed, opened, images, plan };
 }
 
 /** Everything that forbids the plan, before anything is changed. */
-function refuse(input: DeployInput, plan: Plan): void {
+function refuse({ planHash, undo }: DeployInput, { plan, opened }: { plan: Plan; opened: OpenedOperation }): void {
   refuseForeign(plan.foreign);
+  if (undo && opened.lastGood?.generation !== undo.takesBack) {
+    const text = `${undo.operation} is not what was applied last any more: another operation came in between`;
+    throw final('PLAN_CHANGED', text, 'look again: krakenctl op list');
+  }
   if (plan.conflicts.length > 0) {
     const text = plan.conflicts.map((c) => `${c.host}: ${c.what}: ${c.why}`).join('; ');
     throw final('FOREIGN_RESOURCE', text, 'mend it by hand on that host, then deploy again');
@@ -72,8 +81,8 @@ function refuse(input: DeployInput, plan: Plan): void {
       'krakenctl status',
     );
   }
-  if (input.planHash !== undefined && !plan.hash.startsWith(input.planHash)) {
-    const text = `the plan is now ${plan.hash.slice(0, 12)}, not ${input.planHash}: a host or the configuration changed meanwhile`;
+  if (planHash !== undefined && !plan.hash.startsWith(planHash)) {
+    const text = `the plan is now ${plan.hash.slice(0, 12)}, not ${planHash}: a host or the configuration changed meanwhile`;
     throw final('PLAN_CHANGED', text, 'look again: krakenctl plan');
   }
 }
@@ -82,7 +91,7 @@ function refuse(input: DeployInput, plan: Plan): void {
 async function prove({ input, progress }: Deploy, images: ResolvedImages) {
   return progress.during('proof', 'proof', async (stage) => {
     const [left, proof] = await Promise.all([
-      progress.step(stage, 'second look', () => leftover(input, images)),
+      progress.step(stage, 'second look', () => leftover(input, input.spec, images)),
       progress.step(stage, 'canary', () => proofs.proveCluster({ spec: input.spec, operation: input.operation })),
     ]);
     if (left.length > 0) {
@@ -92,16 +101,6 @@ async function prove({ input, progress }: Deploy, images: ResolvedImages) {
     stage.detail = `pushed through ${proof.pushedThrough} ${proof.pushMs} ms · pulled through ${proof.pulledThrough} ${proof.pullMs} ms · announce seen in Redis · second look: nothing left to change`;
     return proof;
   });
-}
-
-async function leftover(input: DeployInput, images: ResolvedImages): Promise<string[]> {
-  const observed = await observe(input.spec);
-  const plan = await planners.planDeploy({ spec: input.spec, images, observed, origins: input.origins });
-  const unseen = plan.unseen.map((u) => `${u.host} cannot be seen`);
-  return [
-    ...unseen,
-    ...plan.stages.filter((s) => s.id !== 'record').flatMap((s) => s.steps.map((step) => step.summary)),
-  ];
 }
 
 interface Outcome {
@@ -122,6 +121,7 @@ async function record(deploy: Deploy, { opened, plan, images }: Outcome): Promis
     desiredHash: plan.desiredHash,
     operation: { id: operation.id, name: opened.name, actor: operation.actor, endedAt: new Date().toISOString() },
     counts: opened.counts,
+    ...(opened.lastGood && opened.lastGood.desiredHash !== plan.desiredHash && { before: opened.lastGood }),
   };
   const writes = spec.nodes.map(({ id: host }) =>
     effects.writeRecord.executeWithOptions({ summary: `${host}: write the record` }, [
@@ -137,7 +137,7 @@ async function record(deploy: Deploy, { opened, plan, images }: Outcome): Promis
 async function noteEnd(
   { input, progress }: Deploy,
   { opened, plan }: Pick<Outcome, 'opened' | 'plan'>,
-  result: 'done' | 'failed' | 'cancelled',
+  result: OperationLine['result'],
 ): Promise<void> {
   const hosts = input.spec.nodes.map((node) => node.id);
   await noteOperation({ input, opened, planHash: plan.hash, startedAt: progress.startedAt, result }, hosts);

@@ -1,10 +1,11 @@
 import { ApplicationFailure } from '@temporalio/workflow';
+import type { ResolvedImages } from '../cluster/desired';
 import type { Observed } from '../cluster/observed';
 import type { ClusterSpec } from '../cluster/spec';
 import type { OpenedOperation, OperationLine } from '../contracts/activities';
 import type { FailureCode } from '../contracts/failures';
-import type { OperationIdentity, OwnerIdentity } from '../contracts/operation';
-import { effects, lookers } from './activities';
+import type { OperationIdentity, OwnerIdentity, SpecOrigins } from '../contracts/operation';
+import { effects, lookers, planners } from './activities';
 
 /** What operations have in common, whatever they are about. */
 
@@ -16,6 +17,21 @@ export async function observe(spec: ClusterSpec): Promise<Observed> {
 
 export function final(type: FailureCode, message: string, hint: string): ApplicationFailure {
   return ApplicationFailure.create({ type, message, nonRetryable: true, details: [{ hint }] });
+}
+
+/** What is not as it should be after all was done; empty is what success means. */
+export async function leftover(
+  input: { origins: SpecOrigins },
+  spec: ClusterSpec,
+  images: ResolvedImages,
+): Promise<string[]> {
+  const observed = await observe(spec);
+  const plan = await planners.planDeploy({ spec, images, observed, origins: input.origins });
+  const unseen = plan.unseen.map((u) => `${u.host} cannot be seen`);
+  return [
+    ...unseen,
+    ...plan.stages.filter((s) => s.id !== 'record').flatMap((s) => s.steps.map((step) => step.summary)),
+  ];
 }
 
 /** Another krakenctl's hosts, before anything is changed; the claim looks again under the fence. */

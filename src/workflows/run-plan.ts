@@ -4,8 +4,8 @@ import type { Gate, Stage, Step } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { StepInput } from '../contracts/activities';
 import type { OperationIdentity, StageProgress } from '../contracts/operation';
-import { effects, removals, streams, waits } from './activities';
-import { gateTimeoutMs } from './activity-options';
+import { drains, effects, removals, streams, waits } from './activities';
+import { gateTimeoutMs, quietTimeoutMs, watchedAtOnceSeconds } from './activity-options';
 import type { Progress } from './progress';
 
 export interface PlanRun {
@@ -15,14 +15,59 @@ export interface PlanRun {
   operation: OperationIdentity;
   epoch: number;
   progress: Progress;
+  /** A rollback shows its stages beside those that it takes back. */
+  label?: { id: string; title: string };
 }
 
 /** stage → lane → step → activity. The record is written by the operation itself, after its proof. */
 export async function runPlan(run: PlanRun): Promise<void> {
-  for (const stage of run.plan.stages.filter((s) => s.id !== 'record')) {
-    await run.progress.during(stage.id, stage.title, (shown) => runStage(run, stage, shown));
+  const stages = run.plan.stages.filter((s) => s.id !== 'record');
+  for (const group of groupsOf(stages)) {
+    const { id, title } = shownAs(group, run);
+    if (group[0]!.node === undefined) await run.progress.during(id, title, (shown) => runStage(run, group[0]!, shown));
+    else await run.progress.during(id, title, (shown) => runNode(run, group, shown));
   }
 }
+
+/** Stages that follow each other and belong to the same nodes are one. */
+export function groupsOf(stages: Stage[]): Stage[][] {
+  const groups: Stage[][] = [];
+  for (const stage of stages) {
+    const last = groups.at(-1);
+    if (last && stage.node !== undefined && last[0]!.node === stage.node) last.push(stage);
+    else groups.push([stage]);
+  }
+  return groups;
+}
+
+function shownAs([first]: Stage[], { label }: PlanRun): { id: string; title: string } {
+  const { id, title, node } = first!;
+  return { id: `${label?.id ?? ''}${node ?? id}`, title: `${label?.title ?? ''}${title}` };
+}
+
+/**
+ * A node is worked on to its end once it was begun: cancelled half way it would be left out of the load balancers. Only the watching afterwards
+ * may be cut.
+ */
+async function runNode(run: PlanRun, stages: Stage[], shown: StageProgress): Promise<void> {
+  shown.total = stages.reduce((sum, stage) => sum + stage.steps.length, 0);
+  const took: string[] = [];
+  for (const stage of stages) {
+    const startedAt = Date.now();
+    const early = stage.gates.filter((gate) => gate.kind !== 'steady');
+    await CancellationScope.nonCancellable(() => runStage(run, { ...stage, gates: early }, shown));
+    const part = stage.id.slice(stage.node!.length + 1);
+    took.push(`${nodeParts[part] ?? 'replaced'} ${((Date.now() - startedAt) / 1000).toFixed(1)}s`);
+    shown.detail = took.join(' · ');
+    await passAll(
+      run,
+      stage.gates.filter((gate) => gate.kind === 'steady'),
+      shown,
+    );
+  }
+}
+
+const nodeParts: Record<string, string> = { out: 'drained', canary: 'canary', back: 'taken back' };
 
 async function runStage(run: PlanRun, stage: Stage, shown: StageProgress): Promise<void> {
   const lanes = new Map<string, Step[]>();
@@ -33,16 +78,52 @@ async function runStage(run: PlanRun, stage: Stage, shown: StageProgress): Promi
   await inParallel([...lanes.values()], run.spec.concurrency, async (steps) => {
     for (const step of steps) await run.progress.step(shown, step.summary, () => runStep(run, step));
   });
-  await Promise.all(stage.gates.map((gate) => run.progress.wait(shown, gateTitle(gate), () => pass(run, gate))));
+  await passAll(run, stage.gates, shown);
+}
+
+async function passAll(run: PlanRun, gates: Gate[], shown: StageProgress): Promise<void> {
+  await Promise.all(gates.map((gate) => run.progress.wait(shown, gateTitle(gate), () => pass(run, gate))));
 }
 
 function gateTitle(gate: Gate): string {
-  return gate.kind === 'ready' ? `gate ready: ${gate.host} ${gate.part}` : 'gate redis-whole';
+  switch (gate.kind) {
+    case 'ready':
+      return `gate ready: ${gate.host} ${gate.part}`;
+    case 'redis-whole':
+      return 'gate redis-whole';
+    case 'quiet':
+      return `gate quiet: ${gate.host} has no request and no upload under way`;
+    case 'canary':
+      return `gate canary: an image through the parts of ${gate.host}`;
+    case 'steady': {
+      const hosts = gate.replaced.map((r) => r.host).join(', ');
+      return `gate steady: new parts of ${hosts} run on${gate.seconds > 0 ? ` for ${gate.seconds}s` : ''}`;
+    }
+  }
 }
 
 async function pass(run: PlanRun, gate: Gate): Promise<void> {
   const summary = gateTitle(gate);
-  await waits.awaitGate.executeWithOptions({ summary }, [{ spec: run.spec, gate, timeoutMs: gateTimeoutMs }]);
+  const { spec, operation } = run;
+  if (gate.kind === 'ready' || gate.kind === 'redis-whole')
+    return waits.awaitGate.executeWithOptions({ summary }, [{ spec, gate, timeoutMs: gateTimeoutMs }]);
+  if (gate.kind === 'quiet') {
+    await drains.awaitQuiet.executeWithOptions({ summary }, [{ spec, gate, timeoutMs: quietTimeoutMs }]);
+    return;
+  }
+  if (gate.kind === 'canary')
+    return waits.awaitCanary.executeWithOptions({ summary }, [{ spec, gate, operation, timeoutMs: gateTimeoutMs }]);
+  return watch(run, gate, summary);
+}
+
+/** In pieces, so that an activity is short however long a person wants to watch. */
+async function watch({ spec }: PlanRun, gate: Extract<Gate, { kind: 'steady' }>, summary: string): Promise<void> {
+  let left = gate.seconds;
+  do {
+    const seconds = Math.min(left, watchedAtOnceSeconds);
+    await waits.awaitSteady.executeWithOptions({ summary }, [{ spec, gate: { ...gate, seconds } }]);
+    left -= seconds;
+  } while (left > 0);
 }
 
 /** A cancelled operation ends between two steps: what changes a host is let run to its end. Moving images may be cut. */
@@ -72,6 +153,8 @@ async function change(step: Step, input: StepInput, options: { summary: string }
       return effects.reloadNginx.executeWithOptions(options, [input]);
     case 'redis':
       return waits.ensureRedisCluster.executeWithOptions(options, [input]);
+    case 'handover':
+      return waits.ensureHandedOver.executeWithOptions(options, [input]);
     default:
       throw new Error(`no activity for a step of kind ${step.kind}`);
   }

@@ -65,7 +65,7 @@ async function perform(lab: MemoryLab, { host, path, args }: Ask): Promise<unkno
   const client =
     noun === 'redis'
       ? machine.redis(verb as number)
-      : machine[noun as 'engine' | 'files' | 'folders' | 'agent' | 'installs'];
+      : machine[noun as 'engine' | 'files' | 'folders' | 'traffic' | 'agent' | 'installs'];
   const method = (noun === 'redis' ? rest[0] : verb) as string;
   if (method === 'pull' || method === 'load') args.push(() => undefined);
   if (method === 'write') {
@@ -109,6 +109,7 @@ export class RemoteHosts implements Hosts {
         // A deploy asks for no more.
         machine: (query: unknown) => this.ask(host, ['machine'], [query]),
       } as unknown as HostConnection['preflight'],
+      traffic: nouns<HostConnection['traffic']>('traffic'),
       agent: nouns<HostConnection['agent']>('agent'),
       installs: nouns<HostConnection['installs']>('installs'),
       http: (request) => this.ask(host, ['http'], [request]) as ReturnType<HostConnection['http']>,

@@ -43,7 +43,9 @@ test('a new version is one line for all parts of all hosts, from what to what an
   expect(text).toContain('KRAKEN_VERSION v0.1.27 → v0.1.28 (.env:14)');
   expect(text).toContain('node-1..3');
   expect(text).toContain('replace 15');
-  expect(text).toContain('order  images → node-1 → node-2 → node-3');
+  expect(text).toContain('order  images → node-1 → node-2 → node-3\n');
+  expect(text).toContain('serving 2 of 3 nodes at every moment');
+  expect(text).not.toContain('nginx');
   expect(text).toContain(`apply exactly this: krakenctl deploy --plan ${plan.hash.slice(0, 12)}`);
 });
 

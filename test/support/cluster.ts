@@ -7,6 +7,7 @@ import { labels } from '../../src/cluster/names';
 import type { ClusterRecord, Observed, ObservedContainer, SeenHost } from '../../src/cluster/observed';
 import type { Plan } from '../../src/cluster/plan';
 import { newestRecord } from '../../src/cluster/record';
+import type { RolloutPace } from '../../src/cluster/rollout-stages';
 import { type ClusterSpec, partNames, specSchema } from '../../src/cluster/spec';
 
 /** A plain three-node spec; change what a test is about. */
@@ -158,7 +159,12 @@ export function observedAs(spec: ClusterSpec, images: Record<string, string>): O
   return { cluster: spec.name, hosts };
 }
 
-export function planFor(spec: ClusterSpec, images: Record<string, string>, observed: Observed): Plan {
+export function planFor(
+  spec: ClusterSpec,
+  images: Record<string, string>,
+  observed: Observed,
+  pace?: RolloutPace,
+): Plan {
   const desired: DesiredState = desiredState(spec, images);
   const seen = observed.hosts.filter((h): h is SeenHost => h.reachable);
   const record = newestRecord(seen, spec.nodes.length);
@@ -171,6 +177,7 @@ export function planFor(spec: ClusterSpec, images: Record<string, string>, obser
     desired,
     observed,
     because: explainChanges({ record, spec, images, origins, desired, render: desiredState }),
+    pace,
   });
 }
 

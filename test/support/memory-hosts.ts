@@ -22,6 +22,7 @@ import type {
   HttpResponse,
   ImageInfo,
   Preflight,
+  Traffic,
 } from '../../src/clients/host';
 import type { EnrolledVm } from '../../src/cluster/agents/install-source';
 import type { MachineFacts } from '../../src/cluster/preflight/facts';
@@ -141,9 +142,12 @@ export class MemoryHost implements HostConnection {
     const part = ports[request.port] ?? 'nothing';
     if (!this.runs(part)) throw refused(this.host.id, `${part} ${request.port}`);
     if (request.path === '/.krakenctl/config') {
-      const file = [...this.stored].find(([path]) => path.endsWith('/nginx/nginx.conf'));
-      const sum = /return 200 "([0-9a-f]{64})/.exec(file?.[1].contents.toString() ?? '')?.[1];
-      return sum ? answer(200, sum) : answer(404);
+      const said = /return 200 "([0-9a-f]{64}[^"\\]*)/.exec(this.nginxRuns)?.[1];
+      return said ? answer(200, said) : answer(404);
+    }
+    if (part === 'origin' || part === 'build-index' || part === 'tracker') {
+      const own = this.lab.registry.answerPart(request.path);
+      if (own) return this.serves(part, own);
     }
     if (request.path.startsWith('/announce/')) {
       const master = [...this.lab.redisCluster.instances.values()].find((i) => i.port === 6379 && !i.masterId);
@@ -152,6 +156,23 @@ export class MemoryHost implements HostConnection {
     }
     return request.path.startsWith('/v2/') ? this.lab.registry.answer(request) : answer(200, 'OK');
   }
+
+  /** A test gives a part that answers otherwise. */
+  serves: (part: string, response: HttpResponse) => HttpResponse = (_, response) => response;
+  /** Text that the running NGINX has loaded. */
+  nginxRuns = '';
+
+  loadNginx(): void {
+    this.nginxRuns =
+      [...this.stored].find(([path]) => path.endsWith('/nginx/nginx.conf'))?.[1].contents.toString() ?? '';
+  }
+
+  /** What is under way from and on this host; a test changes it. */
+  readonly underWay = { connections: 0, uploads: 0 };
+  readonly traffic: Traffic = {
+    towards: async () => this.underWay.connections,
+    recentFiles: async () => this.underWay.uploads,
+  };
 
   /** What its preflight says; a test changes it. */
   machine: MachineFacts = {
@@ -316,14 +337,16 @@ function memoryEngine(host: MemoryHost): Engine {
         return made.id;
       }),
     start: (key) =>
-      lab.effect(
-        id,
-        `start ${must(key).name}`,
-        () => void Object.assign(must(key), { state: 'running', startedAt: host.tick() }),
-      ),
+      lab.effect(id, `start ${must(key).name}`, () => {
+        Object.assign(must(key), { state: 'running', startedAt: host.tick() });
+        if (must(key).name.endsWith('-nginx')) host.loadNginx();
+      }),
     stop: (key) => lab.effect(id, `stop ${must(key).name}`, () => void Object.assign(must(key), { state: 'exited' })),
     remove: (key) => lab.effect(id, `remove ${find(key)?.name}`, () => void host.containers.delete(key)),
-    kill: async () => undefined,
+    kill: (key, signal) =>
+      lab.effect(id, `kill ${must(key).name} ${signal}`, () => {
+        if (must(key).name.endsWith('-nginx') && signal === 'HUP') host.loadNginx();
+      }),
     exec: async () => ({ exitCode: 0, output: '' }),
     logs: async () => 'last line',
     followLogs: async () => undefined,

@@ -39,6 +39,27 @@ export class MemoryRegistry {
     return reply(201, { 'docker-content-digest': digest });
   }
 
+  /** What an origin, a build-index or a tracker has of it under its own paths; undefined for any other path. */
+  answerPart(path: string): HttpResponse | undefined {
+    const reply = (body: Buffer | undefined) => ({
+      status: body ? 200 : 404,
+      headers: {},
+      body: body ?? Buffer.alloc(0),
+    });
+    const tag = /^\/tags\/(.+)$/.exec(path);
+    if (tag) {
+      const [repository, name] = decodeURIComponent(tag[1]!).split(':');
+      const found = this.manifests.get(`${repository}@${name}`);
+      return reply(found && Buffer.from(`sha256:${createHash('sha256').update(found).digest('hex')}`));
+    }
+    const of = /^(?:\/internal)?\/namespace\/([^/]+)\/blobs\/sha256:([0-9a-f]{64})(\/metainfo)?$/.exec(path);
+    if (!of) return undefined;
+    const [, namespace, hex, isMetaInfo] = of;
+    const found =
+      this.manifests.get(`${decodeURIComponent(namespace!)}@sha256:${hex}`) ?? this.blobs.get(`sha256:${hex}`);
+    return reply(found && isMetaInfo ? Buffer.from(JSON.stringify({ Info: { Name: hex } })) : found);
+  }
+
   private upload(request: HttpRequest, at: { repository: string; id: string; digest: string | null }): HttpResponse {
     const id = at.id === '' ? randomUUID() : at.id;
     const data = Buffer.concat([this.uploads.get(id) ?? Buffer.alloc(0), request.body ?? Buffer.alloc(0)]);

@@ -1,19 +1,21 @@
 import { createHash } from 'node:crypto';
 import { servedFolder } from '../names';
 import type { ClusterSpec } from '../spec';
-import { addressesOf } from './kraken';
 import { notice } from './notice';
 
 /**
  * The load balancer. A push is several requests tied to one proxy's disk, so what belongs to one repository goes to one proxy;
  * every LB computes the same choice from the same list. Agents see trackers and build-indexes behind one port.
+ *
+ * @param out nodes that get no new requests (uploads that lie on them are gone on with there)
  */
-export function nginxText(spec: ClusterSpec): string {
-  const text = [notice, processes(spec), `http {\n${indent(http(spec))}\n}\n`].join('\n');
-  return text.replace(sumLine, `return 200 "${nginxConfigSum(text)}\\n";`);
+export function nginxText(spec: ClusterSpec, out: readonly string[] = []): string {
+  const text = [notice, processes(spec), `http {\n${indent(http(spec, out))}\n}\n`].join('\n');
+  const said = out.length > 0 ? ` out=${out.join(',')}` : '';
+  return text.replace(sumLine, `return 200 "${nginxConfigSum(text)}${said}\\n";`);
 }
 
-const sumLine = /return 200 "[0-9a-f]*\\n";/;
+const sumLine = /return 200 "[0-9a-f]*(?: out=[^"]*)?\\n";/;
 
 /**
  * SHA-256 of a configuration, the line that says the sum itself left out: the running NGINX answers it at
@@ -21,6 +23,12 @@ const sumLine = /return 200 "[0-9a-f]*\\n";/;
  */
 export function nginxConfigSum(text: string): string {
   return createHash('sha256').update(text.replace(sumLine, '')).digest('hex');
+}
+
+/** What the running NGINX says of itself: the sum of what it loaded, and the nodes that are taken out in it. */
+export function readRunningConfig(answer: string): { runningConfig?: string; out?: string[] } {
+  const [, runningConfig, out] = /^([0-9a-f]{64})(?: out=(\S+))?$/.exec(answer.trim()) ?? [];
+  return { ...(runningConfig && { runningConfig }), ...(out && { out: out.split(',') }) };
 }
 
 function indent(text: string): string {
@@ -46,8 +54,9 @@ events {
 `;
 }
 
-function http(spec: ClusterSpec): string {
-  return [basics(spec), logs, temporary, routing, upstreams(spec), proxyServer(spec), trackerServer(spec)].join('\n\n');
+function http(spec: ClusterSpec, out: readonly string[]): string {
+  const parts = [basics(spec), logs, temporary, routing, uploads(spec), upstreams(spec, out)];
+  return [...parts, proxyServer(spec), trackerServer(spec)].join('\n\n');
 }
 
 const logs = `# Announces come every few seconds from every peer: only those that fail are logged.
@@ -80,6 +89,30 @@ map $is_this_host $limited_client {
   1 '';
   default $binary_remote_addr;
 }`;
+
+/**
+ * An upload lies on the disk of the proxy that began it, so its Location names that proxy, and whoever goes on with it comes back to it
+ * whatever the ring is by then. Proxies are told by their addresses; for nodes that have names alone the ring must do.
+ */
+function uploads({ nodes, ports }: ClusterSpec): string {
+  const numeric = nodes.filter(({ address }) => /^[0-9.]+$/.test(address));
+  const answering = numeric.map(
+    ({ id, address }) => `~(?:^|\\s)${address.replaceAll('.', '\\.')}:${ports.proxy}$ ${id};`,
+  );
+  const going = numeric.map(({ id }) => `${id} proxy_${id};`);
+  return `map $upstream_addr $proxy_that_answers {
+${indent([...answering, "default '';"].join('\n'))}
+}
+
+map $arg__proxy $proxy_of_upload {
+${indent([...going, 'default proxies_by_upload;'].join('\n'))}
+}
+
+map $uri $upload_goes_to {
+  ~/blobs/uploads/.+ $proxy_of_upload;
+  default proxies_by_repository;
+}`;
+}
 
 function basics({ nginx, nodes }: ClusterSpec): string {
   const retryWithin = Math.max(10, nginx.connectTimeoutSeconds * nodes.length);
@@ -120,13 +153,18 @@ limit_conn_zone $limited_client zone=clients:10m;
 limit_conn_status 429;`;
 }
 
-function upstreams(spec: ClusterSpec): string {
+function upstreams(spec: ClusterSpec, out: readonly string[]): string {
   const { ports } = spec;
+  const byRepository = 'hash $repository consistent';
   return [
-    upstream(spec, { name: 'proxies_by_repository', port: ports.proxy, choice: 'hash $repository consistent' }),
-    upstream(spec, { name: 'proxies', port: ports.proxy, choice: 'least_conn' }),
-    upstream(spec, { name: 'trackers', port: ports.tracker, choice: 'least_conn' }),
-    upstream(spec, { name: 'build_indexes', port: ports.buildIndex, choice: 'least_conn' }),
+    upstream(spec, { name: 'proxies_by_repository', port: ports.proxy, choice: byRepository, out }),
+    upstream(spec, { name: 'proxies', port: ports.proxy, choice: 'least_conn', out }),
+    upstream(spec, { name: 'trackers', port: ports.tracker, choice: 'least_conn', out }),
+    upstream(spec, { name: 'build_indexes', port: ports.buildIndex, choice: 'least_conn', out }),
+    `# Uploads that were begun: nobody is out here.\n${upstream(spec, { name: 'proxies_by_upload', port: ports.proxy, choice: byRepository, out: [] })}`,
+    ...spec.nodes.map(
+      ({ id, address }) => `upstream proxy_${id} {\n  server ${address}:${ports.proxy} max_fails=0;\n}`,
+    ),
   ].join('\n\n');
 }
 
@@ -134,16 +172,17 @@ interface Upstream {
   name: string;
   port: number;
   choice: string;
+  out: readonly string[];
 }
 
-function upstream(spec: ClusterSpec, { name, port, choice }: Upstream): string {
+function upstream(spec: ClusterSpec, { name, port, choice, out }: Upstream): string {
   const { maxFails, failTimeoutSeconds, upstreamKeepalive } = spec.nginx;
   const failing = `max_fails=${maxFails} fail_timeout=${failTimeoutSeconds}s`;
   const lines = [
     // Shared, so that all workers know what one of them has found dead.
     `zone ${name} 256k;`,
     `${choice};`,
-    ...addressesOf(spec, port).map((address) => `server ${address} ${failing};`),
+    ...spec.nodes.map(({ id, address }) => `server ${address}:${port} ${failing}${out.includes(id) ? ' down' : ''};`),
     ...(upstreamKeepalive > 0 ? [`keepalive ${upstreamKeepalive};`] : []),
   ];
   return `upstream ${name} {\n${indent(lines.join('\n'))}\n}`;
@@ -188,6 +227,13 @@ location = /.krakenctl/config {
   deny all;
 }`,
     installing(spec),
+    passing(spec, '~ ^/v2/.+/blobs/uploads/', [
+      '# A Location with a query, without one, and any other. By name: the map ends what $1 and $2 stand for.',
+      'proxy_redirect ~^(?:https?://[^/]+)?(?<upload>/v2/.+/blobs/uploads/[^?]+)[?](?<said>.*)$ $upload?$said&_proxy=$proxy_that_answers;',
+      'proxy_redirect ~^(?:https?://[^/]+)?(?<upload>/v2/.+/blobs/uploads/[^?]+)$ $upload?_proxy=$proxy_that_answers;',
+      'proxy_redirect ~^https?://[^/]+(/.*)$ $1;',
+      'proxy_pass http://$upload_goes_to;',
+    ]),
     passing(spec, '~ ^/v2/.+/(?:blobs|manifests)/', ['proxy_pass http://proxies_by_repository;']),
     passing(spec, '/', ['proxy_pass http://proxies;']),
   ]);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { renderFiles } from '../../../src/cluster/render/files';
-import { nginxConfigSum, nginxText } from '../../../src/cluster/render/nginx';
+import { nginxConfigSum, nginxText, readRunningConfig } from '../../../src/cluster/render/nginx';
 import { type ClusterSpec, specSchema } from '../../../src/cluster/spec';
 import { exampleSpec } from '../../support/cluster';
 
@@ -24,7 +24,7 @@ const servers = () => text.split(/^ {2}server \{/m).slice(1);
 /** Where a request goes, by NGINX's own order: exact, `^~`, first expression, prefix. */
 function route(server: string, path: string): string {
   const locations = [...server.matchAll(/location (=|\^~|~)? ?(\S+) \{(.*?)\n {4}\}/gs)].map((m) => m.slice(1));
-  const target = (body: string) => /proxy_pass http:\/\/(\w+)/.exec(body)?.[1] ?? 'nginx';
+  const target = (body: string) => /proxy_pass http:\/\/(\$?\w+)/.exec(body)?.[1] ?? 'nginx';
   const found =
     locations.find(([kind, match]) => kind === '=' && match === path) ??
     locations.find(([kind, match]) => kind === '^~' && path.startsWith(match!)) ??
@@ -39,8 +39,8 @@ describe('the load balancer', () => {
     ['/v2/_catalog', 'proxies'],
     ['/v2/library/nginx/tags/list', 'proxies'],
     ['/v2/library/nginx/manifests/1.27', 'proxies_by_repository'],
-    ['/v2/library/nginx/blobs/uploads/', 'proxies_by_repository'],
-    ['/v2/a/b/c/blobs/uploads/6c10d53-1687', 'proxies_by_repository'],
+    ['/v2/library/nginx/blobs/uploads/', '$upload_goes_to'],
+    ['/v2/a/b/c/blobs/uploads/6c10d53-1687', '$upload_goes_to'],
     ['/proxy/v2/registry/prefetch', 'proxies'],
     ['/health', 'nginx'],
     ['/readiness', 'proxies'],
@@ -100,12 +100,41 @@ describe('the load balancer', () => {
 
   test('a limit for each client counts what is passed on or downloaded, and never the health', () => {
     const limited = nginxText(exampleSpec((s) => Object.assign(s.nginx, { connectionsPerClient: 7 })));
-    expect(limited.match(/limit_conn clients 7;/g)).toHaveLength(6);
+    expect(limited.match(/limit_conn clients 7;/g)).toHaveLength(7);
     expect(block('location = /health', limited)).not.toContain('limit_conn');
     expect(block('location /', limited)).toContain('limit_conn clients 7;');
   });
 
   test('matches the golden text', () => expect(text).toMatchSnapshot());
+});
+
+describe('a node that is left out', () => {
+  const out = nginxText(spec, ['node-2']);
+  const servers = (name: string) => block(`upstream ${name}`, out).match(/server .*;/g) ?? [];
+
+  test.each(['proxies_by_repository', 'proxies', 'trackers', 'build_indexes'])('gets nothing new from %s', (name) => {
+    expect(servers(name).map((line) => line.endsWith(' down;'))).toEqual([false, true, false]);
+  });
+
+  test('is gone on with where an upload lies on it: by name, and by the ring where a client dropped the name', () => {
+    expect(servers('proxies_by_upload').some((line) => line.includes('down'))).toBe(false);
+    expect(servers('proxy_node-2')).toEqual(['server 10.0.1.11:8083 max_fails=0;']);
+    expect(out).toContain('node-2 proxy_node-2;');
+  });
+
+  test('is named by the running NGINX, beside a sum of its own', () => {
+    const said = /return 200 "([0-9a-f]{64}[^"]*)\\n"/.exec(out)![1]!;
+    expect(readRunningConfig(said)).toEqual({ runningConfig: nginxConfigSum(out), out: ['node-2'] });
+    expect(nginxConfigSum(out)).not.toBe(nginxConfigSum(text));
+    expect(readRunningConfig(nginxConfigSum(text))).toEqual({ runningConfig: nginxConfigSum(text) });
+    expect(readRunningConfig('<html>')).toEqual({});
+  });
+
+  test('nodes that have names alone are not told by their answers, and nothing else is lost', () => {
+    const named = nginxText(exampleSpec((s) => Object.assign(s.nodes[0]!, { address: 'one.example' })));
+    expect(named).not.toContain('one.example:8083$ node-1');
+    expect(named).toContain('upstream proxy_node-1 {');
+  });
 });
 
 describe('the sum that NGINX says it runs', () => {

@@ -1,0 +1,54 @@
+import { readinessOf } from '../cluster/component';
+import { containerName } from '../cluster/names';
+import type { ClusterSpec, PartName } from '../cluster/spec';
+import type { GateActivities } from '../contracts/activities';
+import { type ActivityDependencies, connectTo } from './dependencies';
+import { beat, pause } from './heartbeat';
+import { probeOnce } from './hosts';
+import { notReady } from './not-ready';
+
+/** As Kraken's own parts judge each other (decisions 18). */
+const lookEveryMs = 2000;
+const failsThatAreEnough = 3;
+
+/** New parts have never been started again by the Engine, and answer. One look, or looks for as long as asked. */
+export async function awaitSteady(
+  deps: ActivityDependencies,
+  { spec, gate }: Parameters<GateActivities['awaitSteady']>[0],
+): Promise<void> {
+  const until = deps.now() + gate.seconds * 1000;
+  const fails = new Map<string, number>();
+  const all = gate.replaced.flatMap(({ host, parts }) => parts.map((part) => ({ host, part })));
+  for (;;) {
+    await Promise.all(all.map((one) => lookAt(deps, { spec, ...one, fails })));
+    beat({ gate: 'steady', secondsLeft: Math.max(0, Math.round((until - deps.now()) / 1000)) });
+    // A part that does not answer now is asked until it does, or is given up.
+    if (deps.now() >= until && [...fails.values()].every((n) => n === 0)) return;
+    await pause(lookEveryMs);
+  }
+}
+
+interface Look {
+  spec: ClusterSpec;
+  host: string;
+  part: PartName;
+  fails: Map<string, number>;
+}
+
+async function lookAt(deps: ActivityDependencies, { spec, host, part, fails }: Look): Promise<void> {
+  const connection = await connectTo(deps, spec, host);
+  const name = containerName(spec.name, host, part);
+  const container = await connection.engine.inspect(name);
+  const gate = { host, part };
+  const unsteady = (how: string, answer: string) =>
+    notReady({ code: 'PART_UNSTEADY', connection, gate, name, how, answer });
+  if (!container) throw await unsteady('its container is gone', 'not asked');
+  if (container.restartCount > 0) {
+    const how = `exited (${container.exitCode}) and was started again ${container.restartCount} times after it had been ready`;
+    throw await unsteady(how, container.state);
+  }
+  const answer = await probeOnce(connection, readinessOf(spec, part));
+  const count = answer === 'ready' ? 0 : (fails.get(name) ?? 0) + 1;
+  fails.set(name, count);
+  if (count >= failsThatAreEnough) throw await unsteady(`stopped being ready (${container.state})`, answer);
+}

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import type { DesiredFile } from './desired';
+import { shortDigest } from './differences';
+import { configFolder, containerName } from './names';
+import type { SeenHost } from './observed';
+import type { Step } from './plan';
+import { nginxConfigSum, nginxText } from './render/nginx';
+import type { ClusterSpec } from './spec';
+
+/** nginx.conf of one load balancer, with these nodes taken out. */
+export function balancerFile(spec: ClusterSpec, host: string, out: readonly string[]): DesiredFile {
+  const contents = nginxText(spec, out);
+  const sha256 = createHash('sha256').update(contents).digest('hex');
+  return { host, part: 'nginx', path: balancerPath(spec), mode: 0o644, contents, sha256 };
+}
+
+/** What an NGINX says of itself once it runs that file. */
+export function balancerSum(spec: ClusterSpec, out: readonly string[]): string {
+  return nginxConfigSum(nginxText(spec, out));
+}
+
+export function balancerPath(spec: ClusterSpec): string {
+  return `${configFolder(spec.name, 'nginx')}/nginx.conf`;
+}
+
+/** Nodes that some running load balancer leaves out: by an operation that did not come to its end. In the order of the spec. */
+export function outNodes(spec: ClusterSpec, seen: SeenHost[]): string[] {
+  const out = new Set(seen.flatMap((host) => host.nginx?.out ?? []));
+  return spec.nodes.map((node) => node.id).filter((id) => out.has(id));
+}
+
+export interface BalancerReason {
+  /** Id of the stage, for the ids of the steps. */
+  stage: string;
+  summary: string;
+  because: (host: string) => string[];
+}
+
+interface Balancer {
+  host: string;
+  /** Hex SHA-256 of its file. */
+  file?: string;
+  /** What an NGINX that starts now would say of itself. */
+  written?: string;
+  /** Absent where no NGINX answers: it will read the file when it starts. */
+  running?: string;
+}
+
+/** What the load balancers have, as a plan goes on: each call of {@link Balancers.bring} says what is to do from where the last one left them. */
+export class Balancers {
+  private readonly all: Balancer[];
+
+  constructor(
+    private readonly spec: ClusterSpec,
+    seen: SeenHost[],
+  ) {
+    this.all = spec.loadBalancers.flatMap((id) => {
+      const is = seen.find((host) => host.host === id);
+      if (!is) return [];
+      const onDisk = is.files.find((f) => f.path === balancerPath(spec));
+      const file = onDisk?.mode === 0o644 ? onDisk.sha256 : undefined;
+      return [{ host: id, file, running: is.nginx?.runningConfig }];
+    });
+  }
+
+  /** Its container is made anew or started: it runs what lies on the disk then. */
+  restarted(host: string): void {
+    const one = this.all.find((b) => b.host === host);
+    if (one) one.running = one.written;
+  }
+
+  /** Steps that leave these nodes out everywhere, and no others. */
+  bring(out: readonly string[], reason: BalancerReason): Step[] {
+    const file = balancerFile(this.spec, '', out).sha256;
+    const sum = balancerSum(this.spec, out);
+    return this.all.flatMap((one) => {
+      const step = (kind: 'file' | 'reload', from: string | undefined, to: string): Step => ({
+        id: `${reason.stage}/${one.host}/${kind}/nginx`,
+        host: one.host,
+        kind,
+        action: kind === 'file' && from === undefined ? 'create' : 'change',
+        part: 'nginx',
+        lane: `${one.host} nginx`,
+        target: kind === 'file' ? balancerPath(this.spec) : containerName(this.spec.name, one.host, 'nginx'),
+        summary: `${one.host}: ${kind === 'file' ? 'write nginx/nginx.conf' : 'reload nginx'}, ${reason.summary}`,
+        changes: [
+          { field: kind === 'file' ? 'sha256' : 'running configuration', from: shortOr(from), to: shortDigest(to) },
+        ],
+        because: reason.because(one.host),
+        expect: to,
+        ...(out.length > 0 && { out: [...out] }),
+      });
+      const steps: Step[] = [];
+      if (one.file !== file) steps.push(step('file', one.file, file));
+      if (one.running !== undefined && one.running !== sum) steps.push(step('reload', one.running, sum));
+      Object.assign(one, { file, written: sum, running: one.running && sum });
+      return steps;
+    });
+  }
+}
+
+function shortOr(sum: string | undefined): string {
+  return sum === undefined ? '(absent)' : shortDigest(sum);
+}

@@ -1,0 +1,209 @@
+import { type BalancerReason, Balancers, outNodes } from './balancers';
+import { type Batches, batchesOf } from './batches';
+import type { HostDifferences } from './differences';
+import type { SeenHost } from './observed';
+import type { Gate, ReplacedParts, Stage, Step } from './plan';
+import { type ClusterSpec, type PartName, partNames } from './spec';
+
+export interface Rollout {
+  spec: ClusterSpec;
+  seen: SeenHost[];
+  differences: HostDifferences[];
+  /** The Redis Cluster is not as it should be. */
+  redis?: Step;
+  pace: RolloutPace;
+}
+
+/** How fast a rollout may go. */
+export interface RolloutPace {
+  /** Nodes at once, where their parts allow it. */
+  batch: number;
+  /** How long replaced parts are watched before the next node begins; the default watches the first node alone. */
+  bakeSeconds?: number;
+}
+
+/** Longer than the minute after which a version that leaks or loses its connections likes to end. */
+const firstNodeBakeSeconds = 75;
+
+interface Worked {
+  host: string;
+  /** Undefined: nothing differs there, but the load balancers leave it out. */
+  differences?: HostDifferences;
+}
+
+/**
+ * Running parts are replaced node by node. Each is taken out of the load balancers, is left until it is quiet, hands its Redis master over if
+ * that is replaced, gets its new parts, and proves itself by a canary before it comes back; the next begins when it did.
+ */
+export function rolloutStages(rollout: Rollout): { stages: Stage[]; order: Batches } {
+  const { spec, seen, differences, redis } = rollout;
+  const out = outNodes(spec, seen);
+  const balancers = new Balancers(spec, seen);
+  const stages: Stage[] = [
+    { id: 'images', title: 'images on the hosts', steps: differences.flatMap((d) => d.images), gates: [] },
+    { id: 'live', title: 'change in place', steps: inPlace(rollout, balancers, out), gates: [] },
+  ];
+  if (redis)
+    stages.push({ id: 'redis-cluster', title: 'Redis Cluster', steps: [redis], gates: [{ kind: 'redis-whole' }] });
+  const worked = workedNodes(rollout, out);
+  const order = batchesOf(spec, worked.map(partsAway), rollout.pace.batch);
+  const done: ReplacedParts[] = [];
+  for (const batch of order.batches) {
+    const nodes = worked.filter((w) => batch.includes(w.host));
+    stages.push(...batchStages({ rollout, balancers, nodes, done, isFirst: done.length === 0 }));
+    done.push(...replacedParts(nodes));
+  }
+  return { stages, order };
+}
+
+/** What the load balancers leave out comes first: it is away already. */
+function workedNodes({ spec, differences }: Rollout, out: string[]): Worked[] {
+  const changed = differences.filter((d) => d.containers.length + d.removals.length > 0);
+  const hosts = [...out, ...spec.nodes.map((n) => n.id).filter((id) => !out.includes(id))];
+  return hosts.flatMap((host) => {
+    const found = changed.find((d) => d.host === host);
+    return found || out.includes(host) ? [{ host, ...(found && { differences: found }) }] : [];
+  });
+}
+
+function partsAway({ host, differences }: Worked): { host: string; parts: PartName[] } {
+  return { host, parts: (differences?.containers ?? []).flatMap((s) => (s.part ? [s.part] : [])) };
+}
+
+function replacedParts(nodes: Worked[]): ReplacedParts[] {
+  return nodes.map(partsAway).filter(({ parts }) => parts.length > 0);
+}
+
+/** What needs no new container, load balancers first: they go on to leave out what is out already. */
+function inPlace({ differences }: Rollout, balancers: Balancers, out: string[]): Step[] {
+  const files = differences.flatMap((d) => d.files.filter((f) => !isForNewPart(d, f) && !isBalancer(f)));
+  const because = (host: string) => {
+    const own = differences.find((d) => d.host === host);
+    const reasons = own ? [...own.files.filter(isBalancer), ...own.reloads].flatMap((s) => s.because) : [];
+    return reasons.length > 0 ? [...new Set(reasons)] : ['its configuration is rewritten'];
+  };
+  return [...files, ...balancers.bring(out, { stage: 'live', summary: 'load balancer', because })];
+}
+
+function isForNewPart(d: HostDifferences, file: Step): boolean {
+  return d.containers.some((s) => s.part === file.part);
+}
+
+function isBalancer(step: Step): boolean {
+  return step.part === 'nginx' && step.target.endsWith('/nginx.conf');
+}
+
+interface Batch {
+  rollout: Rollout;
+  balancers: Balancers;
+  nodes: Worked[];
+  done: ReplacedParts[];
+  isFirst: boolean;
+}
+
+function batchStages({ rollout, balancers, nodes, done, isFirst }: Batch): Stage[] {
+  const node = nodes.map((n) => n.host).join('+');
+  const drained = nodes.filter(servesThroughBalancers).map((n) => n.host);
+  const replaced = [...done, ...replacedParts(nodes)];
+  const seconds = rollout.pace.bakeSeconds ?? (isFirst && replaced.length > 0 ? firstNodeBakeSeconds : 0);
+  // In this order: what the load balancers are to do depends on what they were brought to before.
+  const leaving = drained.length > 0 ? balancers.bring(drained, leavingOut(node, drained)) : [];
+  const parts = nodes.map((n) => partsOf(n, balancers));
+  const returning = balancers.bring([], takingBack(node, drained));
+  const stage = (id: string, steps: Step[], gates: Gate[]): Stage => ({ id, title: node, node, steps, gates });
+  const passing = leaving.length > 0 && { passing: true as const };
+  return [
+    {
+      ...stage(
+        `${node}/out`,
+        leaving,
+        drained.map((host) => ({ kind: 'quiet', host })),
+      ),
+      ...passing,
+    },
+    stage(
+      node,
+      parts.flatMap((p) => p.steps),
+      distinct(parts.flatMap((p) => p.gates)),
+    ),
+    stage(
+      `${node}/canary`,
+      [],
+      drained.map((host) => ({ kind: 'canary', host })),
+    ),
+    {
+      ...stage(`${node}/back`, returning, replaced.length > 0 ? [{ kind: 'steady', replaced, seconds }] : []),
+      ...passing,
+    },
+  ];
+}
+
+function leavingOut(node: string, drained: string[]): BalancerReason {
+  const because = () => [`parts of ${node} are replaced`];
+  return { stage: `${node}/out`, summary: `leave out ${drained.join(', ')}`, because };
+}
+
+function takingBack(node: string, drained: string[]): BalancerReason {
+  const because = () => [`an operation that did not come to its end has left ${node} out of the load balancers`];
+  return { stage: `${node}/back`, summary: `take back ${drained.join(', ')}`, because };
+}
+
+function distinct(gates: Gate[]): Gate[] {
+  const known = new Set<string>();
+  return gates.filter((gate) => !known.has(JSON.stringify(gate)) && known.add(JSON.stringify(gate)));
+}
+
+/** NGINX alone takes nothing from the other load balancers; every other part is behind them. */
+function servesThroughBalancers({ differences }: Worked): boolean {
+  return !differences || differences.containers.some((s) => s.part !== 'nginx');
+}
+
+function partsOf({ host, differences }: Worked, balancers: Balancers): { steps: Step[]; gates: Gate[] } {
+  if (!differences) {
+    const gates = partNames.filter((p) => p !== 'nginx').map((part): Gate => ({ kind: 'ready', host, part }));
+    return { steps: [], gates: [...gates, { kind: 'redis-whole' }] };
+  }
+  const { containers, files, removals } = differences;
+  if (containers.some((s) => s.part === 'nginx')) balancers.restarted(host);
+  const replacesRedis = containers.some((s) => isRedis(s.part));
+  const steps = [
+    ...(containers.some((s) => s.part === 'redis' && s.action === 'replace') ? [handOver(host)] : []),
+    ...files.filter((f) => isForNewPart(differences, f) && !isBalancer(f)),
+    ...containers,
+    ...removals,
+    ...(replacesRedis ? [rejoin(host)] : []),
+  ];
+  const ready = containers.flatMap((s): Gate[] => (s.part ? [{ kind: 'ready', host, part: s.part }] : []));
+  return { steps, gates: [...ready, ...(replacesRedis ? [{ kind: 'redis-whole' } as const] : [])] };
+}
+
+function isRedis(part: PartName | undefined): boolean {
+  return part === 'redis' || part === 'redis-replica';
+}
+
+/** Never a master whose replica is not in sync: the activity waits for that, or fails. */
+function handOver(host: string): Step {
+  return {
+    id: `${host}/redis/handover`,
+    host,
+    kind: 'handover',
+    action: 'change',
+    target: 'redis-cluster',
+    summary: `hand over the Redis master of ${host}`,
+    changes: [],
+    because: [`the Redis instances of ${host} are replaced`],
+  };
+}
+
+function rejoin(host: string): Step {
+  return {
+    id: `${host}/redis/rejoin`,
+    host,
+    kind: 'redis',
+    action: 'change',
+    target: 'redis-cluster',
+    summary: `see ${host} back in the Redis Cluster, its master handed back`,
+    changes: [],
+    because: [`the Redis instances of ${host} are replaced`],
+  };
+}

@@ -1,0 +1,100 @@
+import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
+import type { LastGood } from '../cluster/observed';
+import type { Plan } from '../cluster/plan';
+import type { RolloutPace } from '../cluster/rollout-stages';
+import type { OpenedOperation, OperationLine } from '../contracts/activities';
+import type { FailureCode } from '../contracts/failures';
+import type { DeployInput, RolloutPolicy } from '../contracts/operation';
+import { planners } from './activities';
+import { describeFailure } from './describe-failure';
+import { final, leftover, observe } from './operation-steps';
+import type { Progress } from './progress';
+import { runPlan } from './run-plan';
+
+export function paceOf(policy: RolloutPolicy | undefined): RolloutPace | undefined {
+  if (!policy) return undefined;
+  const { batch, bakeMs } = policy;
+  return { batch, ...(bakeMs !== undefined && { bakeSeconds: Math.ceil(bakeMs / 1000) }) };
+}
+
+export interface FailedRun {
+  input: DeployInput;
+  progress: Progress;
+  opened: OpenedOperation;
+  plan: Plan;
+  error: unknown;
+}
+
+export interface Ended {
+  result: OperationLine['result'];
+  error: unknown;
+}
+
+/** Somebody else has the hosts, or this worker is not the one that planned: nothing may be done any more. */
+const notOurs: string[] = ['FENCED_OFF', 'FOREIGN_OWNER', 'PLAN_STALE', 'CANCELLED'] satisfies (
+  | FailureCode
+  | 'CANCELLED'
+)[];
+
+/** A failed change goes back to the last good state; what a person cancelled, and what had no good state before it, stays as it is. */
+export async function takeBack(run: FailedRun): Promise<Ended> {
+  const { input, opened, plan, error } = run;
+  if (isCancellation(error)) return { result: 'cancelled', error };
+  const failure = describeFailure(error);
+  const { lastGood } = opened;
+  const isChange = lastGood !== undefined && lastGood.desiredHash !== plan.desiredHash;
+  if (!input.policy?.rollback || !isChange || notOurs.includes(failure.code)) return { result: 'failed', error };
+  try {
+    const back = await rollBack(run, lastGood);
+    // It failed before it had changed anything.
+    if (back === undefined) return { result: 'failed', error };
+    const text = `${failure.message} · ${back}`;
+    return { result: 'rolled-back', error: ended('ROLLED_BACK', text, run) };
+  } catch (second) {
+    const why = describeFailure(second);
+    const text = `${failure.message} · and the way back failed: ${why.code} ${why.message}`;
+    return { result: 'failed', error: ended('ROLLBACK_FAILED', text, run) };
+  }
+}
+
+function ended(code: FailureCode, message: string, { error }: FailedRun) {
+  const { code: failedWith, host, hint } = describeFailure(error);
+  return ApplicationFailure.create({ type: code, message, nonRetryable: true, details: [{ hint, host, failedWith }] });
+}
+
+/** The last good state by a plan like any other, one node at a time; resolves with what was done, undefined for nothing. */
+async function rollBack(run: FailedRun, { spec, images }: LastGood): Promise<string | undefined> {
+  const { input, opened, progress } = run;
+  const { operation } = input;
+  const plan = await progress.during('back', 'look, and plan the way back', async () => {
+    const observed = await observe(spec);
+    const pace = { batch: 1, bakeSeconds: 0 };
+    return planners.planDeploy({ spec, images, observed, origins: {}, pace });
+  });
+  if (plan.unseen.length > 0) {
+    const names = plan.unseen.map((u) => `${u.host}: ${u.error}`).join('; ');
+    throw final('HOST_UNREACHABLE', `nothing is taken out while a node cannot be seen: ${names}`, 'krakenctl status');
+  }
+  if (plan.conflicts.length > 0) {
+    const names = plan.conflicts.map((c) => `${c.host}: ${c.what}: ${c.why}`).join('; ');
+    throw final('FOREIGN_RESOURCE', names, 'krakenctl plan');
+  }
+  if (plan.empty || plan.recordOnly) return undefined;
+  const label = { id: 'back-', title: '↺ ' };
+  await runPlan({ plan, spec, images, operation, epoch: opened.epoch, progress, label });
+  const left = await progress.during('back-look', '↺ second look', () => leftover(input, spec, images));
+  if (left.length > 0) throw final('NOT_CONVERGED', left.slice(0, 5).join('; '), 'krakenctl plan');
+  return describeBack(
+    spec.nodes.map((n) => n.id),
+    plan,
+  );
+}
+
+function describeBack(nodes: string[], plan: Plan): string {
+  const touched = nodes.filter((id) =>
+    plan.stages.some((s) => s.steps.some((step) => step.host === id && step.kind === 'container')),
+  );
+  const untouched = nodes.filter((id) => !touched.includes(id));
+  const back = touched.length > 0 ? `rolled back: ${touched.join(', ')} as before` : 'rolled back';
+  return untouched.length > 0 ? `${back} · no part of ${untouched.join(', ')} was touched` : back;
+}

@@ -1,0 +1,185 @@
+import { balancerFile, balancerSum } from '../../src/cluster/balancers';
+import { batchesOf } from '../../src/cluster/batches';
+import type { Observed } from '../../src/cluster/observed';
+import type { Gate, Plan, Stage } from '../../src/cluster/plan';
+import type { ClusterSpec, PartName } from '../../src/cluster/spec';
+import { exampleImages, exampleSpec, observedAs, planFor, seenHost } from '../support/cluster';
+
+const spec = exampleSpec();
+const images = exampleImages(spec);
+const upgrade = exampleSpec((s) => {
+  s.images.version = 'v0.1.28';
+});
+const upgraded = { ...exampleImages(upgrade, 'b'), ...images };
+
+const stage = (plan: Plan, id: string): Stage => {
+  const found = plan.stages.find((s) => s.id === id);
+  if (!found) throw new Error(`no stage ${id} in ${plan.stages.map((s) => s.id).join(', ')}`);
+  return found;
+};
+const summaries = (plan: Plan, id: string) =>
+  stage(plan, id).steps.map((s) => `${s.host} ${s.kind} ${s.out ?? ''}`.trim());
+const kinds = (gates: Gate[]) => [...new Set(gates.map((g) => g.kind))];
+
+/** As an operation leaves it that ended between leaving a node out and taking it back. */
+function leftOut(node: string, change: (observed: Observed) => void = () => undefined): Observed {
+  const observed = observedAs(spec, images);
+  for (const id of spec.loadBalancers) {
+    const host = seenHost(observed, id);
+    host.nginx = { runningConfig: balancerSum(spec, [node]), out: [node] };
+    const { path, sha256 } = balancerFile(spec, id, [node]);
+    host.files.find((f) => f.path === path)!.sha256 = sha256;
+  }
+  change(observed);
+  return observed;
+}
+
+describe('a rollout', () => {
+  const plan = planFor(upgrade, upgraded, observedAs(spec, images));
+
+  test('leaves a node out everywhere, waits until it is quiet, and only then replaces parts of it', () => {
+    expect(summaries(plan, 'node-1/out')).toEqual(
+      spec.loadBalancers.flatMap((lb) => [`${lb} file node-1`, `${lb} reload node-1`]),
+    );
+    expect(stage(plan, 'node-1/out').gates).toEqual([{ kind: 'quiet', host: 'node-1' }]);
+    expect(stage(plan, 'node-1').steps.every((s) => s.host === 'node-1')).toBe(true);
+  });
+
+  test('tries a node by a canary before anybody else may use it, and watches it before the next begins', () => {
+    const ids = plan.stages.map((s) => s.id);
+    const [parts, canary, back, next] = ['node-1', 'node-1/canary', 'node-1/back', 'node-2/out'].map((id) =>
+      ids.indexOf(id),
+    );
+    expect(parts! < canary! && canary! < back! && back! < next!).toBe(true);
+    expect(stage(plan, 'node-1/canary').gates).toEqual([{ kind: 'canary', host: 'node-1' }]);
+    expect(summaries(plan, 'node-1/back')).toEqual(spec.loadBalancers.flatMap((lb) => [`${lb} file`, `${lb} reload`]));
+  });
+
+  test('watches the first node for longer than a minute, and all that were replaced at each later one', () => {
+    const steady = (id: string) => stage(plan, id).gates.find((g) => g.kind === 'steady');
+    expect(steady('node-1/back')).toMatchObject({ seconds: 75, replaced: [{ host: 'node-1' }] });
+    expect(steady('node-3/back')).toMatchObject({
+      seconds: 0,
+      replaced: [{ host: 'node-1' }, { host: 'node-2' }, { host: 'node-3' }],
+    });
+    const slow = planFor(upgrade, upgraded, observedAs(spec, images), { batch: 1, bakeSeconds: 600 });
+    expect(stage(slow, 'node-3/back').gates).toMatchObject([{ seconds: 600 }]);
+  });
+
+  test('never has two nodes out, whatever is changed', () => {
+    const out = plan.stages.flatMap((s) => s.steps.map((step) => step.out?.length ?? 0));
+    expect(Math.max(...out)).toBe(1);
+  });
+
+  test('hands a Redis master over before its instance is replaced, and not when another part is', () => {
+    const image = exampleSpec((s) => {
+      s.images.redis = 'redis:7.4';
+    });
+    const redis = planFor(image, { ...exampleImages(image, 'c'), ...images }, observedAs(spec, images));
+    const steps = stage(redis, 'node-2').steps.map((s) => `${s.kind} ${s.part ?? s.id}`);
+    expect(steps[0]).toBe('handover node-2/redis/handover');
+    expect(steps.at(-1)).toBe('redis node-2/redis/rejoin');
+    expect(stage(redis, 'node-2').gates).toContainEqual({ kind: 'redis-whole' });
+    expect(stage(plan, 'node-2').steps.some((s) => s.kind === 'handover')).toBe(false);
+  });
+
+  test('an NGINX alone is replaced without leaving its node out: the others need nothing of it', () => {
+    const image = exampleSpec((s) => {
+      s.images.nginx = 'nginx:1.28';
+    });
+    const nginx = planFor(image, { ...exampleImages(image, 'c'), ...images }, observedAs(spec, images));
+    expect(nginx.stages.flatMap((s) => kinds(s.gates))).not.toContain('quiet');
+    expect(stage(nginx, 'node-1').steps.map((s) => s.part)).toEqual(['nginx']);
+  });
+
+  test('an NGINX that is made anew on the way runs what lies on the disk by then, and is reloaded for what comes after', () => {
+    const both = exampleSpec((s) => {
+      s.images.nginx = 'nginx:1.28';
+      s.images.version = 'v0.1.28';
+    });
+    const all = planFor(both, { ...exampleImages(both, 'c'), ...images }, observedAs(spec, images));
+    expect(summaries(all, 'node-1/back')).toContain('node-1 reload');
+  });
+
+  test('settings of the load balancers are rewritten in place first, and kept while nodes are left out', () => {
+    const setting = exampleSpec((s) => {
+      s.images.version = 'v0.1.28';
+      s.nginx.keepaliveTimeoutSeconds = 30;
+    });
+    const mixed = planFor(setting, upgraded, observedAs(spec, images));
+    expect(summaries(mixed, 'live')).toEqual(spec.loadBalancers.flatMap((lb) => [`${lb} file`, `${lb} reload`]));
+    expect(stage(mixed, 'node-1/out').steps[0]?.expect).toBe(balancerFile(setting, 'node-1', ['node-1']).sha256);
+    expect(stage(mixed, 'node-3/back').steps[0]?.expect).toBe(balancerFile(setting, 'node-1', []).sha256);
+  });
+});
+
+describe('what an operation that was ended has left', () => {
+  test('a node that is out and as it should be is looked at, tried, and taken back, with the reason', () => {
+    const plan = planFor(spec, images, leftOut('node-2'));
+    expect(plan).toMatchObject({ rolling: true, empty: false, counts: { change: 6, replace: 0 } });
+    expect(plan.stages.map((s) => s.id)).toEqual(['node-2/out', 'node-2', 'node-2/canary', 'node-2/back', 'record']);
+    expect(stage(plan, 'node-2/out').steps).toEqual([]);
+    expect(kinds(stage(plan, 'node-2').gates)).toEqual(['ready', 'redis-whole']);
+    expect(stage(plan, 'node-2/back').steps[0]?.because[0]).toContain('has left node-2 out of the load balancers');
+  });
+
+  test('it is worked on first, still left out, and no other node is begun before it is back', () => {
+    const half = leftOut('node-2', (observed) => {
+      const { containers } = seenHost(observed, 'node-2');
+      containers.splice(0, containers.length, ...containers.filter((c) => c.part !== 'origin'));
+    });
+    const plan = planFor(upgrade, upgraded, half);
+    const order = [...new Set(plan.stages.map((s) => s.node ?? s.id))];
+    expect(order).toEqual(['images', 'node-2', 'node-1', 'node-3', 'record']);
+    expect(plan.stages.find((s) => s.id === 'node-2/out')?.steps).toEqual([]);
+    expect(plan.stages.find((s) => s.id === 'live')).toBeUndefined();
+  });
+});
+
+describe('nodes at once', () => {
+  const nodes = (parts: PartName[], count = 3) =>
+    Array.from({ length: count }, (_, i) => ({ host: `node-${i + 1}`, parts }));
+  const large = (count: number): ClusterSpec =>
+    exampleSpec((s) => {
+      s.nodes = Array.from({ length: count }, (_, i) => ({
+        id: `node-${i + 1}`,
+        address: `10.0.1.${10 + i}`,
+        ssh: { address: `10.0.1.${10 + i}`, port: 22, user: 'root' },
+      }));
+    });
+
+  test.each<[PartName[], number, number, string[][], string | undefined]>([
+    [['proxy'], 3, 1, [['node-1'], ['node-2'], ['node-3']], undefined],
+    [['origin'], 7, 3, Array.from({ length: 7 }, (_, i) => [`node-${i + 1}`]), 'two origins share replica sets'],
+    [['testfs'], 3, 2, [['node-1'], ['node-2'], ['node-3']], 'on that node alone'],
+    [
+      ['tracker', 'proxy'],
+      4,
+      2,
+      [
+        ['node-1', 'node-2'],
+        ['node-3', 'node-4'],
+      ],
+      undefined,
+    ],
+    [['tracker'], 3, 2, [['node-1'], ['node-2'], ['node-3']], 'half of the nodes must stay'],
+    [
+      ['redis'],
+      5,
+      2,
+      [['node-1'], ['node-2'], ['node-3'], ['node-4'], ['node-5']],
+      'its replica would be away together',
+    ],
+  ])('%s of %i nodes, %i asked: %j', (parts, count, wanted, batches, why) => {
+    const found = batchesOf(large(count), nodes(parts, count), wanted);
+    expect(found.batches).toEqual(batches);
+    expect(found.because.join()).toEqual(why ? expect.stringContaining(why) : '');
+  });
+
+  test('Redis of nodes that are no neighbours may be replaced at once, as long as a majority of masters stays', () => {
+    const apart = [1, 3, 5].map((n) => ({ host: `node-${n}`, parts: ['redis'] as PartName[] }));
+    expect(batchesOf(large(7), apart, 3).batches).toEqual([['node-1', 'node-3', 'node-5']]);
+    expect(batchesOf(large(5), apart.slice(0, 2), 2).batches).toEqual([['node-1', 'node-3']]);
+    expect(batchesOf(large(6), apart, 3).because).toEqual(['a majority of Redis masters must stay']);
+  });
+});
