@@ -3,25 +3,43 @@ import type { ResolvedImages } from '../cluster/desired';
 import type { Gate, Stage, Step } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { StepInput } from '../contracts/activities';
-import type { OperationIdentity, StageProgress } from '../contracts/operation';
+import type { OperationIdentity, RolloutPolicy, StageProgress } from '../contracts/operation';
 import { effects, removals, streams, waits } from './activities';
 import { gateTimeoutMs } from './activity-options';
 import type { Progress } from './progress';
+import type { SafePoints } from './safe-points';
 
 export interface PlanRun {
-  plan: { stages: Stage[] };
+  plan: { stages: Stage[]; rolling?: boolean };
   spec: ClusterSpec;
   images: ResolvedImages;
   operation: OperationIdentity;
   epoch: number;
   progress: Progress;
+  /** Where a person or a window may hold it; nowhere where nothing is said. */
+  holds?: { safePoints: SafePoints; policy?: RolloutPolicy };
 }
 
 /** stage → lane → step → activity. The record is written by the operation itself, after its proof. */
 export async function runPlan(run: PlanRun): Promise<void> {
-  for (const stage of run.plan.stages.filter((s) => s.id !== 'record')) {
+  const stages = run.plan.stages.filter((s) => s.id !== 'record');
+  const firstChange = stages.find((s) => s.id !== 'images');
+  for (const stage of stages) {
+    if (stage === firstChange || (run.plan.rolling && isHost(run, stage))) await hold(run, stage);
     await run.progress.during(stage.id, stage.title, (shown) => runStage(run, stage, shown));
   }
+}
+
+function isHost({ spec }: PlanRun, { id }: Stage): boolean {
+  return spec.nodes.some((node) => node.id === id);
+}
+
+/** Before each host where they go one after the other, else once before the first change: images alone disturb nobody. */
+async function hold(run: PlanRun, stage: Stage): Promise<void> {
+  const { safePoints, policy } = run.holds ?? {};
+  const { rolling } = run.plan;
+  const approve = policy?.approveEachNode && (!rolling || isHost(run, stage));
+  await safePoints?.pass({ id: stage.id, title: rolling ? stage.title : 'all hosts at once', approve });
 }
 
 async function runStage(run: PlanRun, stage: Stage, shown: StageProgress): Promise<void> {
