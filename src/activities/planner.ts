@@ -1,6 +1,7 @@
 import { explainChanges } from '../cluster/because';
 import { planDeploy } from '../cluster/deploy-plan';
 import { planDestroy } from '../cluster/destroy-plan';
+import { windowOpensIn } from '../cluster/maintenance-window';
 import { isSeen } from '../cluster/observed';
 import { foreignHosts, judgeOwnership, judgeTakeOver } from '../cluster/ownership';
 import { highestRecord, lastGoodOf, newestRecord, nextEpoch } from '../cluster/record';
@@ -20,6 +21,9 @@ export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, '
     },
     async planDestroy(input) {
       return planDestroy(input, ownerId);
+    },
+    async windowOpensIn(input) {
+      return windowOpensIn(input);
     },
     async planTakeOver({ observed }) {
       const ownership = judgeOwnership(observed, ownerId);

@@ -8,7 +8,16 @@ import type { RolloutPace } from '../cluster/rollout-stages';
 import type { ClusterSpec } from '../cluster/spec';
 import type { AgentActivities } from './agents';
 import type { Changed } from './changed';
-import type { InspectInput, Inspection, OperationIdentity, OwnerIdentity, ProofReport, SpecOrigins } from './operation';
+import type {
+  Decision,
+  InspectInput,
+  Inspection,
+  MaintenanceWindow,
+  OperationIdentity,
+  OwnerIdentity,
+  ProofReport,
+  SpecOrigins,
+} from './operation';
 
 /**
  * Activities by noun. Each either looks, or brings exactly one resource on one host to a named end: it looks, compares,
@@ -57,6 +66,8 @@ export interface PlannerActivities {
   knownRecord(input: { observed: Observed }): Promise<ClusterRecord | undefined>;
   /** What an operation is called and which epoch it works under. */
   openOperation(input: { observed: Observed; operation: OperationIdentity }): Promise<OpenedOperation>;
+  /** Milliseconds; 0 while it is open. Here since workflow code knows no time zones. */
+  windowOpensIn(input: { window: MaintenanceWindow; nowMs: number }): Promise<number>;
 }
 
 export interface TakeOverPlan {
@@ -199,6 +210,9 @@ export interface OperationLine {
   result: 'done' | 'failed' | 'cancelled' | 'rolled-back';
   planHash: string;
   generation: number;
+  /** Why it was begun, and what was decided while it ran. */
+  reason?: string;
+  decisions?: Decision[];
 }
 
 export interface ProofActivities {

@@ -6,7 +6,7 @@ import type { ObservedAgent, SeenAgent } from '../cluster/agents/observed';
 import type { VmAddress } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
 import type { Changed } from './changed';
-import type { OperationIdentity, OwnerIdentity, StageProgress } from './operation';
+import type { Decision, OperationIdentity, OwnerIdentity, StageProgress } from './operation';
 
 /** What crosses between the CLI, the fleet's workflows and their activities. */
 
@@ -37,6 +37,9 @@ export interface FleetState {
   left: LeftVm[];
   startedAt: number;
   stages: StageProgress[];
+  /** What people decided so far, and who pauses it now. */
+  decisions?: Decision[];
+  paused?: Decision;
 }
 
 /** A VM that is not as it should be. Parked ones are tried again for days without a command. */

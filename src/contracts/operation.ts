@@ -1,8 +1,11 @@
 import type { ResolvedImages } from '../cluster/desired';
 import type { DestroyPlan } from '../cluster/destroy-plan';
+import type { MaintenanceWindow } from '../cluster/maintenance-window';
 import type { ClusterRecord, Observed } from '../cluster/observed';
 import type { Plan } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
+
+export type { MaintenanceWindow };
 
 /** What crosses between the CLI and the workflows. */
 
@@ -12,7 +15,30 @@ export interface OperationIdentity {
   verb: string;
   /** `ana@ops-1`. */
   actor: string;
+  /** Why, in the words of whoever began it. */
+  reason?: string;
 }
+
+/** How a change goes over the hosts, and where a person or a clock holds it. */
+export interface RolloutPolicy {
+  /** Nodes at once, where their parts allow it. */
+  batch: number;
+  approveEachNode: boolean;
+  /** An approval that nobody gives within this time ends the operation. */
+  approveWithinMs: number;
+  /** How long each node is watched before the next; undefined: the product's default. */
+  bakeMs?: number;
+  window?: MaintenanceWindow;
+  rollback: boolean;
+}
+
+/** What holds for an operation that says nothing. */
+export const defaultRollout: RolloutPolicy = {
+  batch: 1,
+  approveEachNode: false,
+  approveWithinMs: 30 * 24 * 3_600_000,
+  rollback: true,
+};
 
 /** Where a value of the spec came from, by path in the spec: `images.version` → key and `.env:14`. */
 export type SpecOrigins = Record<string, { key: string; origin: string }>;
@@ -21,26 +47,6 @@ export type SpecOrigins = Record<string, { key: string; origin: string }>;
 export interface OwnerIdentity {
   temporal: string;
   namespace: string;
-}
-
-export interface MaintenanceWindow {
-  /** HH:MM in the zone. */
-  from: string;
-  to: string;
-  zone: string;
-}
-
-/** How a person wants a rollout to go. */
-export interface RolloutPolicy {
-  /** Nodes at once, where their parts allow it. */
-  batch: number;
-  approveEachNode: boolean;
-  approveWithinMs: number;
-  /** How long new parts are watched before the next node begins; absent: the first node alone, for a while. */
-  bakeMs?: number;
-  window?: MaintenanceWindow;
-  /** false: stay as it is when a gate fails, to be looked at. */
-  rollback: boolean;
 }
 
 export interface DeployInput {
@@ -88,6 +94,44 @@ export interface StageProgress {
   detail?: string;
 }
 
+/** Why an operation goes no further at a safe point. Times are milliseconds since the epoch. */
+export interface Hold {
+  kind: 'paused' | 'approval' | 'window';
+  /** Id and title of the safe point: `node-2`. */
+  point: string;
+  title: string;
+  since: number;
+  /** The window opens, the approval expires. */
+  until?: number;
+  /** Who paused it, and why. */
+  by?: string;
+  reason?: string;
+}
+
+/** What a person decided about an operation under way. */
+export interface Decision {
+  at: number;
+  actor: string;
+  what: 'paused' | 'resumed' | 'approved' | 'denied' | 'cancelled';
+  point?: string;
+  reason?: string;
+}
+
+/** What a person who decides sends. */
+export interface DecisionRequest {
+  actor: string;
+  reason?: string;
+  /** Of an approval: the safe point that was seen waiting, so that no other is approved in its place. */
+  point?: string;
+}
+
+/** What was decided, and about which safe point where it waits at one. */
+export interface DecisionResult {
+  what: Decision['what'];
+  point?: string;
+  title?: string;
+}
+
 /** Answer of the `progress` query. Times are milliseconds since the epoch, workflow clock. */
 export interface OperationProgress {
   version: number;
@@ -100,6 +144,9 @@ export interface OperationProgress {
   stages: StageProgress[];
   plan?: Plan;
   failure?: OperationFailure;
+  hold?: Hold;
+  /** Absent in what older workflows answer. */
+  decisions?: Decision[];
 }
 
 export interface OperationFailure {

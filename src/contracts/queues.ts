@@ -31,8 +31,15 @@ export const workflowTypes = {
 
 export const progressQuery = 'progress';
 export const parkedQuery = 'parked';
+/** Of an older krakenctl, for operations on agents; updates since. */
 export const pauseSignal = 'pause';
 export const resumeSignal = 'resume';
+/** Tells who cancels and why; the cancellation itself follows, and needs no worker. */
+export const cancellingSignal = 'cancelling';
+
+/** What a person may ask of an operation that has safe points; each answers, or refuses with the reason. */
+export const decisionUpdates = { pause: 'pause', resume: 'resume', approve: 'approve', deny: 'deny' } as const;
+export type DecisionUpdate = keyof typeof decisionUpdates;
 
 /** The fleet's operation; never the cluster's (decisions 10). */
 export function fleetWorkflowId(cluster: string): string {
@@ -50,5 +57,6 @@ export interface OperationMemo {
   operation: string;
   verb: string;
   actor: string;
+  reason?: string;
   [key: string]: unknown;
 }

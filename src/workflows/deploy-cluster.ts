@@ -9,16 +9,18 @@ import { claim, final, leftover, noteOperation, observe, refuseForeign } from '.
 import { Progress } from './progress';
 import { paceOf, takeBack } from './roll-back';
 import { runPlan } from './run-plan';
+import { SafePoints } from './safe-points';
 
 interface Deploy {
   input: DeployInput;
   progress: Progress;
+  safePoints: SafePoints;
 }
 
 /** From a spec to a running, proven cluster: look, plan, claim, run, look again, prove, record. */
 export async function deployCluster(input: DeployInput): Promise<DeployReport> {
   const progress = new Progress(input.operation);
-  const deploy = { input, progress };
+  const deploy = { input, progress, safePoints: new SafePoints(progress, input.policy) };
   return progress.whole(() => perform(deploy));
 }
 
@@ -38,7 +40,7 @@ async function perform(deploy: Deploy): Promise<DeployReport> {
     ),
   );
   try {
-    await runPlan({ plan, spec: input.spec, images, operation: input.operation, epoch: opened.epoch, progress });
+    await run(deploy, { opened, plan, images });
     const proof = plan.recordOnly ? undefined : await prove(deploy, images);
     await progress.during('record', 'record on the nodes', () => record(deploy, { opened, plan, images }));
     return { ...report, changed: true, proof };
@@ -85,6 +87,12 @@ function refuse({ planHash, undo }: DeployInput, { plan, opened }: { plan: Plan;
     const text = `the plan is now ${plan.hash.slice(0, 12)}, not ${planHash}: a host or the configuration changed meanwhile`;
     throw final('PLAN_CHANGED', text, 'look again: krakenctl plan');
   }
+}
+
+async function run({ input, progress, safePoints }: Deploy, { opened, plan, images }: Outcome): Promise<void> {
+  const { spec, operation, policy } = input;
+  const { epoch } = opened;
+  await runPlan({ plan, spec, images, operation, epoch, progress, holds: { safePoints, policy } });
 }
 
 /** "Nothing left to change" is what success means; then a canary goes the whole way. */
@@ -140,5 +148,6 @@ async function noteEnd(
   result: OperationLine['result'],
 ): Promise<void> {
   const hosts = input.spec.nodes.map((node) => node.id);
-  await noteOperation({ input, opened, planHash: plan.hash, startedAt: progress.startedAt, result }, hosts);
+  const { startedAt, decisions } = progress;
+  await noteOperation({ input, opened, planHash: plan.hash, startedAt, decisions, result }, hosts);
 }

@@ -127,5 +127,6 @@ async function markDestroyed({ input, plan, opened, hosts }: Removal, observed: 
 }
 
 async function note({ input, opened, plan, progress, hosts }: Removal, result: 'done' | 'failed' | 'cancelled') {
-  await noteOperation({ input, opened, planHash: plan.hash, startedAt: progress.startedAt, result }, hosts);
+  const { startedAt, decisions } = progress;
+  await noteOperation({ input, opened, planHash: plan.hash, startedAt, decisions, result }, hosts);
 }

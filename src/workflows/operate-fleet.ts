@@ -1,7 +1,6 @@
 import {
   CancellationScope,
   ChildWorkflowCancellationType,
-  condition,
   continueAsNew,
   defineSignal,
   executeChild,
@@ -20,8 +19,9 @@ import type { StageProgress } from '../contracts/operation';
 import { agentWorkflowId, pauseSignal, resumeSignal } from '../contracts/queues';
 import { agentPulls, effects, lookers, planners, proofs, publishing, streams } from './activities';
 import type { bringAgent, keepAgent } from './bring-agent';
-import { final } from './operation-steps';
+import { final, spokenOf } from './operation-steps';
 import { Progress } from './progress';
+import { SafePoints } from './safe-points';
 
 /** A run of a fleet ends before its history becomes slow to read; the next goes on where it stopped. */
 const longestHistory = 8_000;
@@ -32,10 +32,22 @@ const longestHistory = 8_000;
  */
 export async function operateFleet(input: FleetInput): Promise<FleetReport> {
   const progress = new Progress(input.operation, input.carried);
+  const safePoints = new SafePoints(progress, undefined, input.carried?.paused);
+  hearSignals(safePoints);
   return progress.whole(async () => {
     const state = input.carried ?? (await open(input, progress));
-    return new Fleet(input, state, progress).run();
+    return new Fleet({ input, state, progress, safePoints }).run();
   });
+}
+
+/** An older krakenctl signals, without a name and without an answer. */
+function hearSignals(safePoints: SafePoints): void {
+  const hear = (verb: 'pause' | 'resume') => () => {
+    const request = { actor: 'an older krakenctl' };
+    if (!safePoints.refusal(verb, request)) safePoints.decide(verb, request);
+  };
+  setHandler(defineSignal(pauseSignal), hear('pause'));
+  setHandler(defineSignal(resumeSignal), hear('resume'));
 }
 
 /** Looks, names the operation, and writes what shall be to the nodes before the first VM is touched. */
@@ -132,21 +144,25 @@ async function writeRecord({ spec }: FleetInput, epoch: number, record: FleetRec
   if (failed.length >= spec.nodes.length / 2) throw failed[0]!.reason;
 }
 
+interface FleetRun {
+  input: FleetInput;
+  state: FleetState;
+  progress: Progress;
+  safePoints: SafePoints;
+}
+
 class Fleet {
-  private paused = false;
+  private readonly input: FleetInput;
+  private readonly state: FleetState;
+  private readonly progress: Progress;
+  private readonly safePoints: SafePoints;
   private running = 0;
 
-  constructor(
-    private readonly input: FleetInput,
-    private readonly state: FleetState,
-    private readonly progress: Progress,
-  ) {
-    setHandler(defineSignal(pauseSignal), () => {
-      this.paused = true;
-    });
-    setHandler(defineSignal(resumeSignal), () => {
-      this.paused = false;
-    });
+  constructor({ input, state, progress, safePoints }: FleetRun) {
+    this.input = input;
+    this.state = state;
+    this.progress = progress;
+    this.safePoints = safePoints;
   }
 
   async run(): Promise<FleetReport> {
@@ -191,14 +207,15 @@ class Fleet {
     const failed = results.find((r): r is PromiseRejectedResult => r.status === 'rejected');
     if (failed) throw failed.reason;
     if (this.mustRenew() && this.state.left.length <= this.state.plan.maxFailures && !this.isReached(batch)) {
-      const carried = { ...this.state, stages: this.progress.stages };
+      const { stages, decisions } = this.progress;
+      const carried: FleetState = { ...this.state, stages, decisions, paused: this.safePoints.pausedBy };
       await continueAsNew<typeof operateFleet>({ ...this.input, vms: [], carried });
     }
   }
 
   private async runLane(batch: FleetBatch, stage: StageProgress): Promise<void> {
     for (;;) {
-      await condition(() => !this.paused);
+      await this.safePoints.pass({ id: batch.id, title: 'the next VM' });
       const vm = this.take(batch);
       if (vm === undefined) return;
       this.running += 1;
@@ -298,6 +315,7 @@ class Fleet {
       result,
       planHash: '',
       generation: 0,
+      ...spokenOf({ input: this.input, decisions: this.progress.decisions }),
     };
     const note = ({ id: host }: { id: string }) =>
       effects.appendOperation.executeWithOptions({ summary: `${host}: note the end`, scheduleToCloseTimeout: '60s' }, [

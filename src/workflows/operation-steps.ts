@@ -4,7 +4,7 @@ import type { Observed } from '../cluster/observed';
 import type { ClusterSpec } from '../cluster/spec';
 import type { OpenedOperation, OperationLine } from '../contracts/activities';
 import type { FailureCode } from '../contracts/failures';
-import type { OperationIdentity, OwnerIdentity, SpecOrigins } from '../contracts/operation';
+import type { Decision, OperationIdentity, OwnerIdentity, SpecOrigins } from '../contracts/operation';
 import { effects, lookers, planners } from './activities';
 
 /** What operations have in common, whatever they are about. */
@@ -61,7 +61,20 @@ export interface OperationEnd {
   opened: OpenedOperation;
   planHash: string;
   startedAt: number;
+  decisions: Decision[];
   result: OperationLine['result'];
+}
+
+/** What people said about an operation; nothing where they said nothing. */
+export function spokenOf({
+  input,
+  decisions,
+}: {
+  input: { operation: OperationIdentity };
+  decisions: Decision[];
+}): Pick<OperationLine, 'reason' | 'decisions'> {
+  const { reason } = input.operation;
+  return { ...(reason && { reason }), ...(decisions.length > 0 && { decisions }) };
 }
 
 /** A line on every host that takes it; one that does not is no reason to fail. */
@@ -78,6 +91,7 @@ export async function noteOperation(end: OperationEnd, hosts: string[]): Promise
     result: end.result,
     planHash: end.planHash,
     generation: opened.generation,
+    ...spokenOf(end),
   };
   const note = (host: string) =>
     effects.appendOperation.executeWithOptions({ summary: `${host}: note the end`, scheduleToCloseTimeout: '60s' }, [

@@ -1,26 +1,47 @@
-import { ContinueAsNew, defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import {
+  ContinueAsNew,
+  defineQuery,
+  defineSignal,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
 import type { Plan } from '../cluster/plan';
-import type { OperationFailure, OperationIdentity, OperationProgress, StageProgress } from '../contracts/operation';
-import { progressQuery } from '../contracts/queues';
+import type {
+  Decision,
+  DecisionRequest,
+  Hold,
+  OperationFailure,
+  OperationIdentity,
+  OperationProgress,
+  StageProgress,
+} from '../contracts/operation';
+import { cancellingSignal, progressQuery } from '../contracts/queues';
 import { describeFailure } from './describe-failure';
 
 /** What a person watching sees: kept by the workflow, read by the `progress` query and shown as Temporal's current details. */
 export class Progress {
-  private readonly state: OperationProgress;
+  private readonly shown: OperationProgress;
 
-  constructor(operation: OperationIdentity, carried?: Pick<OperationProgress, 'name' | 'startedAt' | 'stages'>) {
-    const { name, startedAt = Date.now(), stages = [] } = carried ?? {};
-    this.state = { version: 0, operation, name, state: 'running', startedAt, stages };
-    setHandler(defineQuery<OperationProgress>(progressQuery), () => this.state);
+  constructor(
+    operation: OperationIdentity,
+    carried?: Pick<OperationProgress, 'name' | 'startedAt' | 'stages' | 'decisions'>,
+  ) {
+    const { name, startedAt = Date.now(), stages = [], decisions = [] } = carried ?? {};
+    this.shown = { version: 0, operation, name, state: 'running', startedAt, stages, decisions };
+    setHandler(defineQuery<OperationProgress>(progressQuery), () => this.shown);
+    setHandler(defineSignal<[DecisionRequest]>(cancellingSignal), ({ actor, reason }) =>
+      this.decided({ at: Date.now(), actor, what: 'cancelled', ...(reason && { reason }) }),
+    );
   }
 
   named(name: string): void {
-    this.state.name = name;
+    this.shown.name = name;
     this.touch();
   }
 
   planned(plan: Plan): void {
-    this.state.plan = plan;
+    this.shown.plan = plan;
     if (!plan.empty) this.stage('claim', 'claim the hosts', 0);
     for (const stage of plan.stages) {
       if (stage.id === 'record' && !plan.recordOnly) this.stage('proof', 'proof', 0);
@@ -88,38 +109,86 @@ export class Progress {
     }
   }
 
+  /** A wait that a person or a clock ends, shown as long as it lasts. */
+  async holding<T>(hold: Hold, wait: () => Promise<T>): Promise<T> {
+    this.shown.hold = hold;
+    this.touch();
+    try {
+      return await wait();
+    } finally {
+      this.shown.hold = undefined;
+      this.touch();
+    }
+  }
+
+  decided(decision: Decision): void {
+    this.decisions.push(decision);
+    this.touch();
+  }
+
   private ended(state: OperationProgress['state'], failure?: OperationFailure): void {
-    this.state.state = state;
-    this.state.failure = failure;
-    this.state.endedAt = Date.now();
+    this.shown.state = state;
+    this.shown.failure = failure;
+    this.shown.endedAt = Date.now();
     this.touch();
   }
 
   get stages(): StageProgress[] {
-    return this.state.stages;
+    return this.shown.stages;
+  }
+
+  get state(): OperationProgress['state'] {
+    return this.shown.state;
+  }
+
+  get hold(): Hold | undefined {
+    return this.shown.hold;
+  }
+
+  get decisions(): Decision[] {
+    this.shown.decisions ??= [];
+    return this.shown.decisions;
   }
 
   get startedAt(): number {
-    return this.state.startedAt;
+    return this.shown.startedAt;
   }
 
   get name(): string {
-    return this.state.name ?? this.state.operation.id;
+    return this.shown.name ?? this.shown.operation.id;
   }
 
   private stage(id: string, title: string, total: number): StageProgress {
-    const known = this.state.stages.find((s) => s.id === id);
+    const known = this.shown.stages.find((s) => s.id === id);
     if (known) return known;
     const stage: StageProgress = { id, title, state: 'waiting', total, done: 0, now: [] };
-    this.state.stages.push(stage);
+    this.shown.stages.push(stage);
     return stage;
   }
 
   private touch(): void {
-    this.state.version += 1;
-    const lines = this.state.stages.map(
+    this.shown.version += 1;
+    const lines = this.shown.stages.map(
       (s) => `- ${s.state} **${s.title}** ${s.total > 0 ? `${s.done}/${s.total} ` : ''}${s.now.join('; ')}`,
     );
-    setCurrentDetails(`${this.name}: ${this.state.state}\n\n${lines.join('\n')}`);
+    const held = this.hold ? [`- ${describeHold(this.hold)}`] : [];
+    const decided = this.decisions.map(({ at, what, ...d }) => `- ${isoOf(at)} ${what} ${describeWho(d)}`);
+    setCurrentDetails(`${this.name}: ${this.state}\n\n${[...held, ...lines, ...decided].join('\n')}`);
   }
+}
+
+function describeHold({ kind, title, until, by, reason }: Hold): string {
+  if (kind === 'paused') return `**paused** before ${title} by ${by}${reason ? `: ${reason}` : ''}`;
+  const end = until === undefined ? '' : ` until ${isoOf(until)}`;
+  return kind === 'approval'
+    ? `**waiting for approval** for ${title}${end}`
+    : `**outside its window** before ${title}${end}`;
+}
+
+function describeWho({ actor, point, reason }: Pick<Decision, 'actor' | 'point' | 'reason'>): string {
+  return `by ${actor}${point ? ` (${point})` : ''}${reason ? `: ${reason}` : ''}`;
+}
+
+function isoOf(at: number): string {
+  return new Date(at).toISOString();
 }

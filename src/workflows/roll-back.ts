@@ -30,11 +30,14 @@ export interface Ended {
   error: unknown;
 }
 
-/** Somebody else has the hosts, or this worker is not the one that planned: nothing may be done any more. */
-const notOurs: string[] = ['FENCED_OFF', 'FOREIGN_OWNER', 'PLAN_STALE', 'CANCELLED'] satisfies (
-  | FailureCode
-  | 'CANCELLED'
-)[];
+/** Somebody else has the hosts, this worker is not the one that planned, or a person said stop here: nothing further may be done. */
+const staysAsItIs: string[] = [
+  'FENCED_OFF',
+  'FOREIGN_OWNER',
+  'PLAN_STALE',
+  'APPROVAL_DENIED',
+  'APPROVAL_EXPIRED',
+] satisfies FailureCode[];
 
 /** A failed change goes back to the last good state; what a person cancelled, and what had no good state before it, stays as it is. */
 export async function takeBack(run: FailedRun): Promise<Ended> {
@@ -43,7 +46,7 @@ export async function takeBack(run: FailedRun): Promise<Ended> {
   const failure = describeFailure(error);
   const { lastGood } = opened;
   const isChange = lastGood !== undefined && lastGood.desiredHash !== plan.desiredHash;
-  if (!input.policy?.rollback || !isChange || notOurs.includes(failure.code)) return { result: 'failed', error };
+  if (!input.policy?.rollback || !isChange || staysAsItIs.includes(failure.code)) return { result: 'failed', error };
   try {
     const back = await rollBack(run, lastGood);
     // It failed before it had changed anything.

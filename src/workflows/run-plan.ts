@@ -3,13 +3,14 @@ import type { ResolvedImages } from '../cluster/desired';
 import type { Gate, Stage, Step } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { StepInput } from '../contracts/activities';
-import type { OperationIdentity, StageProgress } from '../contracts/operation';
+import type { OperationIdentity, RolloutPolicy, StageProgress } from '../contracts/operation';
 import { drains, effects, removals, streams, waits } from './activities';
 import { gateTimeoutMs, quietTimeoutMs, watchedAtOnceSeconds } from './activity-options';
 import type { Progress } from './progress';
+import type { SafePoints } from './safe-points';
 
 export interface PlanRun {
-  plan: { stages: Stage[] };
+  plan: { stages: Stage[]; rolling?: boolean };
   spec: ClusterSpec;
   images: ResolvedImages;
   operation: OperationIdentity;
@@ -17,16 +18,33 @@ export interface PlanRun {
   progress: Progress;
   /** A rollback shows its stages beside those that it takes back. */
   label?: { id: string; title: string };
+  /** Where a person or a window may hold it; nowhere where nothing is said. */
+  holds?: { safePoints: SafePoints; policy?: RolloutPolicy };
 }
 
 /** stage → lane → step → activity. The record is written by the operation itself, after its proof. */
 export async function runPlan(run: PlanRun): Promise<void> {
   const stages = run.plan.stages.filter((s) => s.id !== 'record');
+  const firstChange = stages.find((s) => s.id !== 'images');
   for (const group of groupsOf(stages)) {
     const { id, title } = shownAs(group, run);
+    if (group[0] === firstChange || isNode(run, group[0]!)) await hold(run, group[0]!);
     if (group[0]!.node === undefined) await run.progress.during(id, title, (shown) => runStage(run, group[0]!, shown));
     else await run.progress.during(id, title, (shown) => runNode(run, group, shown));
   }
+}
+
+/** Plans of before nodes were left out had one stage for each, which was named by its host. */
+function isNode({ plan, spec }: PlanRun, { id, node }: Stage): boolean {
+  return node !== undefined || (plan.rolling === true && spec.nodes.some((n) => n.id === id));
+}
+
+/** Before each node where they go one after the other, else once before the first change: images alone disturb nobody. */
+async function hold(run: PlanRun, stage: Stage): Promise<void> {
+  const { safePoints, policy } = run.holds ?? {};
+  const { rolling } = run.plan;
+  const approve = policy?.approveEachNode && (!rolling || isNode(run, stage));
+  await safePoints?.pass({ id: stage.node ?? stage.id, title: rolling ? stage.title : 'all hosts at once', approve });
 }
 
 /** Stages that follow each other and belong to the same nodes are one. */

@@ -93,5 +93,6 @@ async function record(run: TakeOver, observed: Observed): Promise<void> {
 }
 
 async function note({ input, opened, progress, hosts }: TakeOver, result: 'done' | 'failed' | 'cancelled') {
-  await noteOperation({ input, opened, planHash: '', startedAt: progress.startedAt, result }, hosts);
+  const { startedAt, decisions } = progress;
+  await noteOperation({ input, opened, planHash: '', startedAt, decisions, result }, hosts);
 }

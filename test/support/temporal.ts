@@ -3,6 +3,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../../src/activities';
 import type { ActivityDependencies } from '../../src/activities/dependencies';
+import { temporalTestServerBinary } from '../../src/cli/temporal-server';
 import type { ClusterSpec } from '../../src/cluster/spec';
 import type { DeployInput, DeployReport } from '../../src/contracts/operation';
 import { taskQueues } from '../../src/contracts/queues';
@@ -16,6 +17,8 @@ export interface Bench {
   start(change?: (input: DeployInput) => void): ReturnType<TestWorkflowEnvironment['client']['workflow']['start']>;
   /** Any workflow of the product, under an id of its own. */
   begin(type: string, input: unknown): ReturnType<TestWorkflowEnvironment['client']['workflow']['start']>;
+  /** No worker is there meanwhile; afterwards another one is. */
+  withoutWorker(work: () => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -27,16 +30,32 @@ export function quietRuntime(): void {
   installed = true;
 }
 
-export async function openBench(
-  lab: MemoryLab,
-  options: { ownerId?: string; spec?: ClusterSpec } = {},
-): Promise<Bench> {
+const namespace = 'default';
+
+/** A server of its own, on which a week is over in a moment. Time skips for all that runs there: one a file, one test at a time. */
+export async function openSkippingServer(): Promise<TestWorkflowEnvironment> {
   quietRuntime();
-  const namespace = 'default';
-  const environment = await TestWorkflowEnvironment.createFromExistingServer({
-    address: process.env.KRAKENCTL_TEST_TEMPORAL!,
-    namespace,
-  });
+  const path = await temporalTestServerBinary();
+  return TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } });
+}
+
+interface BenchOptions {
+  ownerId?: string;
+  spec?: ClusterSpec;
+  /** Another server than the shared one; it stays when the bench is closed. */
+  environment?: TestWorkflowEnvironment;
+  /** Keeps no workflow in memory: the skipping server waits for ever for a worker that had one and is gone. */
+  forgetful?: boolean;
+}
+
+export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Promise<Bench> {
+  quietRuntime();
+  const environment =
+    options.environment ??
+    (await TestWorkflowEnvironment.createFromExistingServer({
+      address: process.env.KRAKENCTL_TEST_TEMPORAL!,
+      namespace,
+    }));
   const deps: ActivityDependencies = {
     hostsFor: () => lab,
     archives: { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) },
@@ -50,14 +69,23 @@ export async function openBench(
     namespace,
     activities: createActivities(deps),
     maxHeartbeatThrottleInterval: '500ms' as const,
+    ...(options.forgetful && { maxCachedWorkflows: 0 }),
   };
-  const main = await Worker.create({
-    ...common,
-    taskQueue: suffix,
-    workflowBundle: { codePath: process.env.KRAKENCTL_TEST_BUNDLE! },
-  });
-  const stream = await Worker.create({ ...common, taskQueue: taskQueues.stream });
-  const running = Promise.all([main.run(), stream.run()]);
+  const startWorkers = async () => {
+    const main = await Worker.create({
+      ...common,
+      taskQueue: suffix,
+      workflowBundle: { codePath: process.env.KRAKENCTL_TEST_BUNDLE! },
+    });
+    const stream = await Worker.create({ ...common, taskQueue: taskQueues.stream });
+    const running = Promise.all([main.run(), stream.run()]);
+    return async () => {
+      main.shutdown();
+      stream.shutdown();
+      await running;
+    };
+  };
+  let stopWorkers = await startWorkers();
   const begin: Bench['begin'] = (type, input) =>
     environment.client.workflow.start(type, {
       taskQueue: suffix,
@@ -79,11 +107,14 @@ export async function openBench(
     begin,
     start,
     deploy: async (change) => (await start(change)).result() as Promise<DeployReport>,
+    async withoutWorker(work) {
+      await stopWorkers();
+      await work();
+      stopWorkers = await startWorkers();
+    },
     async close() {
-      main.shutdown();
-      stream.shutdown();
-      await running;
-      await environment.teardown();
+      await stopWorkers();
+      if (!options.environment) await environment.teardown();
     },
   };
 }

@@ -201,23 +201,38 @@ describe('operateFleet', () => {
     expect(report.done).toBe(1);
   });
 
-  test('paused, it begins no further VM; resumed, it comes to its end', async () => {
+  const byUpdate = (handle: WorkflowHandle, name: string) =>
+    handle.executeUpdate<unknown, [object]>(name, { args: [{ actor: 'ana@ops-1' }] });
+  const bySignal = (handle: WorkflowHandle, name: string) => handle.signal(name);
+
+  test.each([
+    ['', byUpdate, 'ana@ops-1'],
+    [', by the signals of an older krakenctl', bySignal, 'an older krakenctl'],
+  ])('paused, it begins no further VM; resumed, it comes to its end%s', async (_, tell, actor) => {
     let handle: WorkflowHandle | undefined;
     const begun = new Promise<void>((resolve) => {
       lab.hook = async (moment, effect, host) => {
         if (moment !== 'before' || !effect.startsWith('install') || host !== '10.0.2.1') return;
-        await handle!.signal('pause');
+        await tell(handle!, 'pause');
         resolve();
       };
     });
     handle = (await bench.begin('operateFleet', fleetInput())) as WorkflowHandle;
     await begun;
     await eventually('the canary serves', () => running().length === 1);
-    const progress = await handle.query<OperationProgress>('progress');
-    expect(progress.state).toBe('running');
+    const progress = () => handle!.query<OperationProgress>('progress');
+    await eventually('it is held', async () => (await progress()).hold !== undefined);
+    expect(await progress()).toMatchObject({ state: 'running', hold: { kind: 'paused', by: actor } });
     expect(done().every((line) => line.startsWith('10.0.2.1 '))).toBe(true);
-    await handle.signal('resume');
+    await tell(handle, 'resume');
     expect(await handle.result()).toMatchObject({ done: 5 });
+    const lines = lab.machine('node-1').stored.get(`/var/lib/krakenctl/${cluster}/operations.jsonl`)!.contents;
+    expect(JSON.parse(lines.toString().trim().split('\n').at(-1)!)).toMatchObject({
+      decisions: [
+        { what: 'paused', actor },
+        { what: 'resumed', actor },
+      ],
+    });
   });
 
   test('cancelled, what is under way comes to its end and no other is begun', async () => {
