@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
+import type { Interrupts } from './interrupts';
 import { type Format, Output, type Streams } from './output';
 
 /** What every command has: where to write, what the person set for all of them. */
-export interface Context {
+export interface Context extends Interrupts {
   output: Output;
   globals: GlobalOptions;
   environment: NodeJS.ProcessEnv;
-  /** Aborts when the person or the system asks this process to end. */
-  signal: AbortSignal;
 }
 
 export interface GlobalOptions {

@@ -1,4 +1,5 @@
 import type { OperationProgress } from '../contracts/operation';
+import { describeDecision, holdLine } from './hold-text';
 import type { Output } from './output';
 import { showDuration } from './time-text';
 import { renderStage, renderTree, type TreeView } from './tree';
@@ -19,6 +20,8 @@ export interface Display {
 
 /** Nobody looks at a silent program for longer than this. */
 const silenceMs = 8000;
+/** What is held may be so for days: as often as a CI log needs to be kept open. */
+const heldSilenceMs = 300_000;
 /** Names of stages and hosts fit mostly; a fixed width keeps lines apart in a log below each other. */
 const columnWidth = 10;
 
@@ -74,6 +77,8 @@ export class PlainDisplay implements Display {
   private readonly printed = new Set<string>();
   private lastSaid: number;
   private lastRemark = '';
+  private saidHold = '';
+  private saidDecisions = 0;
 
   constructor(
     private readonly output: Output,
@@ -83,6 +88,7 @@ export class PlainDisplay implements Display {
   }
 
   show(progress: OperationProgress): void {
+    this.sayDecisions(progress);
     for (const stage of progress.stages) {
       if (stage.state !== 'done' && stage.state !== 'failed') continue;
       if (this.printed.has(stage.id)) continue;
@@ -90,7 +96,24 @@ export class PlainDisplay implements Display {
       const view = { colors: this.output.colors, now: this.now(), columns: 500, width: columnWidth };
       this.say(renderStage(stage, view));
     }
+    this.sayHold(progress);
     this.breakSilence(progress);
+  }
+
+  private sayDecisions({ decisions = [] }: OperationProgress): void {
+    for (const decision of decisions.slice(this.saidDecisions)) {
+      this.say(`   ${describeDecision(decision, new Date(this.now()))}`);
+    }
+    this.saidDecisions = decisions.length;
+  }
+
+  private sayHold(progress: OperationProgress): void {
+    const { kind, point, since } = progress.hold ?? {};
+    const key = `${kind} ${point} ${since}`;
+    const isNew = key !== this.saidHold;
+    this.saidHold = key;
+    const line = progress.hold && holdLine(progress, new Date(this.now()));
+    if (line && (isNew || this.now() - this.lastSaid >= heldSilenceMs)) this.say(` ‖ ${line}`);
   }
 
   waiting(text: string): void {
@@ -102,7 +125,7 @@ export class PlainDisplay implements Display {
   end(): void {}
 
   private breakSilence(progress: OperationProgress): void {
-    if (this.now() - this.lastSaid < silenceMs) return;
+    if (progress.hold || this.now() - this.lastSaid < silenceMs) return;
     for (const stage of progress.stages.filter((s) => s.state === 'running')) {
       const took = showDuration(this.now() - (stage.startedAt ?? this.now()));
       const what = stage.now.slice(0, 2).join('; ') || stage.title;

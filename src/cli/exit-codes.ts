@@ -14,9 +14,10 @@ export const exitCodes = {
   held: 6,
   /** Temporal or its worker unreachable. */
   temporal: 7,
-  /** Failed, and as before again. */
+  /** An approval was denied, or nobody gave it in time. */
+  approval: 8,
+  /** It failed, and what it had changed was taken back. */
   rolledBack: 9,
-  /** Failed, and the way back failed too. */
   rollbackFailed: 10,
   unhealthy: 11,
   /** The terminal let go of an operation that goes on. */
@@ -79,6 +80,10 @@ const others: Partial<Record<LocalCode | FailureCode, ExitCode>> = {
   CHANGES_PENDING: exitCodes.pending,
   PREFLIGHT_FAILED: exitCodes.preflight,
   PLAN_CHANGED: exitCodes.pending,
+  APPROVAL_DENIED: exitCodes.approval,
+  APPROVAL_EXPIRED: exitCodes.approval,
+  ROLLED_BACK: exitCodes.rolledBack,
+  ROLLBACK_FAILED: exitCodes.rollbackFailed,
   NOT_SERVING: exitCodes.unhealthy,
   LEFT_TO_DO: exitCodes.partial,
   DETACHED: exitCodes.detached,

@@ -23,6 +23,8 @@ export type Followed = { progress?: OperationProgress } & (
 type Ending = { kind: 'done'; result: unknown } | { kind: 'failed'; failure: CliFailure } | { kind: 'detached' };
 
 const pollMs = 150;
+/** Nothing moves while a person or a clock holds it, perhaps for days. */
+const heldPollMs = 1000;
 const queryTimeoutMs = 2000;
 /** Temporal may be away for so long before the following is given up; the operation itself never is. */
 const lostAfterMs = 120_000;
@@ -43,7 +45,7 @@ export async function followOperation(follow: Follow): Promise<Followed> {
     misses = progress ? 0 : misses + 1;
     if (progress) report(seen, { progress: await transfers.onto(progress), display, context });
     else if (misses > toleratedMisses) display.waiting('no answer yet: waiting for a worker (krakenctl worker status)');
-    await Promise.race([ended, pause(pollMs)]);
+    await Promise.race([ended, pause(progress?.hold ? heldPollMs : pollMs)]);
   }
   if (seen.ending.kind !== 'detached') {
     const last = await askProgress(temporal, handle);

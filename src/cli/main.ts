@@ -1,18 +1,16 @@
-import { getEventListeners } from 'node:events';
+import { ProcessInterrupts } from './interrupts';
 import type { Streams } from './output';
 import { runCli } from './program';
 
-const ending = new AbortController();
+const interrupts = new ProcessInterrupts();
 
-/** The first signal asks those who listen, so that they let go in order. Without any, and the second time, it is obeyed at once. */
 function listenForSignals(): void {
   for (const [name, code] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const) {
     process.on(name, () => {
-      if (ending.signal.aborted || getEventListeners(ending.signal, 'abort').length === 0) process.exit(code);
-      ending.abort(name);
+      if (interrupts.receive(name)) process.exit(code);
     });
   }
 }
@@ -42,7 +40,7 @@ function forgiveClosedPipes(): void {
 async function main(): Promise<void> {
   listenForSignals();
   forgiveClosedPipes();
-  const code = await runCli(process.argv.slice(2), processStreams(), ending.signal);
+  const code = await runCli(process.argv.slice(2), processStreams(), interrupts);
   // Open connections would keep the process for seconds; what was written must be out first.
   process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
 }

@@ -1,7 +1,7 @@
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { operationWorkflowId } from '../cluster/names';
 import type { OperationLine } from '../contracts/activities';
-import type { DeployReport } from '../contracts/operation';
+import type { Decision, DeployReport, Hold } from '../contracts/operation';
 import { fleetWorkflowId } from '../contracts/queues';
 import type { Temporal } from './connect';
 import { askProgress } from './follow';
@@ -24,6 +24,11 @@ export interface OperationSummary {
   runId?: string;
   workflowId?: string;
   generation?: number;
+  /** Why it was begun. */
+  reason?: string;
+  /** What holds it now. */
+  hold?: Hold;
+  decisions?: Decision[];
 }
 
 /** Newest first. What both know comes from Temporal; what Temporal has forgotten comes from the record. */
@@ -32,7 +37,9 @@ export function mergeOperations(runs: OperationSummary[], lines: OperationLine[]
   const merged = runs.map((run) => {
     const line = known.get(run.id);
     known.delete(run.id);
-    return line ? { ...run, name: line.name, generation: line.generation } : run;
+    if (!line) return run;
+    const { name, generation, reason = run.reason, decisions = run.decisions } = line;
+    return { ...run, name, generation, ...(reason && { reason }), ...(decisions && { decisions }) };
   });
   const forgotten = [...known.values()].map(({ planHash: _, ...line }): OperationSummary => line);
   return [...merged, ...forgotten].sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
@@ -64,11 +71,12 @@ export async function listRuns(temporal: Temporal, cluster: string, limit: numbe
 }
 
 export function toSummary(run: WorkflowExecutionInfo): OperationSummary {
-  const { operation = run.runId, verb = run.type, actor = 'unknown' } = memoOf(run);
+  const { operation = run.runId, verb = run.type, actor = 'unknown', reason } = memoOf(run);
   return {
     id: operation,
     verb,
     actor,
+    ...(reason && { reason }),
     startedAt: run.startTime.toISOString(),
     endedAt: run.closeTime?.toISOString(),
     result: resultOf(run.status.name),
@@ -88,7 +96,9 @@ function resultOf(status: string): OperationSummary['result'] {
 async function addName(temporal: Temporal, run: OperationSummary): Promise<void> {
   const handle = handleOfRun(temporal, run.workflowId!, run.runId);
   if (run.result !== 'done') {
-    run.name = (await askProgress(temporal, handle, nameTimeoutMs))?.name;
+    const progress = await askProgress(temporal, handle, nameTimeoutMs);
+    run.name = progress?.name;
+    if (run.result === 'running' && progress?.hold) run.hold = progress.hold;
     return;
   }
   const report = (await handle.result().catch(() => undefined)) as Partial<DeployReport> | undefined;

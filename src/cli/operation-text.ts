@@ -1,5 +1,6 @@
 import type { OperationProgress } from '../contracts/operation';
 import { CliFailure } from './failure';
+import { describeDecision, describeHold } from './hold-text';
 import type { OperationSummary } from './operation-list';
 import { type Colors, describeFailure } from './output';
 import { showDuration, showMoment } from './time-text';
@@ -25,13 +26,15 @@ export function renderOperations(
   const lines = operations.map((o, i) => {
     const took = showDuration((o.endedAt ? Date.parse(o.endedAt) : now.getTime()) - Date.parse(o.startedAt));
     const started = showMoment(new Date(o.startedAt), now).padEnd(19);
-    return ` ${names[i]!.padEnd(width)}  ${paint(o.result, colors)}  ${started}  ${took.padStart(6)}  ${o.id.padEnd(idWidth)}  ${o.actor}`;
+    const row = ` ${names[i]!.padEnd(width)}  ${paint(o, colors)}  ${started}  ${took.padStart(6)}  ${o.id.padEnd(idWidth)}  ${o.actor}`;
+    return o.hold ? `${row}\n${colors.yellow(`   ‖ ${describeHold(o.hold, now)}`)}` : row;
   });
   const head = ` ${'NAME'.padEnd(width)}  ${'RESULT'.padEnd(10)}  ${'STARTED'.padEnd(19)}  ${'TOOK'.padStart(6)}  ${'ID'.padEnd(idWidth)}  BY`;
-  return [head, ...lines];
+  return [head, ...lines.flatMap((line) => line.split('\n'))];
 }
 
-function paint(result: OperationSummary['result'], colors: Colors): string {
+function paint({ result, hold }: OperationSummary, colors: Colors): string {
+  if (hold) return colors.yellow('held'.padEnd(10));
   const text = result.padEnd(10);
   if (result === 'done') return colors.green(text);
   return result === 'running' ? colors.cyan(text) : colors.red(text);
@@ -41,6 +44,7 @@ export function renderOperation(operation: OperationSummary, view: OperationView
   const { colors, now, progress, link } = view;
   const name = operation.name ?? progress?.name;
   const started = showMoment(new Date(operation.startedAt), now);
+  const reason = operation.reason ?? progress?.operation.reason;
   const head = `${name ? `${name} · ` : ''}${operation.id} by ${operation.actor} · started ${started} · ${operation.result}`;
   const tree = progress ? renderTree(progress, { colors, now: now.getTime(), columns: view.columns }) : [];
   const failure = failureOf(view);
@@ -48,7 +52,9 @@ export function renderOperation(operation: OperationSummary, view: OperationView
     progress || !operation.runId ? [] : [' its stages are known to a worker alone   → krakenctl worker start'];
   return [
     head,
+    ...(reason ? [`   because: ${reason}`] : []),
     ...tree,
+    ...(progress ? [] : (operation.decisions ?? []).map((d) => `   ${describeDecision(d, now)}`)),
     ...unknown,
     ...(failure ? describeFailure(failure, colors) : []),
     ...(link ? [` ${link}`] : []),

@@ -52,7 +52,8 @@ async function startOnce(temporal: Temporal, start: OperationStart): Promise<Sta
   const { cluster, operation } = start;
   const workflowId = start.workflowId ?? operationWorkflowId(cluster);
   const keyword = (name: string, value: string) => ({ key: { name, type: SearchAttributeType.KEYWORD }, value });
-  const memo: OperationMemo = { cluster, operation: operation.id, verb: operation.verb, actor: operation.actor };
+  const { id, verb, actor, reason } = operation;
+  const memo: OperationMemo = { cluster, operation: id, verb, actor, ...(reason && { reason }) };
   try {
     const { firstExecutionRunId: runId } = await temporal.client.workflow.start(start.type, {
       taskQueue: taskQueues.main,
@@ -63,13 +64,14 @@ async function startOnce(temporal: Temporal, start: OperationStart): Promise<Sta
       memo,
       typedSearchAttributes: new TypedSearchAttributes([
         keyword(searchAttributes.cluster, cluster),
-        keyword(searchAttributes.operation, operation.id),
-        keyword(searchAttributes.verb, operation.verb),
+        keyword(searchAttributes.operation, id),
+        keyword(searchAttributes.verb, verb),
       ]),
-      staticSummary: `${operation.verb} ${cluster} by ${operation.actor}`,
+      staticSummary: `${verb} ${cluster} by ${actor}`,
+      staticDetails: reason,
     });
     const handle = handleOfRun(temporal, workflowId, runId);
-    return { handle, workflowId, runId, operation: operation.id };
+    return { handle, workflowId, runId, operation: id };
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError)
       throw await describeHolder(temporal, cluster, { workflowId });

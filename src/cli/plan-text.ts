@@ -12,6 +12,8 @@ export interface PlanView {
   hosts: number;
   /** Names every file, where a line would only count them. */
   verbose: boolean;
+  /** What a deploy of this plan is to be called with besides its token: `--to-version v0.1.28`. */
+  options?: string;
 }
 
 /** So many characters name a plan; the whole hash is compared where it was given. */
@@ -39,7 +41,7 @@ export function renderPlan(plan: Plan, view: PlanView): string[] {
   }
   const lines = renderLines(planLines(plan), view);
   const order = plan.rolling ? renderOrder(plan, view.hosts) : [];
-  return [head, ...troubles, ...lines, ` ${describeCounts(plan.counts)}`, ...order, renderNext(plan)];
+  return [head, ...troubles, ...lines, ` ${describeCounts(plan.counts)}`, ...order, renderNext(plan, view)];
 }
 
 /** What a rollout does to each node, and how many go on serving meanwhile. */
@@ -54,11 +56,11 @@ function renderOrder(plan: Plan, hosts: number): string[] {
   return [order, each, serving];
 }
 
-function renderNext(plan: Plan): string {
+function renderNext(plan: Plan, { options }: PlanView): string {
   if (plan.foreign?.length) return ' a deploy would refuse; where that krakenctl is lost: krakenctl cluster take-over';
   if (plan.conflicts.length > 0) return ' mend this by hand first; a deploy would refuse';
   if (plan.unseen.length > 0) return ' a deploy would refuse until every host is seen: krakenctl status';
-  return ` apply exactly this: krakenctl deploy --plan ${planToken(plan)}`;
+  return ` apply exactly this: krakenctl deploy${options ? ` ${options}` : ''} --plan ${planToken(plan)}`;
 }
 
 function renderLines(lines: PlanLine[], view: PlanView): string[] {

@@ -70,14 +70,18 @@ export function isAlive({ identity, lastSeen }: Poller, now = Date.now()): boole
   return known.started ? isRunning({ pid: known.pid, started: known.started }) : isProcessAlive(known.pid);
 }
 
+/** @throws {CliFailure} WORKER_MISSING, with the line to type. */
+export function requireSomeWorker(pollers: Poller[]): void {
+  if (pollers.length > 0) return;
+  throw new CliFailure('WORKER_MISSING', `no worker polls the task queue ${taskQueues.main}`, {
+    retryable: true,
+    hint: 'krakenctl worker start',
+  });
+}
+
 /** @throws {CliFailure} WORKER_MISSING or WORKER_VERSION, with the line to type. */
 export function requireWorker(pollers: Poller[], version = workerVersion()): void {
-  if (pollers.length === 0) {
-    throw new CliFailure('WORKER_MISSING', `no worker polls the task queue ${taskQueues.main}`, {
-      retryable: true,
-      hint: 'krakenctl worker start',
-    });
-  }
+  requireSomeWorker(pollers);
   const other = pollers.find((p) => p.version !== version);
   if (!other) return;
   const ago = Math.round((Date.now() - other.lastSeen) / 1000);

@@ -2,11 +2,12 @@ import { Command, type CommanderError, Option } from 'commander';
 import { globalOptionsOf, guessGlobals, makeOutput, type Wire } from './context';
 import { exitCodes } from './exit-codes';
 import { CliFailure, toCliFailure } from './failure';
+import type { Interrupts } from './interrupts';
 import { loadNouns } from './nouns';
 import type { Output, Streams } from './output';
 
 /** Parses, runs, and says how it ended; never throws, never exits. */
-export async function runCli(argv: string[], streams: Streams, signal: AbortSignal): Promise<number> {
+export async function runCli(argv: string[], streams: Streams, interrupts: Interrupts): Promise<number> {
   const fallback = makeOutput(streams, guessGlobals(argv));
   let used: Output | undefined;
   let code: number = exitCodes.done;
@@ -17,7 +18,9 @@ export async function runCli(argv: string[], streams: Streams, signal: AbortSign
       const globals = globalOptionsOf(command);
       const output = makeOutput(streams, globals);
       used = output;
-      const context = { output, globals, environment: streams.environment, signal };
+      const { signal } = interrupts;
+      const again = (withinMs: number) => interrupts.again(withinMs);
+      const context = { output, globals, environment: streams.environment, signal, again };
       code = (await handler(context, command.opts() as Parameters<typeof handler>[1], command.args)) ?? exitCodes.done;
       output.succeed();
     };
@@ -69,6 +72,7 @@ export function makeProgram({ argv, wire, output }: ProgramParts): Command {
 const exitCodesHelp =
   '0 done, 1 failed, 2 usage or configuration, 3 changes pending, 4 preflight failed, 5 done in part,\n' +
   '6 another operation or owner holds the cluster, 7 Temporal or its worker unreachable,\n' +
+  '8 approval denied or expired, 9 failed and rolled back, 10 failed and the rollback failed too,\n' +
   '11 not serving, 130 detached.';
 
 function isUsageError(error: unknown): error is CommanderError {

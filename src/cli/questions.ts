@@ -40,6 +40,12 @@ export function canAsk({ output, globals }: Context): boolean {
   return output.streams.interactive && output.isText && !globals.yes && !output.streams.environment.CI;
 }
 
+/** Nothing is typed: no. */
+export async function confirmDoubtful(text: string): Promise<boolean> {
+  const answer = await askAll((questions) => questions.question(`${text} [y/N] `));
+  return /^(y|yes)$/i.test(answer.trim());
+}
+
 export async function confirm(text: string): Promise<boolean> {
   const answer = await askAll((questions) => questions.question(`${text} [Y/n] `));
   return /^(y|yes|)$/i.test(answer.trim());

@@ -1,9 +1,11 @@
 import type { ClusterSpec } from '../cluster/spec';
 import type { Temporal } from './connect';
 import type { Context } from './context';
+import type { DecidedRun } from './decisions';
 import { type ExitCode, exitCodes } from './exit-codes';
 import { CliFailure } from './failure';
 import { type Followed, followOperation } from './follow';
+import { offerHold } from './hold-offer';
 import { type OperationStart, type StartedOperation, startWhenFree } from './operations';
 import { describeReport } from './report-text';
 import { uiLink } from './temporal-address';
@@ -38,7 +40,8 @@ export async function runOperation(
   if (options.detach) return detach(context, { started, link });
   const followed = await followOperation({ context, temporal, handle: started.handle });
   if (followed.kind === 'done') onReport?.(followed.result);
-  return conclude(context, followed, { spec, operation: operation.id, link });
+  const run = { ...operation, workflowId: started.workflowId, runId: started.runId };
+  return endFollowing(context, temporal, { followed, run, spec, link });
 }
 
 function waitLimit(waitLock: string | boolean | undefined): number {
@@ -56,14 +59,34 @@ function detach(context: Context, { started, link }: { started: StartedOperation
   return exitCodes.done;
 }
 
-export interface Conclusion {
+export interface FollowedRun {
+  followed: Followed;
+  run: DecidedRun;
+  spec: ClusterSpec;
+  link: string;
+}
+
+/** The last lines, and, where Ctrl-C let go of it, the offer to hold it. */
+export async function endFollowing(
+  context: Context,
+  temporal: Temporal,
+  { followed, run, spec, link }: FollowedRun,
+): Promise<ExitCode> {
+  const code = conclude(context, followed, { spec, operation: run.id, link });
+  const { kind, progress } = followed;
+  const named = { ...run, name: progress?.name ?? run.name };
+  if (kind === 'detached') await offerHold(context, { temporal, cluster: spec.name, run: named, progress });
+  return code;
+}
+
+interface Conclusion {
   spec?: ClusterSpec;
   operation: string;
   link: string;
 }
 
 /** What every followed operation ends with, also one that was attached to later. */
-export function conclude(context: Context, followed: Followed, { spec, operation, link }: Conclusion): ExitCode {
+function conclude(context: Context, followed: Followed, { spec, operation, link }: Conclusion): ExitCode {
   const { output } = context;
   if (followed.kind === 'detached') {
     const name = followed.progress?.name ?? operation;
@@ -75,7 +98,8 @@ export function conclude(context: Context, followed: Followed, { spec, operation
   if (followed.kind === 'failed') throw withOperation(followed.failure, { operation, link });
   const { result, progress } = followed;
   const { lines, left } = describeReport(result, { colors: output.colors, progress, spec });
-  output.result({ ...(result as object), link });
+  const { decisions = [] } = progress ?? {};
+  output.result({ ...(result as object), link, ...(decisions.length > 0 && { decisions }) });
   output.lines(lines);
   output.detail(`history: ${link}`);
   if (left.length === 0) return exitCodes.done;

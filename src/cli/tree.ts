@@ -1,4 +1,5 @@
 import type { OperationProgress, StageProgress } from '../contracts/operation';
+import { describeDecision, holdLine } from './hold-text';
 import type { Colors } from './output';
 import { showDuration } from './time-text';
 
@@ -20,6 +21,12 @@ export function renderTree(progress: OperationProgress, view: TreeView): string[
   const lines = begun.flatMap((stage) => [renderStage(stage, { ...view, width }), ...renderNow(stage, view)]);
   if (waiting.length > 0 && progress.state === 'running')
     lines.push(view.colors.dim(`   ${waiting.join(', ')}: waiting`));
+  const now = new Date(view.now);
+  const held = holdLine(progress, now);
+  if (held !== undefined) lines.push(view.colors.yellow(` ‖ ${held}`));
+  // While it runs, what holds it counts; afterwards, who decided what.
+  const decided = progress.state === 'running' ? [] : (progress.decisions ?? []);
+  lines.push(...decided.map((decision) => `   ${describeDecision(decision, now)}`));
   return lines.map((line) => cut(line, view.columns));
 }
 

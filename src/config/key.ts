@@ -12,6 +12,7 @@ export const sections = {
   redis: 'Redis Cluster',
   nginx: 'Load balancer (NGINX)',
   kraken: 'Kraken',
+  rollout: 'Changes of a running cluster',
   logs: 'Logs and metrics',
   agents: 'Agents on VMs',
   tls: 'TLS (not built yet)',

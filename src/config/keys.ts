@@ -6,6 +6,7 @@ import { imageKeys } from './keys/images';
 import { limitKeys } from './keys/limits';
 import { authKeys, backupKeys, recoveryKeys, tlsKeys } from './keys/not-built';
 import { portKeys } from './keys/ports';
+import { rolloutKeys } from './keys/rollout';
 import { krakenKeys, logKeys, nginxKeys, redisKeys } from './keys/services';
 
 /** Every key of `.env`, in the order of the template. CLUSTER_NODE_1..N have one definition, {@link nodeKey}. */
@@ -18,6 +19,7 @@ export const keys = {
   ...redisKeys,
   ...nginxKeys,
   ...krakenKeys,
+  ...rolloutKeys,
   ...logKeys,
   ...agentKeys,
   ...tlsKeys,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { MaintenanceWindow } from '../cluster/maintenance-window';
 import type { ClusterSpec } from '../cluster/spec';
 import { expandHome, toClusterSpec } from './cluster-spec';
 import type { Mistake, Warning } from './mistakes';
@@ -19,6 +20,12 @@ export interface Config {
   warnings: Warning[];
   logDir: string;
   metricsDir: string;
+  rollout: RolloutSettings;
+}
+
+export interface RolloutSettings {
+  bakeMs?: number;
+  window?: MaintenanceWindow;
 }
 
 export type LoadedConfig = Config | { ok: false; mistakes: Mistake[] };
@@ -41,6 +48,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     warnings: [...findWarnings(ruling), ...findUnusedWarnings(gathered)],
     logDir: expandHome(values.LOG_DIR!, home),
     metricsDir: expandHome(values.METRICS_DIR!, home),
+    rollout: { bakeMs: values.ROLLOUT_BAKE, window: values.MAINTENANCE_WINDOW },
   };
 }
 

@@ -121,6 +121,8 @@ export interface Decision {
 export interface DecisionRequest {
   actor: string;
   reason?: string;
+  /** Which operation is meant: another may have taken its place. */
+  operation?: string;
   /** Of an approval: the safe point that was seen waiting, so that no other is approved in its place. */
   point?: string;
 }
@@ -147,6 +149,8 @@ export interface OperationProgress {
   hold?: Hold;
   /** Absent in what older workflows answer. */
   decisions?: Decision[];
+  /** It has safe points, so a person may hold it. */
+  canHold?: boolean;
 }
 
 export interface OperationFailure {

@@ -121,6 +121,10 @@ export class Progress {
     }
   }
 
+  mayBeHeld(): void {
+    this.shown.canHold = true;
+  }
+
   decided(decision: Decision): void {
     this.decisions.push(decision);
     this.touch();
@@ -131,6 +135,10 @@ export class Progress {
     this.shown.failure = failure;
     this.shown.endedAt = Date.now();
     this.touch();
+  }
+
+  get operation(): string {
+    return this.shown.operation.id;
   }
 
   get stages(): StageProgress[] {

@@ -7,6 +7,7 @@ import { final } from './operation-steps';
 export interface Standing {
   verb: DecisionUpdate;
   request: DecisionRequest;
+  operation: string;
   name: string;
   state: OperationProgress['state'];
   /** It is being cancelled. */
@@ -21,6 +22,8 @@ export interface Standing {
 export function refusalOf(standing: Standing): ApplicationFailure | undefined {
   const { verb, name, state, isEnding, paused } = standing;
   const look = `krakenctl op show ${name}`;
+  const meant = standing.request.operation ?? standing.operation;
+  if (meant !== standing.operation) return final('OPERATION_OVER', `${meant} is over; ${name} runs now`, look);
   if (state !== 'running') return final('OPERATION_OVER', `${name} is over: ${state}`, look);
   if (isEnding) return final('OPERATION_OVER', `${name} is being cancelled`, look);
   if (verb === 'approve' || verb === 'deny') return refusalToAnswer(standing);

@@ -50,6 +50,7 @@ export class SafePoints {
     private paused?: Decision,
   ) {
     this.policy = policy ?? defaultRollout;
+    progress.mayBeHeld();
     for (const verb of Object.keys(decisionUpdates) as DecisionUpdate[]) {
       const update = defineUpdate<DecisionResult, [DecisionRequest]>(decisionUpdates[verb]);
       const validator = (request: DecisionRequest) => {
@@ -94,10 +95,10 @@ export class SafePoints {
   }
 
   refusal(verb: DecisionUpdate, request: DecisionRequest): ApplicationFailure | undefined {
-    const { name, state, hold, decisions } = this.progress;
+    const { operation, name, state, hold, decisions } = this.progress;
     const asking = this.asking && { point: this.asking.point.id, answered: this.asking.answer !== undefined };
     const isEnding = this.whole.consideredCancelled;
-    return refusalOf({ verb, request, name, state, isEnding, paused: this.paused, hold, asking, decisions });
+    return refusalOf({ verb, request, operation, name, state, isEnding, paused: this.paused, hold, asking, decisions });
   }
 
   private async holdAt(point: SafePoint): Promise<void> {

@@ -25,7 +25,7 @@ test.each([
     ['krakenctl', 'de'],
     ['demo', 'deploy'],
   ],
-  [['krakenctl', 'op', 'a'], ['attach']],
+  [['krakenctl', 'op', 'at'], ['attach']],
   [['krakenctl', 'deploy', '--p'], ['--plan']],
   [['krakenctl', 'logs', 'node-1', '--ta'], ['--tail']],
   [['krakenctl', '--json', 'temporal', ''], expect.arrayContaining(['down', 'status', 'up'])],

@@ -1,3 +1,4 @@
+import type { Interrupts } from '../../src/cli/interrupts';
 import type { Streams } from '../../src/cli/output';
 import { runCli } from '../../src/cli/program';
 
@@ -30,10 +31,11 @@ export async function type(
   argv: string[],
   change: Partial<Streams> = {},
   signal = new AbortController().signal,
+  again: Interrupts['again'] = async () => false,
 ): Promise<Captured> {
   const environment = { TEMPORAL_ADDRESS: '127.0.0.1:1', KRAKENCTL_STATE_DIR: '/nonexistent', ...change.environment };
   const streams = captureStreams({ ...change, environment });
-  const code = await runCli(argv, streams, signal);
+  const code = await runCli(argv, streams, { signal, again });
   return { code, ...streams.written };
 }
 

@@ -118,9 +118,54 @@ describe('init', () => {
   });
 });
 
+describe('options of a rollout are judged before anything is done, each by name, value and what was expected', () => {
+  const window = 'expected HH:MM-HH:MM and a time zone, such as "22:00-04:00 Europe/Berlin", or none';
+  test.each([
+    [['--batch', '0'], '--batch 0: expected a whole number of nodes, 1 to 3'],
+    [['--batch', '4'], '--batch 4: expected a whole number of nodes, 1 to 3'],
+    [['--batch', '50%'], '--batch 50%: expected'],
+    [['--bake', 'soon'], '--bake soon: expected a time such as 90s, 30m or 2h, at most 24h'],
+    [['--bake', '25h'], '--bake 25h: expected'],
+    [['--bake', ''], '--bake : expected'],
+    [['--maintenance-window', '22:00-04:00'], `--maintenance-window 22:00-04:00: ${window}`],
+    [['--maintenance-window', '22:00-04:00 Europe/Atlantis'], 'no time zone Europe/Atlantis is known'],
+    [['--maintenance-window', '22:00-22:00 UTC'], 'it begins when it ends'],
+    [['--maintenance-window', '24:00-04:00 UTC'], '24:00 is no time of day'],
+    [['--maintenance-window', ''], window],
+    [['--to-version', 'v1/2'], '--to-version v1/2: expected an image tag of at most 128 characters'],
+    [['--to-version', ''], '--to-version : expected an image tag'],
+    [['--reason', ' '], '--reason : expected one line of 1 to 300 characters'],
+    [['--reason', 'a\nb'], 'expected one line of 1 to 300 characters'],
+    [['--reason', 'x'.repeat(301)], `--reason ${'x'.repeat(40)}…: expected one line`],
+  ])('deploy %j', async (words, text) => {
+    const path = writeEnv(`${goodEnv}\nKRAKEN_IMAGE_REGISTRY=images.example\n`);
+    const { code, err, out } = await type(['deploy', ...words, '--env-file', path]);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain('USAGE');
+    expect(err).toContain(text);
+  });
+
+  test.each([
+    [['op', 'pause']],
+    [['op', 'resume']],
+    [['op', 'approve']],
+    [['op', 'approve', '--deny']],
+    [['op', 'cancel']],
+  ])('%j takes no reason that is none', async (words) => {
+    const { code, err } = await type([...words, '--reason', '']);
+    expect(code).toBe(2);
+    expect(err).toContain('--reason : expected one line of 1 to 300 characters');
+  });
+});
+
 describe('without Temporal', () => {
   test.each([
     ['deploy'],
+    ['deploy --bake 30m --batch 3 --approve-each-node --no-rollback --to-version v0.1.28 --maintenance-window none'],
+    ['op pause'],
+    ['op resume'],
+    ['op approve'],
+    ['op approve --deny --at node-2'],
     ['op attach'],
     ['cluster destroy --confirm cluster'],
     ['cluster take-over --confirm cluster'],

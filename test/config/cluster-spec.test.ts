@@ -79,7 +79,8 @@ const places: Record<string, [text: string, value: unknown, ...paths: string[]]>
 };
 
 /** Together, so that a value that lands in another key's place cannot hide behind an equal default. */
-const built = keyNames.filter((name) => keys[name].status === 'built' && name !== 'LOG_DIR');
+const beside = ['LOG_DIR', 'ROLLOUT_BAKE', 'MAINTENANCE_WINDOW'];
+const built = keyNames.filter((name) => keys[name].status === 'built' && !beside.includes(name));
 
 test('every key that is built has its place in the spec', () => {
   expect(Object.keys(places).toSorted()).toEqual(built.toSorted());
@@ -93,6 +94,19 @@ const loaded = loadText(everything.join('').replace(/KRAKEN_IMAGE_REGISTRY.*\n/,
 test.each(Object.entries(places))('%s stands where it belongs', (_key, [, value, ...paths]) => {
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.mistakes));
   for (const path of paths) expect(read(loaded.spec, path)).toEqual(value);
+});
+
+test('how a change goes over the nodes is no part of the spec, so that another window is no change', () => {
+  const rollout = 'ROLLOUT_BAKE=30m\nMAINTENANCE_WINDOW="22:00-04:00 Europe/Berlin"\n';
+  const plain = loadText('');
+  const timed = loadText(rollout);
+  if (!plain.ok || !timed.ok) throw new Error('mistakes');
+  expect(timed.spec).toEqual(plain.spec);
+  expect(plain.rollout).toEqual({});
+  expect(timed.rollout).toEqual({
+    bakeMs: 1_800_000,
+    window: { from: '22:00', to: '04:00', zone: 'Europe/Berlin' },
+  });
 });
 
 test('nothing else is in the spec but the nodes', () => {

@@ -141,6 +141,12 @@ export const wrongTexts: Record<KeyName | 'CLUSTER_NODE_2', string[]> = {
   CACHE_TTL: [...durations.slice(0, 14), '1500ms', '366d'],
   ANNOUNCE_INTERVAL: [...durations.slice(0, 13), '0', '6m', '1500ms'],
   WRITEBACK_RETRY_INTERVAL: [...durations.slice(0, 13), '0', '2h', '1500ms'],
+  ROLLOUT_BAKE: [...durations.slice(0, 13), '25h', '2d', '1441m'],
+  MAINTENANCE_WINDOW: [
+    '', '22:00-04:00', '22:00 04:00 UTC', '22-04 UTC', '22:00-24:00 UTC', '7:00-8:00 UTC', '22:60-04:00 UTC',
+    '22:00-22:00 UTC', '22:00-04:00 Europe/Atlantis', '22:00-04:00 +02:00', '22:00-04:00 UTC ', '22:00 - 04:00 UTC',
+    'Europe/Berlin 22:00-04:00', '22:00-04:00 UTC;id', '22:00-04:00 $(id)', '10pm-4am UTC',
+  ],
   LOG_MAX_SIZE: sizes,
   LOG_MAX_FILES: [...numbers.slice(0, 14), '0', '101'],
   LOG_DIR: paths,

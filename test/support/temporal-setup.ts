@@ -23,7 +23,7 @@ export default async function setup(): Promise<void> {
       ui: false,
       extraArgs: [
         // Typed commands look for pollers of the product's own queues, where other files have workers too.
-        ...['--namespace', 'cli'],
+        ...['--namespace', 'cli', '--namespace', 'holding'],
         ...Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
       ],
     },

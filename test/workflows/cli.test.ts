@@ -1,94 +1,25 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { createActivities } from '../../src/activities';
 import { workerIdentity } from '../../src/cli/pollers';
-import { taskQueues } from '../../src/contracts/queues';
-import { type Captured, type as typeCommand } from '../cli/streams';
-import { MemoryLab } from '../support/memory-hosts';
+import { CommandLine } from '../support/command-line';
+import type { MemoryLab } from '../support/memory-hosts';
+import { quietRuntime } from '../support/temporal';
 
-/** The whole way of a command: parsed, through Temporal and a worker, to hosts that are in memory. */
-const namespace = 'cli';
+let line: CommandLine;
 let lab: MemoryLab;
 let folder: string;
-let stop: (() => Promise<void>) | undefined;
 
-beforeAll(() => void Runtime.install({ logger: new DefaultLogger('ERROR') }));
-
-async function startWorker(identity = workerIdentity(), ownerId = 'owner-1'): Promise<void> {
-  const connection = await NativeConnection.connect({ address: process.env.KRAKENCTL_TEST_TEMPORAL! });
-  const archives = { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) };
-  const activities = createActivities({ hostsFor: () => lab, archives, ownerId, now: Date.now });
-  const common = {
-    connection,
-    namespace,
-    activities,
-    identity,
-    shutdownGraceTime: '1s',
-    maxHeartbeatThrottleInterval: '500ms',
-  } as const;
-  const main = await Worker.create({
-    ...common,
-    taskQueue: taskQueues.main,
-    workflowBundle: { codePath: process.env.KRAKENCTL_TEST_BUNDLE! },
-  });
-  const stream = await Worker.create({ ...common, taskQueue: taskQueues.stream });
-  const running = Promise.all([main.run(), stream.run()]);
-  await untilPolling(connection, identity);
-  stop = async () => {
-    main.shutdown();
-    stream.shutdown();
-    await running;
-    await connection.close();
-  };
-}
-
-/** A server that has just made its namespace refuses the first polls, and the worker waits a little before the next. */
-async function untilPolling(connection: NativeConnection, identity: string): Promise<void> {
-  for (const deadline = Date.now() + 45_000; Date.now() < deadline; ) {
-    const types = [1, 2] as const;
-    const answers = await Promise.all(
-      types.map((taskQueueType) =>
-        connection.workflowService
-          .describeTaskQueue({ namespace, taskQueue: { name: taskQueues.main }, taskQueueType })
-          .catch(() => undefined),
-      ),
-    );
-    if (answers.every((a) => a?.pollers?.some((p) => p.identity === identity))) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`${identity} does not poll within 45 s`);
-}
-
-function run(words: string, signal?: AbortSignal): Promise<Captured> {
-  const environment = {
-    TEMPORAL_ADDRESS: process.env.KRAKENCTL_TEST_TEMPORAL!,
-    TEMPORAL_NAMESPACE: namespace,
-    KRAKENCTL_STATE_DIR: folder,
-  };
-  const argv = [...words.split(' '), '--env-file', join(folder, '.env')];
-  return typeCommand(argv, { environment }, signal);
-}
-
-const json = async (words: string) => JSON.parse((await run(`${words} --json`)).out);
-
-beforeEach(async () => {
-  lab = new MemoryLab();
-  folder = mkdtempSync(join(tmpdir(), 'krakenctl-cli-'));
-  const nodes = [1, 2, 3].map((n) => `CLUSTER_NODE_${n}=10.0.1.${n}`);
-  // A cluster of its own for each test: the workflow's id is made of its name.
-  const name = `CLUSTER_NAME=c${Math.random().toString(36).slice(2, 10)}`;
-  const rest = ['KRAKEN_IMAGE_REGISTRY=images.example', 'KRAKEN_VERSION=v0.1.27'];
-  writeFileSync(join(folder, '.env'), [name, ...nodes, ...rest].join('\n'));
-  writeFileSync(join(folder, 'key'), '');
+beforeAll(() => quietRuntime());
+beforeEach(() => {
+  line = new CommandLine('cli');
+  ({ lab, folder } = line);
 });
-afterEach(async () => {
-  await stop?.();
-  stop = undefined;
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => line.close());
+
+const startWorker = (identity?: string, ownerId?: string) => line.startWorker(identity, ownerId);
+const run = (words: string, signal?: AbortSignal) => line.run(words, signal);
+const json = (words: string) => line.json(words);
 
 /** Holds each creation of a container at its beginning until it is let go: by then an operation is certainly under way. */
 function holdEffects(): { begun: Promise<void>; letGo: () => void } {
@@ -255,7 +186,7 @@ describe('cluster list and take-over', () => {
       lastOperation: { name: 'deploy-1', result: 'done' },
     });
     expect((await run(`cluster take-over --confirm ${name}`)).out).toContain('it is ours already');
-    await stop?.();
+    await line.stopWorker();
     await startWorker(workerIdentity(), 'owner-2');
     expect(await mine()).toMatchObject({ owner: 'another' });
     expect(await run(`cluster destroy --confirm ${name}`)).toMatchObject({
@@ -269,7 +200,7 @@ describe('cluster list and take-over', () => {
     });
     expect(await mine()).toMatchObject({ owner: 'ours', lastOperation: { name: 'takeover-1' } });
     expect(await run('deploy')).toMatchObject({ code: 0 });
-    await stop?.();
+    await line.stopWorker();
     await startWorker();
     lab.machine('node-1').containers.clear();
     expect((await run('deploy')).code).toBe(6);

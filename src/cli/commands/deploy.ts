@@ -8,10 +8,15 @@ import { exitCodes } from '../exit-codes';
 import { CliFailure } from '../failure';
 import { makeOperation } from '../operation-identity';
 import { findPollers, requireWorker } from '../pollers';
+import { parseReason, reasonOption } from '../reasons';
+import { addRolloutOptions, checkRolloutOptions, type RolloutOptions, readRolloutPolicy } from '../rollout-policy';
 import { type RunOptions, runOperation } from '../run-operation';
+import { checkVersion, findVersionOutside, withVersionOrigin } from '../version-override';
 
-export interface DeployOptions extends RunOptions {
+export interface DeployOptions extends RunOptions, RolloutOptions {
   dryRun?: boolean;
+  toVersion?: string;
+  reason?: string;
   plan?: string;
   concurrency?: string;
   acceptNewHostKeys?: boolean;
@@ -21,10 +26,11 @@ export interface DeployOptions extends RunOptions {
 }
 
 export function addDeployCommand(program: Command, wire: Wire): void {
-  program
+  const command = program
     .command('deploy')
     .description('bring the cluster to what .env says, prove it, record it')
     .option('--dry-run', 'the same as krakenctl plan')
+    .option('--to-version <version>', 'this version of Kraken instead of KRAKEN_VERSION')
     .option('--plan <hash>', 'exactly this plan: refuse when it is another by now')
     .option('--detach', 'start it and return its id')
     .option('--wait-lock [duration]', 'when another operation runs, wait for its end (60s, 5m)')
@@ -32,17 +38,32 @@ export function addDeployCommand(program: Command, wire: Wire): void {
     .option('--accept-new-host-keys', 'pin the keys of hosts that are not known yet')
     .option('--no-agents', 'leave the agents of the record as they are')
     .option('--max-failures <n|p%>', 'of the agents that follow: VMs that may be left behind (default: 0)')
-    .action(wire<DeployOptions>(deploy));
+    .option(...reasonOption);
+  addRolloutOptions(command).action(wire<DeployOptions>(deploy));
 }
 
 async function deploy(context: Context, options: DeployOptions): Promise<number> {
-  if (options.plan !== undefined) requirePlanToken(options.plan);
-  const configuration = await readConfiguration(context, { CONCURRENCY: options.concurrency });
+  checkOptions(options);
+  const { concurrency, toVersion } = options;
+  const read = await readConfiguration(context, { CONCURRENCY: concurrency, KRAKEN_VERSION: toVersion });
+  const configuration = toVersion === undefined ? read : withVersionOrigin(read);
+  readRolloutPolicy(options, configuration);
   for (const { key, message } of configuration.warnings) context.output.note(` ! ${key}: ${message}`);
   if (options.acceptNewHostKeys)
     await (require('../inspect') as typeof import('../inspect')).pinHostKeys(context, configuration);
-  if (options.dryRun) return (require('./plan') as typeof import('./plan')).showPlan(context, configuration);
+  if (options.dryRun) {
+    const { showPlan } = require('./plan') as typeof import('./plan');
+    return showPlan(context, configuration, toVersion && `--to-version ${toVersion}`);
+  }
   return deployConfiguration(context, configuration, options);
+}
+
+/** What can be said of them before anything is read. */
+function checkOptions(options: DeployOptions): void {
+  if (options.plan !== undefined) requirePlanToken(options.plan);
+  if (options.toVersion !== undefined) checkVersion(options.toVersion);
+  checkRolloutOptions(options);
+  parseReason(options.reason);
 }
 
 /** A shorter text would fit many plans, and the empty one, which is what an unset variable gives, every plan. */
@@ -69,18 +90,23 @@ interface Request {
 }
 
 async function deployThrough(temporal: Temporal, context: Context, request: Request): Promise<number> {
+  const { configuration, options } = request;
   requireWorker(await findPollers(temporal));
-  const { spec, origins } = request.configuration;
-  const operation = makeOperation('deploy', context.environment);
+  const { spec, origins } = configuration;
+  const operation = makeOperation('deploy', context.environment, options.reason);
   const owner = { temporal: temporal.address, namespace: temporal.namespace };
-  const input: DeployInput = { operation, spec, origins, owner, planHash: request.options.plan };
+  const policy = readRolloutPolicy(options, configuration);
+  const input: DeployInput = { operation, spec, origins, owner, planHash: options.plan, policy };
   const start = { type: workflowTypes.deploy, cluster: spec.name, operation, input };
   let report: DeployReport | undefined;
   const onReport = (ended: unknown) => {
     report = ended as DeployReport;
   };
-  const code = await runOperation(context, temporal, { start, spec, options: request.options, onReport });
-  if (code !== exitCodes.done || !report?.changed || request.options.agents === false) return code;
+  const outside = options.toVersion && (await findVersionOutside(context, options.toVersion));
+  const code = await runOperation(context, temporal, { start, spec, options, onReport });
+  if (outside && code === exitCodes.done)
+    context.output.line(` i ${outside}: the next deploy without --to-version goes there`);
+  if (code !== exitCodes.done || !report?.changed || options.agents === false) return code;
   const { followWithAgents } = require('../agents') as typeof import('../agents');
-  return followWithAgents(context, temporal, { spec, options: request.options, report });
+  return followWithAgents(context, temporal, { spec, options, report });
 }

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { operationWorkflowId } from '../../cluster/names';
-import { pauseSignal, resumeSignal } from '../../contracts/queues';
 import { type Configuration, readConfiguration } from '../configuration';
 import { connectTemporal, type Temporal, withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
@@ -11,8 +10,9 @@ import { parseWholeNumber } from '../numbers';
 import { listRuns, mergeOperations, type OperationSummary, pickOperation } from '../operation-list';
 import { renderOperation, renderOperations } from '../operation-text';
 import { handleOfRun } from '../operations';
-import { conclude } from '../run-operation';
+import { endFollowing } from '../run-operation';
 import { uiLink } from '../temporal-address';
+import { addDecisionCommands } from './op-decide';
 
 interface ListOptions {
   limit: string;
@@ -21,7 +21,7 @@ interface ListOptions {
 const shownRuns = 20;
 
 export function addOperationCommands(program: Command, wire: Wire): void {
-  const op = program.command('op').description('operations: what ran, what runs');
+  const op = program.command('op').description('operations: what ran, what runs, what holds');
   const id = ['[id]', 'operation id or short name (deploy-2); default: the newest'] as const;
   op.command('list')
     .description('newest first, from Temporal and from the record on the nodes')
@@ -35,18 +35,7 @@ export function addOperationCommands(program: Command, wire: Wire): void {
     .description('follow it to its end')
     .argument(...id)
     .action(wire(attach));
-  op.command('cancel')
-    .description('stop it at the next safe point')
-    .argument(...id)
-    .action(wire(cancel));
-  op.command('pause')
-    .description('of agents: begin no further VM until it is resumed')
-    .argument(...id)
-    .action(wire((context: Context, _: unknown, [wanted]: string[]) => tell(context, pauseSignal, wanted)));
-  op.command('resume')
-    .description('go on')
-    .argument(...id)
-    .action(wire((context: Context, _: unknown, [wanted]: string[]) => tell(context, resumeSignal, wanted)));
+  addDecisionCommands(op, wire);
 }
 
 async function list(context: Context, { limit }: ListOptions): Promise<void> {
@@ -112,7 +101,7 @@ function handleOf(temporal: Temporal, { spec }: Configuration, { workflowId, run
   return handleOfRun(temporal, workflowId ?? operationWorkflowId(spec.name), runId);
 }
 
-/** Attaching and cancelling ask Temporal alone: they must work while every host is away. */
+/** Attaching asks Temporal alone: it must work while every host is away. */
 async function findRun(temporal: Temporal, configuration: Configuration, wanted?: string): Promise<OperationSummary> {
   const runs = await listRuns(temporal, configuration.spec.name, shownRuns);
   const found = pickOperation(runs, wanted);
@@ -129,48 +118,6 @@ async function attach(context: Context, _: unknown, [wanted]: string[]): Promise
     const link = uiLink(temporal, handle.workflowId, run.runId);
     context.output.line(`${configuration.spec.name}/${run.id} by ${run.actor} · ${link}`);
     const followed = await followOperation({ context, temporal, handle });
-    return conclude(context, followed, { spec: configuration.spec, operation: run.id, link });
-  });
-}
-
-async function cancel(context: Context, _: unknown, [wanted]: string[]): Promise<void> {
-  const configuration = await readConfiguration(context);
-  await withTemporal({ environment: context.environment }, async (temporal) => {
-    const run = await findRun(temporal, configuration, wanted);
-    if (run.result !== 'running') {
-      throw new CliFailure('NO_OPERATION', `${run.name ?? run.id} does not run, it is ${run.result}`, {
-        hint: `krakenctl op show ${run.name ?? run.id}`,
-      });
-    }
-    await handleOf(temporal, configuration, run).cancel();
-    context.output.result({ operation: run.id, cancelled: true });
-    context.output.line(`${run.id} is asked to stop: it ends the step it is at, and begins no other`);
-    context.output.line(' watch: krakenctl op attach · what is left then: krakenctl plan');
-  });
-}
-
-/** What is under way on a VM comes to its end either way. */
-async function tell(
-  context: Context,
-  signal: typeof pauseSignal | typeof resumeSignal,
-  wanted?: string,
-): Promise<void> {
-  const configuration = await readConfiguration(context);
-  await withTemporal({ environment: context.environment }, async (temporal) => {
-    const runs = await listRuns(temporal, configuration.spec.name, shownRuns);
-    const running = runs.filter((r) => r.result === 'running');
-    const run = pickOperation(wanted === undefined ? running.filter((r) => r.verb === 'agents') : running, wanted);
-    if (!run) {
-      const message = wanted ? `no operation "${wanted}" runs` : 'no operation of agents runs';
-      throw new CliFailure('NO_OPERATION', message, { hint: 'krakenctl op list' });
-    }
-    if (run.verb !== 'agents') {
-      const hint = `stop it safely: krakenctl op cancel ${run.name ?? run.id}`;
-      throw new CliFailure('NOT_BUILT', `only operations of agents can be held; ${run.id} is a ${run.verb}`, { hint });
-    }
-    await handleOf(temporal, configuration, run).signal(signal);
-    const held = signal === pauseSignal;
-    context.output.result({ operation: run.id, paused: held });
-    context.output.line(held ? `${run.id} begins no further VM · go on: krakenctl op resume` : `${run.id} goes on`);
+    return endFollowing(context, temporal, { followed, run, spec: configuration.spec, link });
   });
 }

@@ -13,7 +13,7 @@ export function addPlanCommand(program: Command, wire: Wire): void {
     .action(wire(async (context) => showPlan(context, await readConfiguration(context))));
 }
 
-export async function showPlan(context: Context, configuration: Configuration): Promise<number> {
+export async function showPlan(context: Context, configuration: Configuration, options?: string): Promise<number> {
   const { output } = context;
   const { observed, plan, planFailure, tookMs, through } = await lookAtCluster(context, configuration, false);
   if (!plan) {
@@ -23,6 +23,8 @@ export async function showPlan(context: Context, configuration: Configuration): 
   const token = planToken(plan);
   output.result({ plan, token, through, tookMs, pending: !plan.empty });
   const { colors, verbose, streams } = output;
-  output.lines(renderPlan(plan, { colors, verbose, tookMs, columns: streams.columns, hosts: observed.hosts.length }));
+  output.lines(
+    renderPlan(plan, { colors, verbose, tookMs, columns: streams.columns, hosts: observed.hosts.length, options }),
+  );
   return plan.empty && plan.unseen.length === 0 ? exitCodes.done : exitCodes.pending;
 }

@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { createActivities } from '../../src/activities';
+import { workerIdentity } from '../../src/cli/pollers';
+import { taskQueues } from '../../src/contracts/queues';
+import { type Captured, type as typeCommand } from '../cli/streams';
+import { MemoryLab } from './memory-hosts';
+
+/** The whole way of a command: parsed, through Temporal and a worker, to hosts that are in memory. */
+export class CommandLine {
+  readonly lab = new MemoryLab();
+  readonly folder = mkdtempSync(join(tmpdir(), 'krakenctl-cli-'));
+  /** A cluster of its own for each test: the workflow's id is made of its name. */
+  readonly cluster = `c${Math.random().toString(36).slice(2, 10)}`;
+  private stop?: () => Promise<void>;
+
+  /** Commands look for pollers of the product's own queues, so each file of tests has a namespace of its own. */
+  constructor(readonly namespace: string) {
+    const nodes = [1, 2, 3].map((n) => `CLUSTER_NODE_${n}=10.0.1.${n}`);
+    const rest = ['KRAKEN_IMAGE_REGISTRY=images.example', 'KRAKEN_VERSION=v0.1.27'];
+    writeFileSync(this.envFile, [`CLUSTER_NAME=${this.cluster}`, ...nodes, ...rest].join('\n'));
+    writeFileSync(join(this.folder, 'key'), '');
+  }
+
+  get envFile(): string {
+    return join(this.folder, '.env');
+  }
+
+  get environment(): Record<string, string> {
+    return {
+      TEMPORAL_ADDRESS: process.env.KRAKENCTL_TEST_TEMPORAL!,
+      TEMPORAL_NAMESPACE: this.namespace,
+      KRAKENCTL_STATE_DIR: this.folder,
+    };
+  }
+
+  run(words: string, signal?: AbortSignal): Promise<Captured> {
+    return this.type(words.split(' '), signal);
+  }
+
+  type(words: string[], signal?: AbortSignal): Promise<Captured> {
+    return typeCommand([...words, '--env-file', this.envFile], { environment: this.environment }, signal);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: an envelope of any command.
+  async json(words: string): Promise<any> {
+    return JSON.parse((await this.run(`${words} --json`)).out);
+  }
+
+  async startWorker(identity = workerIdentity(), ownerId = 'owner-1'): Promise<void> {
+    const connection = await NativeConnection.connect({ address: process.env.KRAKENCTL_TEST_TEMPORAL! });
+    const archives = { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) };
+    const activities = createActivities({ hostsFor: () => this.lab, archives, ownerId, now: Date.now });
+    const common = {
+      connection,
+      namespace: this.namespace,
+      activities,
+      identity,
+      shutdownGraceTime: '1s',
+      maxHeartbeatThrottleInterval: '500ms',
+    } as const;
+    const main = await Worker.create({
+      ...common,
+      taskQueue: taskQueues.main,
+      workflowBundle: { codePath: process.env.KRAKENCTL_TEST_BUNDLE! },
+    });
+    const stream = await Worker.create({ ...common, taskQueue: taskQueues.stream });
+    const running = Promise.all([main.run(), stream.run()]);
+    await untilPolling(connection, { namespace: this.namespace, identity });
+    this.stop = async () => {
+      main.shutdown();
+      stream.shutdown();
+      await running;
+      await connection.close();
+    };
+  }
+
+  async stopWorker(): Promise<void> {
+    await this.stop?.();
+    this.stop = undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.stopWorker();
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+/** A server that has just made its namespace refuses the first polls, and the worker waits a little before the next. */
+async function untilPolling(
+  connection: NativeConnection,
+  { namespace, identity }: { namespace: string; identity: string },
+): Promise<void> {
+  for (const deadline = Date.now() + 45_000; Date.now() < deadline; ) {
+    const types = [1, 2] as const;
+    const answers = await Promise.all(
+      types.map((taskQueueType) =>
+        connection.workflowService
+          .describeTaskQueue({ namespace, taskQueue: { name: taskQueues.main }, taskQueueType })
+          .catch(() => undefined),
+      ),
+    );
+    if (answers.every((a) => a?.pollers?.some((p) => p.identity === identity))) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${identity} does not poll within 45 s`);
+}
