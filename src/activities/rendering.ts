@@ -1,5 +1,7 @@
 import type { DesiredContainer, DesiredFile, DesiredState, ResolvedImages } from '../cluster/desired';
 import { desiredState } from '../cluster/desired-state';
+import { limitValues, liveSum } from '../cluster/live-values';
+import type { StepKind } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { StepInput } from '../contracts/activities';
 import { ActivityError } from './failures';
@@ -21,8 +23,21 @@ export function wantedContainer(input: StepInput): DesiredContainer {
   const { step } = input;
   const host = render(input.spec, input.images).hosts.find((h) => h.host === step.host);
   const container = host?.containers.find((c) => c.name === step.target);
-  const sum = step.kind === 'reload' ? container?.reloadSum : container?.fingerprint;
-  return fresh(container, sum, step.expect);
+  return fresh(container, container && sumOf(container, step.kind), step.expect);
+}
+
+/** Of what a step of that kind brings about. */
+function sumOf(container: DesiredContainer, kind: StepKind): string | undefined {
+  switch (kind) {
+    case 'reload':
+      return container.reloadSum;
+    case 'setting':
+      return container.live && liveSum(container.live);
+    case 'limits':
+      return liveSum(limitValues(container));
+    default:
+      return container.fingerprint;
+  }
 }
 
 export function wantedFile(input: StepInput): DesiredFile {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Because } from './because';
 import type { DesiredState } from './desired';
 import { differencesOf, type HostDifferences } from './differences';
+import { liveStage, splitLive } from './live-stage';
 import { isSeen, type Observed, type SeenHost } from './observed';
 import type { Plan, Stage, Step } from './plan';
 import { portConflicts } from './port-conflicts';
@@ -60,6 +61,7 @@ function parallelStages(differences: HostDifferences[], redis: Step | undefined)
   return [
     { id: 'images', title: 'images on the hosts', steps: steps((d) => d.images), gates: [] },
     { id: 'files', title: 'configuration files', steps: steps((d) => d.files).map(beside), gates: [] },
+    liveStage(steps((d) => d.live)),
     { id: 'foundation', title: 'Redis and storage', steps: containers.filter(isEarly), gates: routerGates(containers) },
     {
       id: 'parts',
@@ -77,7 +79,9 @@ function rollingStages(differences: HostDifferences[], redis: Step | undefined):
   ];
   if (redis)
     stages.push({ id: 'redis-cluster', title: 'Redis Cluster', steps: [redis], gates: [{ kind: 'redis-whole' }] });
-  for (const d of differences) {
+  const { stage: live, rest } = splitLive(differences);
+  stages.push(live);
+  for (const d of rest) {
     const steps = [...d.files, ...d.containers, ...d.reloads, ...d.removals];
     if (steps.length === 0) continue;
     const touchesRedis = d.containers.some((s) => isRedis(s.part));

@@ -2,7 +2,20 @@ import type { PartName } from './spec';
 
 /** A plan is data. Printing it is the dry run, filtering it is the policy, storing it is the audit. */
 
-export type StepKind = 'image' | 'file' | 'container' | 'start' | 'reload' | 'remove' | 'redis' | 'record' | 'folder';
+export type StepKind =
+  | 'image'
+  | 'file'
+  | 'container'
+  | 'start'
+  | 'reload'
+  /** Settings of a running Redis. */
+  | 'setting'
+  /** Memory and CPUs of a container that is kept. */
+  | 'limits'
+  | 'remove'
+  | 'redis'
+  | 'record'
+  | 'folder';
 export type StepAction = 'create' | 'replace' | 'change' | 'remove';
 
 export interface FieldChange {
