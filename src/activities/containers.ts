@@ -54,7 +54,7 @@ function mustGo(found: ContainerInfo, want: DesiredContainer, input: StepInput):
   return input.step.action === 'replace' && found.id === input.step.seen;
 }
 
-function refuseForeign(found: ContainerInfo, input: StepInput): void {
+export function refuseForeign(found: ContainerInfo, input: StepInput): void {
   if (found.labels[labels.cluster] === input.spec.name) return;
   throw new ActivityError('FOREIGN_RESOURCE', `a container named ${found.name} exists and does not carry our label`, {
     host: input.step.host,

@@ -2,16 +2,19 @@ import { ClientError, HostRefusedError, RightsError } from '../clients/errors';
 import type { ContainerInfo, HostConnection, RedisInstance } from '../clients/host';
 import { readinessOf } from '../cluster/component';
 import type { Readiness } from '../cluster/desired';
-import { configFolder, containerName, labels, recordFolder } from '../cluster/names';
+import type { LiveValues } from '../cluster/live-values';
+import { clusterFolder, configFolder, containerName, labels, recordFolder } from '../cluster/names';
 import type {
   ClusterRecord,
   ObservedContainer,
+  ObservedFile,
   ObservedHost,
   ObservedRedisInstance,
   RecordOwner,
 } from '../cluster/observed';
 import { portNumbersOf as portsOf } from '../cluster/port-conflicts';
 import { readRunningConfig } from '../cluster/render/nginx';
+import { redisFixedSum, redisSettingNames } from '../cluster/render/redis';
 import { type ClusterSpec, type PartName, partNames } from '../cluster/spec';
 import type { HostActivities } from '../contracts/activities';
 import { type ActivityDependencies, connectTo } from './dependencies';
@@ -19,6 +22,7 @@ import { ActivityError } from './failures';
 
 const probeTimeoutMs = 2000;
 const dockerFolder = '/var/lib/docker';
+const redisParts = ['redis', 'redis-replica'] as const;
 
 export function hostActivities(deps: ActivityDependencies): HostActivities {
   return {
@@ -52,7 +56,7 @@ async function look({ deps, spec, connection, probe, startedAt }: Look): Promise
     connection.engine.version(),
     connection.engine.list({ cluster: spec.name, names }),
     connection.engine.images(),
-    connection.files.list([configFolder(spec.name, 'nginx').replace(/\/nginx$/, '')]),
+    observeFiles(connection, spec),
     readRecord(connection, spec.name),
     runningNginx(connection, spec),
     observeRedisOf(connection, spec),
@@ -100,7 +104,23 @@ function toObserved(info: ContainerInfo, cluster: string): ObservedContainer {
     startedAt: info.startedAt,
     restartCount: info.restartCount,
     exitCode: info.exitCode,
+    memoryBytes: info.memoryBytes,
+    nanoCpus: info.nanoCpus,
+    nanoCpusHeld: info.nanoCpusHeld,
   };
+}
+
+/** With what Redis cannot take while it runs told apart from what it can. */
+async function observeFiles(connection: HostConnection, spec: ClusterSpec): Promise<ObservedFile[]> {
+  const paths = redisParts.map((part) => `${configFolder(spec.name, part)}/redis.conf`);
+  const [listed, ...texts] = await Promise.all([
+    connection.files.list([clusterFolder(spec.name, 'configuration')]),
+    ...paths.map((path) => connection.files.read(path)),
+  ]);
+  return listed.map((file) => {
+    const text = texts[paths.indexOf(file.path)];
+    return text ? { ...file, fixedSha256: redisFixedSum(text.toString()) } : file;
+  });
 }
 
 function parseIngredients(text: string | undefined): Record<string, string> | undefined {
@@ -166,10 +186,11 @@ async function observeInstance(
   redis: RedisInstance,
 ): Promise<ObservedRedisInstance> {
   try {
-    const [nodes, info, replication] = await Promise.all([
+    const [nodes, info, replication, settings] = await Promise.all([
       redis.clusterNodes(),
       redis.clusterInfo(),
       redis.replication(),
+      settingsOf(redis),
     ]);
     const self = nodes.find((n) => n.flags.includes('myself'));
     if (!self) return { ...name, reachable: false, error: 'CLUSTER NODES names no myself' };
@@ -181,6 +202,7 @@ async function observeInstance(
       masterId: self.masterId,
       linkUp: replication.master_link_status === 'up',
       clusterState: info.cluster_state === 'ok' ? 'ok' : 'fail',
+      settings,
       view: nodes.map(({ id, address, port, flags, masterId, slots }) => ({
         id,
         address,
@@ -193,6 +215,12 @@ async function observeInstance(
   } catch (error) {
     return { ...name, reachable: false, error: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** What it says of each setting that it takes while it runs; a name that it does not know is not in it. */
+export async function settingsOf(redis: RedisInstance): Promise<LiveValues> {
+  const values = await Promise.all(redisSettingNames.map(async (name) => [name, await redis.configGet(name)] as const));
+  return Object.fromEntries(values.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
 
 async function probeParts(connection: HostConnection, spec: ClusterSpec): Promise<Partial<Record<PartName, boolean>>> {

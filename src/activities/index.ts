@@ -11,6 +11,7 @@ import { gateActivities } from './gates';
 import { hostActivities } from './hosts';
 import { imageActivities } from './images';
 import { inspectionActivities } from './inspection';
+import { liveActivities } from './live';
 import { plannerActivities } from './planner';
 import { preflightActivities } from './preflight';
 import { proofActivities } from './proof';
@@ -27,6 +28,7 @@ export function createActivities(deps: ActivityDependencies): Activities {
     ...containerActivities(deps),
     ...fileActivities(deps),
     ...folderActivities(deps),
+    ...liveActivities(deps),
     ...redisActivities(deps),
     ...gateActivities(deps),
     ...preflightActivities(deps),

@@ -1,6 +1,8 @@
 import { balancerFile, balancerSum } from '../cluster/balancers';
 import type { DesiredContainer, DesiredFile, DesiredState, ResolvedImages } from '../cluster/desired';
 import { desiredState } from '../cluster/desired-state';
+import { limitValues, liveSum } from '../cluster/live-values';
+import type { StepKind } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { StepInput } from '../contracts/activities';
 import { ActivityError } from './failures';
@@ -22,15 +24,28 @@ export function wantedContainer(input: StepInput): DesiredContainer {
   const { step } = input;
   const host = render(input.spec, input.images).hosts.find((h) => h.host === step.host);
   const container = host?.containers.find((c) => c.name === step.target);
-  if (step.kind !== 'reload' || !container) return fresh(container, container?.fingerprint, step.expect);
-  const reloadSum = balancerSum(input.spec, step.out ?? []);
+  if (step.kind !== 'reload' || !container)
+    return fresh(container, container && sumOf(container, step.kind), step.expect);
+  const reloadSum = balancerSum(input.spec, step.balancer ?? { out: [] });
   return fresh({ ...container, reloadSum }, reloadSum, step.expect);
+}
+
+/** Of what a step of that kind brings about. */
+function sumOf(container: DesiredContainer, kind: StepKind): string | undefined {
+  switch (kind) {
+    case 'setting':
+      return container.live && liveSum(container.live);
+    case 'limits':
+      return liveSum(limitValues(container));
+    default:
+      return container.fingerprint;
+  }
 }
 
 export function wantedFile(input: StepInput): DesiredFile {
   const { step } = input;
-  if (step.out) {
-    const left = balancerFile(input.spec, step.host, step.out);
+  if (step.balancer) {
+    const left = balancerFile(input.spec, step.host, step.balancer);
     return fresh(left, left.sha256, step.expect);
   }
   const host = render(input.spec, input.images).hosts.find((h) => h.host === step.host);

@@ -82,8 +82,6 @@ const others: Partial<Record<LocalCode | FailureCode, ExitCode>> = {
   PLAN_CHANGED: exitCodes.pending,
   APPROVAL_DENIED: exitCodes.approval,
   APPROVAL_EXPIRED: exitCodes.approval,
-  ROLLED_BACK: exitCodes.rolledBack,
-  ROLLBACK_FAILED: exitCodes.rollbackFailed,
   NOT_SERVING: exitCodes.unhealthy,
   LEFT_TO_DO: exitCodes.partial,
   DETACHED: exitCodes.detached,

@@ -20,7 +20,7 @@ export function planLines(plan: Plan): PlanLine[] {
   const lasting = plan.stages.filter((stage) => !stage.passing);
   const steps = lasting.flatMap((stage) => stage.steps).filter((s) => s.kind !== 'record' || plan.recordOnly);
   const lines = steps.map(toLine);
-  return sortByHosts(mergeParts(mergeHosts(lines)));
+  return sortByHosts(mergeParts(mergeHosts(lines)).map(counted));
 }
 
 interface Line extends PlanLine {
@@ -37,6 +37,9 @@ function toLine(step: Step): Line {
       return { ...base, what: [fileName(step)], detail: step.action === 'create' ? '' : 'rewrite' };
     case 'reload':
       return { ...base, what: [step.part ?? step.target], detail: 'reload' };
+    case 'setting':
+    case 'limits':
+      return liveLine(step, base);
     case 'redis':
     case 'handover':
       return redisLine(step, base);
@@ -47,6 +50,13 @@ function toLine(step: Step): Line {
     default:
       return { ...base, what: [step.part ?? step.target], detail: containerDetail(step) };
   }
+}
+
+/** From what to what stands in the line, so its reason is only where that was set. */
+function liveLine(step: Step, base: Omit<Line, 'what' | 'detail'>): Line {
+  const changes = step.changes.map(({ field, from, to }) => `${field} ${from} → ${to}`);
+  const because = base.because.map((text) => text.replace(/^(\S+) .* → .* \(([^()]+)\)$/, '$2 $1'));
+  return { ...base, what: [step.part ?? step.target], detail: [...changes, 'live', 'no restart'].join(', '), because };
 }
 
 /** The topology concerns the cluster; the wait for a host that comes back reads the same for each of them. */
@@ -113,6 +123,18 @@ function mergeParts(lines: Line[]): Line[] {
     into.what.push(...line.what);
     into.because = into.because.map((text) => generic(text, into.kind));
   });
+}
+
+/** How many change in place; master and replica of a host are both a Redis. */
+function counted(line: Line): Line {
+  if (line.kind !== 'setting' && line.kind !== 'limits') return line;
+  const both = line.what.includes('redis') && line.what.includes('redis-replica');
+  const names = line.what.filter((name) => !(both && name === 'redis-replica'));
+  const what = names.map((name) => {
+    const count = line.hosts.length * (both && name === 'redis' ? 2 : 1);
+    return count > 1 ? `${name} ×${count}` : name;
+  });
+  return { ...line, what };
 }
 
 /** Each image has a digest of its own; for the line of all of them it says nothing. */

@@ -2,6 +2,7 @@ import Docker from 'dockerode';
 import { labels } from '../cluster/names';
 import type { EngineClient } from './docker-client';
 import { imageVerbs } from './docker-images';
+import { cpuResources, limitsOf, limitVerbs, memoryResources } from './docker-limits';
 import { logVerbs } from './docker-logs';
 import { EngineError, ImageMissingError, NameTakenError, RegistryUnreachableError } from './errors';
 import type { ContainerCreate, ContainerInfo, Engine } from './host';
@@ -17,7 +18,7 @@ export function createEngine(agent: StreamAgent, host: string): Engine {
   // Only the agent connects; host and port are never dialled.
   const docker = new Docker({ protocol: 'http', host: 'docker', port: 80, agent } as Docker.DockerOptions);
   const client: EngineClient = { docker, host, ask: (what, request) => named({ host, what }, request) };
-  return { ...containerVerbs(client), ...imageVerbs(client), ...logVerbs(client) };
+  return { ...containerVerbs(client), ...limitVerbs(client), ...imageVerbs(client), ...logVerbs(client) };
 }
 
 async function named<T>({ host, what }: { host: string; what: string }, request: () => Promise<T>): Promise<T> {
@@ -145,6 +146,7 @@ function toInfo(c: Docker.ContainerInspectInfo): ContainerInfo {
     startedAt: started > 0 ? Math.floor(started / 1000) : 0,
     restartCount: c.RestartCount,
     exitCode: c.State.ExitCode,
+    ...limitsOf(c.HostConfig),
   };
 }
 
@@ -159,9 +161,8 @@ function toCreate(c: ContainerCreate): Docker.ContainerCreateOptions {
       NetworkMode: 'host',
       Binds: c.mounts.map((m) => `${m.source}:${m.target}${m.readOnly ? ':ro' : ''}`),
       Tmpfs: Object.fromEntries(c.tmpfs.map((folder) => [folder, ''])),
-      Memory: c.memoryBytes,
-      MemorySwap: c.memoryBytes,
-      NanoCpus: c.nanoCpus,
+      ...memoryResources(c.memoryBytes),
+      ...(c.nanoCpus > 0 && cpuResources(c.nanoCpus)),
       CapDrop: ['ALL'],
       CapAdd: c.capAdd,
       RestartPolicy: { Name: 'unless-stopped' },

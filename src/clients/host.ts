@@ -216,6 +216,18 @@ export interface ContainerInfo {
   startedAt: number;
   restartCount: number;
   exitCode: number;
+  /** 0 where the kernel keeps none, -1 = unlimited. */
+  memoryBytes: number;
+  /** What its CPU limit comes to, however it was set; 0 = none. */
+  nanoCpus: number;
+  /** Limited by NanoCpus (`docker update --cpus`), beside which Docker takes no quota. */
+  nanoCpusHeld: boolean;
+}
+
+export interface ContainerLimits {
+  memoryBytes?: number;
+  /** 0 = none. */
+  nanoCpus?: number;
 }
 
 export interface ImageInfo {
@@ -252,6 +264,11 @@ export interface Engine {
   stop(id: string, timeoutSeconds: number): Promise<void>;
   remove(id: string): Promise<void>;
   kill(id: string, signal: string): Promise<void>;
+  /**
+   * Limits of a container, running or not, in place; what is not named stays. Less memory than it holds is refused, also where the
+   * kernel would end a process instead.
+   */
+  update(id: string, limits: ContainerLimits): Promise<void>;
   exec(id: string, argv: string[]): Promise<{ exitCode: number; output: string }>;
   logs(id: string, options: { tail: number; sinceSeconds?: number; timestamps?: boolean }): Promise<string>;
   /** Ends when the container does or the signal aborts. */

@@ -3,20 +3,20 @@ import type { DesiredFile } from './desired';
 import { shortDigest } from './differences';
 import { configFolder, containerName } from './names';
 import type { SeenHost } from './observed';
-import type { Step } from './plan';
+import type { BalancerState, Step } from './plan';
 import { nginxConfigSum, nginxText } from './render/nginx';
 import type { ClusterSpec } from './spec';
 
-/** nginx.conf of one load balancer, with these nodes taken out. */
-export function balancerFile(spec: ClusterSpec, host: string, out: readonly string[]): DesiredFile {
-  const contents = nginxText(spec, out);
+/** nginx.conf of one load balancer, as it is for a while. */
+export function balancerFile(spec: ClusterSpec, host: string, state: BalancerState): DesiredFile {
+  const contents = nginxText(spec, state);
   const sha256 = createHash('sha256').update(contents).digest('hex');
   return { host, part: 'nginx', path: balancerPath(spec), mode: 0o644, contents, sha256 };
 }
 
 /** What an NGINX says of itself once it runs that file. */
-export function balancerSum(spec: ClusterSpec, out: readonly string[]): string {
-  return nginxConfigSum(nginxText(spec, out));
+export function balancerSum(spec: ClusterSpec, state: BalancerState): string {
+  return nginxConfigSum(nginxText(spec, state));
 }
 
 export function balancerPath(spec: ClusterSpec): string {
@@ -53,6 +53,7 @@ export class Balancers {
   constructor(
     private readonly spec: ClusterSpec,
     seen: SeenHost[],
+    private earlier?: BalancerState['earlier'],
   ) {
     this.all = spec.loadBalancers.flatMap((id) => {
       const is = seen.find((host) => host.host === id);
@@ -69,10 +70,19 @@ export class Balancers {
     if (one) one.running = one.written;
   }
 
+  /** Parts of a node listen where they shall. */
+  moved(host: string): void {
+    if (!this.earlier) return;
+    const nodes = this.earlier.nodes.filter((id) => id !== host);
+    this.earlier = nodes.length > 0 ? { ...this.earlier, nodes } : undefined;
+  }
+
   /** Steps that leave these nodes out everywhere, and no others. */
   bring(out: readonly string[], reason: BalancerReason): Step[] {
-    const file = balancerFile(this.spec, '', out).sha256;
-    const sum = balancerSum(this.spec, out);
+    const state: BalancerState = { out: [...out], ...(this.earlier && { earlier: this.earlier }) };
+    const isPassing = state.out.length > 0 || state.earlier !== undefined;
+    const file = balancerFile(this.spec, '', state).sha256;
+    const sum = balancerSum(this.spec, state);
     return this.all.flatMap((one) => {
       const step = (kind: 'file' | 'reload', from: string | undefined, to: string): Step => ({
         id: `${reason.stage}/${one.host}/${kind}/nginx`,
@@ -88,7 +98,7 @@ export class Balancers {
         ],
         because: reason.because(one.host),
         expect: to,
-        ...(out.length > 0 && { out: [...out] }),
+        ...(isPassing && { balancer: state }),
       });
       const steps: Step[] = [];
       if (one.file !== file) steps.push(step('file', one.file, file));

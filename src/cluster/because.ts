@@ -1,4 +1,6 @@
+import { writeDuration, writeSize } from './amounts';
 import type { DesiredContainer, DesiredFile, DesiredState, ResolvedImages } from './desired';
+import { liveValues } from './live-values';
 import type { ClusterRecord, ObservedContainer, ObservedFile } from './observed';
 import type { ClusterSpec } from './spec';
 
@@ -6,6 +8,8 @@ import type { ClusterSpec } from './spec';
 export interface Because {
   container(want: DesiredContainer, found: ObservedContainer): string[];
   file(want: DesiredFile, found: ObservedFile): string[];
+  /** For a value that changes in place, by its name in `live-values.ts`; none where no setting asks for the change. */
+  live(want: DesiredContainer, name: string): string[];
 }
 
 export interface Provenance {
@@ -22,6 +26,8 @@ interface Cause {
   text: string;
   fingerprints: Set<string>;
   sums: Set<string>;
+  /** `<container> <name>` */
+  live: Set<string>;
 }
 
 /**
@@ -41,6 +47,9 @@ export function explainChanges(provenance: Provenance): Because {
       if (texts.length > 0) return texts;
       return [`drift: changed on the host at ${new Date(found.changedAt * 1000).toISOString()}, not by us`];
     },
+    live(want, name) {
+      return causes.filter((c) => c.live.has(`${want.name} ${name}`)).map((c) => c.text);
+    },
   };
 }
 
@@ -49,8 +58,8 @@ function findCauses(p: Provenance, record: ClusterRecord): Cause[] {
   const causes: Cause[] = [];
   for (const path of changedPaths(record.spec, p.spec)) {
     const origin = p.origins[path] ?? p.origins[path.replace(/\.\d+(\..*)?$/, '')];
-    const from = show(valueAt(record.spec, path));
-    const to = show(valueAt(p.spec, path));
+    const from = show(path, valueAt(record.spec, path));
+    const to = show(path, valueAt(p.spec, path));
     const text = origin ? `${origin.key} ${from} → ${to} (${origin.origin})` : `${path} ${from} → ${to}`;
     const changed = tryRender(p, withPath(record.spec, path, valueAt(p.spec, path)), {
       ...p.images,
@@ -78,12 +87,25 @@ function tryRender(p: Provenance, spec: ClusterSpec, images: ResolvedImages): De
   }
 }
 
-function whatDiffers(before: DesiredState, after: DesiredState): Pick<Cause, 'fingerprints' | 'sums'> {
+function whatDiffers(before: DesiredState, after: DesiredState): Omit<Cause, 'text'> {
   const prints = new Map(before.hosts.flatMap((h) => h.containers.map((c) => [c.name, c.fingerprint] as const)));
   const sums = new Map(before.hosts.flatMap((h) => h.files.map((f) => [`${h.host}${f.path}`, f.sha256] as const)));
   const containers = after.hosts.flatMap((h) => h.containers).filter((c) => prints.get(c.name) !== c.fingerprint);
   const files = after.hosts.flatMap((h) => h.files).filter((f) => sums.get(`${f.host}${f.path}`) !== f.sha256);
-  return { fingerprints: new Set(containers.map((c) => c.name)), sums: new Set(files.map((f) => f.path)) };
+  const values = new Map(liveEntries(before));
+  const live = liveEntries(after).filter(([name, value]) => values.get(name) !== value);
+  return {
+    fingerprints: new Set(containers.map((c) => c.name)),
+    sums: new Set(files.map((f) => f.path)),
+    live: new Set(live.map(([name]) => name)),
+  };
+}
+
+function liveEntries({ hosts }: DesiredState): [string, string][] {
+  const containers = hosts.flatMap((h) => h.containers);
+  return containers.flatMap((c) =>
+    Object.entries(liveValues(c)).map(([name, value]): [string, string] => [`${c.name} ${name}`, value]),
+  );
 }
 
 function changedPaths(before: unknown, after: unknown, path = ''): string[] {
@@ -112,7 +134,10 @@ function withPath(spec: ClusterSpec, path: string, value: unknown): ClusterSpec 
   return copy as unknown as ClusterSpec;
 }
 
-function show(value: unknown): string {
+/** Sizes and durations as they stand in `.env`. */
+function show(path: string, value: unknown): string {
   if (value === undefined) return '(unset)';
+  if (typeof value === 'number' && path.endsWith('Bytes')) return writeSize(value);
+  if (typeof value === 'number' && path.endsWith('Ms')) return writeDuration(value);
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

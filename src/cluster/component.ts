@@ -1,5 +1,6 @@
 import type { DesiredMount, Readiness } from './desired';
 import { configFolder, dataFolder, mountedConfigFolder, servedFolder } from './names';
+import { redisSettings } from './render/redis';
 import { storageRouterPort } from './render/storage-router';
 import { type ClusterSpec, type HostSpec, type PartName, partNames } from './spec';
 
@@ -17,6 +18,8 @@ export interface Component {
   state?: string;
   /** Folders that start empty with each start of the container. */
   tmpfs: string[];
+  /** Settings in its configuration that the running part takes one by one, without a new container. */
+  live?(spec: ClusterSpec): Record<string, string>;
   /** True where a changed configuration is loaded by the running part, so that it never makes a new container. */
   reloads?: boolean;
 }
@@ -42,6 +45,7 @@ function redis(port: (spec: ClusterSpec) => number, waitsFor: PartName[]): Compo
     waitsFor,
     state: '/data',
     tmpfs: [],
+    live: redisSettings,
   };
 }
 

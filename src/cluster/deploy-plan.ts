@@ -3,6 +3,7 @@ import { outNodes } from './balancers';
 import type { Because } from './because';
 import type { DesiredState } from './desired';
 import { differencesOf, type HostDifferences } from './differences';
+import { liveStage } from './live-stage';
 import { isSeen, type Observed, type SeenHost } from './observed';
 import type { Plan, Stage, Step } from './plan';
 import { portConflicts } from './port-conflicts';
@@ -32,7 +33,8 @@ export function planDeploy(input: DeployPlanInput): Plan {
   const redis = redisStep(input, seen);
   const isReplacing = differences.some((d) => d.containers.some((s) => s.action === 'replace'));
   const rolling = isReplacing || outNodes(input.spec, seen).length > 0;
-  const rollout = { spec: input.spec, seen, differences, redis, pace: input.pace ?? { batch: 1 } };
+  const earlierPorts = newestRecord(seen, desired.hosts.length)?.spec.ports;
+  const rollout = { spec: input.spec, seen, differences, redis, earlierPorts, pace: input.pace ?? { batch: 1 } };
   const { stages, order } = rolling ? rolloutStages(rollout) : { stages: parallelStages(differences, redis) };
   const recordStale = isRecordStale(input, seen);
   if (recordStale || stages.some((s) => s.steps.length > 0)) stages.push(recordStage(input));
@@ -66,6 +68,7 @@ function parallelStages(differences: HostDifferences[], redis: Step | undefined)
   return [
     { id: 'images', title: 'images on the hosts', steps: steps((d) => d.images), gates: [] },
     { id: 'files', title: 'configuration files', steps: steps((d) => d.files).map(beside), gates: [] },
+    liveStage(steps((d) => d.live)),
     { id: 'foundation', title: 'Redis and storage', steps: containers.filter(isEarly), gates: routerGates(containers) },
     {
       id: 'parts',

@@ -12,6 +12,7 @@ import { configFolder, containerName } from './names';
 import { slotRange } from './redis-topology';
 import { renderFiles } from './render/files';
 import { nginxConfigSum } from './render/nginx';
+import { redisFixedSum } from './render/redis';
 import { type ClusterSpec, type HostSpec, type PartName, partNames } from './spec';
 
 /**
@@ -24,7 +25,7 @@ export function desiredState(spec: ClusterSpec, images: ResolvedImages): Desired
   const sums = hosts.map((host) => [
     host.host,
     host.files.map((file) => [file.path, file.mode, file.sha256]),
-    host.containers.map((container) => [container.name, container.fingerprint]),
+    host.containers.map((c) => [c.name, c.fingerprint, c.memoryBytes, c.nanoCpus]),
   ]);
   return { cluster: spec.name, hosts, redis, hash: sha256(JSON.stringify([spec.name, sums, redis])) };
 }
@@ -77,6 +78,7 @@ function desiredFiles(spec: ClusterSpec, node: HostSpec, part: PartName): Desire
     mode: fileMode,
     contents,
     sha256: sha256(contents),
+    ...(components[part].live && { fixedSha256: redisFixedSum(contents) }),
   }));
 }
 
@@ -90,7 +92,7 @@ interface ContainerInput {
 
 /** @throws {Error} when nobody has said what the part's image is. */
 function desiredContainer({ spec, node, part, files, images }: ContainerInput): DesiredContainer {
-  const { command, tmpfs, reloads } = components[part];
+  const { command, tmpfs, reloads, live } = components[part];
   const image = imageReference(spec, part);
   const imageDigest = images[image];
   if (imageDigest === undefined) throw new Error(`${image} was not resolved`);
@@ -115,10 +117,10 @@ function desiredContainer({ spec, node, part, files, images }: ContainerInput): 
   const ingredients = ingredientsOf(made, reloads ? [] : files);
   const fingerprint = sha256(JSON.stringify(Object.entries(ingredients)));
   const reloadSum = reloads ? nginxConfigSum(files[0]!.contents) : undefined;
-  return { ...made, ingredients, fingerprint, ...(reloadSum && { reloadSum }) };
+  return { ...made, ingredients, fingerprint, ...(live && { live: live(spec) }), ...(reloadSum && { reloadSum }) };
 }
 
-/** Sorted by name. Whatever is not here may change without a new container: readiness, and files that are reloaded. */
+/** Sorted by name. Whatever is not here changes without a new container: readiness, limits, and what the running part takes. */
 function ingredientsOf(
   made: Omit<DesiredContainer, 'ingredients' | 'fingerprint'>,
   files: DesiredFile[],
@@ -127,10 +129,9 @@ function ingredientsOf(
   return {
     capabilities: sum(made.capAdd),
     command: sum(made.command),
-    ...(files.length > 0 && { config: sum(files.map(({ path, sha256 }) => [path, sha256])) }),
+    ...(files.length > 0 && { config: sum(files.map((f) => [f.path, f.fixedSha256 ?? f.sha256])) }),
     // The digest itself, not a sum of it, so that a plan can name both images.
     image: made.imageDigest,
-    limits: sum([made.memoryBytes, made.nanoCpus]),
     logging: sum([made.logMaxSizeBytes, made.logMaxFiles]),
     mounts: sum(made.mounts),
     restart: sum(made.restartPolicy),

@@ -12,6 +12,8 @@ export interface DesiredFile {
   contents: string;
   /** Hex SHA-256 of contents. */
   sha256: string;
+  /** redis.conf: hex SHA-256 of the lines that a running instance does not take; absent: every line is of that kind. */
+  fixedSha256?: string;
 }
 
 export interface DesiredMount {
@@ -47,12 +49,14 @@ export interface DesiredContainer {
   restartPolicy: 'unless-stopped';
   readiness: Readiness;
   /**
-   * Hashes by name of all that made the container (image, command, mounts, limits, files …), so that a plan can say which
-   * one differs. Files that are reloaded live (nginx.conf) are not among them.
+   * Hashes by name of all that made the container (image, command, mounts, files …), so that a plan can say which one differs.
+   * What changes in place is not among them: limits, nginx.conf, and the lines of redis.conf that stand in {@link live}.
    */
   ingredients: Record<string, string>;
   /** Hex SHA-256 over the ingredients. */
   fingerprint: string;
+  /** Redis only: settings that the running instance must have, as CONFIG GET says them. */
+  live?: Record<string, string>;
   /** NGINX only: the sum that the running NGINX must say its configuration has (`nginxConfigSum`). */
   reloadSum?: string;
 }
@@ -81,7 +85,7 @@ export interface DesiredState {
   cluster: string;
   hosts: DesiredHost[];
   redis: DesiredRedisInstance[];
-  /** Hex SHA-256 over all fingerprints and file sums. */
+  /** Hex SHA-256 over all fingerprints, limits and file sums. */
   hash: string;
 }
 

@@ -1,6 +1,7 @@
 import type { Because } from './because';
 import type { DesiredContainer, DesiredFile, DesiredHost } from './desired';
 import { isImagePresent } from './image';
+import { heldLimit, liveSteps } from './live-steps';
 import type { ObservedContainer, ObservedFile, SeenHost } from './observed';
 import type { FieldChange, Plan, Step } from './plan';
 
@@ -11,6 +12,8 @@ export interface HostDifferences {
   files: Step[];
   /** In start order. */
   containers: Step[];
+  /** Limits and settings of containers that are kept. */
+  live: Step[];
   reloads: Step[];
   removals: Step[];
   /** Containers and files that are as they should be. */
@@ -30,15 +33,19 @@ export function differencesOf(pairing: Pairing): HostDifferences {
   const rewritten = new Set(files.flatMap((s) => (s ? [s.target] : [])));
   const results = want.containers.map((c) => containerStep(pairing, c, rewritten));
   const containers = results.flatMap((r) => (r.step ? [r.step] : []));
+  const live = liveSteps(pairing, containers);
+  const isTouched = (c: DesiredContainer) => [...containers, ...live].some((s) => s.target === c.name);
+  const keptContainers = want.containers.filter((c, i) => !results[i]!.conflict && !isTouched(c)).length;
   const reload = nginxReload(pairing, containers, rewritten);
   return {
     host: want.host,
     images: imageSteps(pairing, containers),
     files: files.flatMap((s) => (s ? [s] : [])),
     containers,
+    live,
     reloads: reload ? [reload] : [],
     removals: orphanSteps(want, is),
-    kept: files.filter((s) => !s).length + results.filter((r) => !r.step && !r.conflict).length,
+    kept: files.filter((s) => !s).length + keptContainers,
     conflicts: results.flatMap((r) => (r.conflict ? [r.conflict] : [])),
   };
 }
@@ -104,6 +111,7 @@ interface ContainerOutcome {
  * | nothing of the name                | create                    |
  * | the name, not our label            | conflict, final           |
  * | ours, another fingerprint          | replace                   |
+ * | … or a CPU limit that Docker cannot change | replace           |
  * | ours, as it should be, running     | keep                      |
  * | … but started after its file drifted | replace (it runs the drifted text) |
  * | ours, as it should be, not running | change: start             |
@@ -128,11 +136,12 @@ function containerStep({ want, is, because }: Pairing, c: DesiredContainer, rewr
     const why = 'a container of this name exists and does not carry our label: rename or remove it by hand';
     return { conflict: { host: want.host, what: c.name, why } };
   }
-  if (found.fingerprint !== c.fingerprint) {
-    const changes = ingredientChanges(c, found);
-    const summary = `${want.host}: replace ${c.part} ${version(c.image)}`;
-    return { step: { ...step, action: 'replace', summary, changes, because: because.container(c, found) } };
-  }
+  const replaced = `${want.host}: replace ${c.part} ${version(c.image)}`;
+  const other =
+    found.fingerprint === c.fingerprint
+      ? heldLimit(because, c, found)
+      : { changes: ingredientChanges(c, found), because: because.container(c, found) };
+  if (other) return { step: { ...step, action: 'replace', summary: replaced, ...other } };
   if (found.state !== 'running') {
     const changes = [{ field: 'state', from: found.state, to: 'running' }];
     const why = `the container is ${found.state}${found.state === 'exited' ? ` (exit code ${found.exitCode})` : ''}`;
@@ -141,8 +150,7 @@ function containerStep({ want, is, because }: Pairing, c: DesiredContainer, rewr
   const drifted = startedOnDriftedFile(want, is, { c, found, rewritten });
   if (drifted) {
     const why = [`it was started after ${drifted} had been changed on the host`];
-    const summary = `${want.host}: replace ${c.part} ${version(c.image)}`;
-    return { step: { ...step, action: 'replace', summary, changes: [], because: why } };
+    return { step: { ...step, action: 'replace', summary: replaced, changes: [], because: why } };
   }
   return {};
 }
@@ -156,8 +164,14 @@ function startedOnDriftedFile(
   const drifted = want.files.filter((f) => f.part === subject.c.part && subject.rewritten.has(f.path));
   return drifted.find((f) => {
     const onHost = is.files.find((o) => o.path === f.path);
-    return onHost !== undefined && onHost.sha256 !== f.sha256 && subject.found.startedAt > onHost.changedAt;
+    return onHost !== undefined && differsForGood(f, onHost) && subject.found.startedAt > onHost.changedAt;
   })?.path;
+}
+
+/** In more than what a running part takes: that is changed in place, whoever wrote the file. */
+function differsForGood(file: DesiredFile, onHost: ObservedFile): boolean {
+  const byLines = file.fixedSha256 !== undefined && onHost.fixedSha256 !== undefined;
+  return byLines ? onHost.fixedSha256 !== file.fixedSha256 : onHost.sha256 !== file.sha256;
 }
 
 function ingredientChanges(c: DesiredContainer, found: ObservedContainer): FieldChange[] {

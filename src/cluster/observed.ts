@@ -21,11 +21,19 @@ export interface ObservedContainer {
   startedAt: number;
   restartCount: number;
   exitCode: number;
+  /** Hard memory limit; 0 where the host's kernel keeps none, -1 where a hand took it away. */
+  memoryBytes?: number;
+  /** What its CPU limit comes to; 0 = none. */
+  nanoCpus?: number;
+  /** The CPU limit was set in a way beside which Docker takes no other: only a new container gets another one. */
+  nanoCpusHeld?: boolean;
 }
 
 export interface ObservedFile {
   path: string;
   sha256: string;
+  /** redis.conf: sum of the lines that a running instance does not take. */
+  fixedSha256?: string;
   mode: number;
   /** ctime, Unix seconds, host clock. */
   changedAt: number;
@@ -56,6 +64,8 @@ export type ObservedRedisInstance = {
       /** Replicas: `master_link_status:up`. */
       linkUp: boolean;
       clusterState: 'ok' | 'fail';
+      /** What it says of the settings that can be changed while it runs. */
+      settings?: Record<string, string>;
       /** The cluster as this instance sees it, itself included. */
       view: RedisView[];
     }

@@ -8,6 +8,10 @@ export type StepKind =
   | 'container'
   | 'start'
   | 'reload'
+  /** Settings of a running Redis. */
+  | 'setting'
+  /** Memory and CPUs of a container that is kept. */
+  | 'limits'
   | 'remove'
   | 'redis'
   | 'record'
@@ -41,8 +45,23 @@ export interface Step {
   expect?: string;
   /** For removals and replacements: the id seen, so that nothing else is removed. */
   seen?: string;
-  /** Of load balancers: the nodes that its configuration leaves out. */
-  out?: string[];
+  /** Of load balancers: what its configuration says for a while, where it is not what it shall say at last. */
+  balancer?: BalancerState;
+}
+
+/** What the load balancers are told while nodes are replaced one after the other. */
+export interface BalancerState {
+  /** Nodes that get nothing new. */
+  out: string[];
+  /** Nodes whose parts still listen where they did before. */
+  earlier?: { nodes: string[]; ports: BalancedPorts };
+}
+
+/** Of the parts that stand behind a load balancer. */
+export interface BalancedPorts {
+  proxy: number;
+  tracker: number;
+  buildIndex: number;
 }
 
 /** Parts of one host that an operation has replaced. */

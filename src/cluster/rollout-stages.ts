@@ -1,8 +1,9 @@
 import { type BalancerReason, Balancers, outNodes } from './balancers';
 import { type Batches, batchesOf } from './batches';
 import type { HostDifferences } from './differences';
+import { liveStage } from './live-stage';
 import type { SeenHost } from './observed';
-import type { Gate, ReplacedParts, Stage, Step } from './plan';
+import type { BalancerState, Gate, ReplacedParts, Stage, Step } from './plan';
 import { type ClusterSpec, type PartName, partNames } from './spec';
 
 export interface Rollout {
@@ -11,6 +12,8 @@ export interface Rollout {
   differences: HostDifferences[];
   /** The Redis Cluster is not as it should be. */
   redis?: Step;
+  /** Of the record: where parts listen until they are replaced. */
+  earlierPorts?: ClusterSpec['ports'];
   pace: RolloutPace;
 }
 
@@ -38,10 +41,10 @@ interface Worked {
 export function rolloutStages(rollout: Rollout): { stages: Stage[]; order: Batches } {
   const { spec, seen, differences, redis } = rollout;
   const out = outNodes(spec, seen);
-  const balancers = new Balancers(spec, seen);
+  const balancers = new Balancers(spec, seen, earlierOf(rollout));
   const stages: Stage[] = [
     { id: 'images', title: 'images on the hosts', steps: differences.flatMap((d) => d.images), gates: [] },
-    { id: 'live', title: 'change in place', steps: inPlace(rollout, balancers, out), gates: [] },
+    liveStage(inPlace(rollout, balancers, out)),
   ];
   if (redis)
     stages.push({ id: 'redis-cluster', title: 'Redis Cluster', steps: [redis], gates: [{ kind: 'redis-whole' }] });
@@ -54,6 +57,18 @@ export function rolloutStages(rollout: Rollout): { stages: Stage[]; order: Batch
     done.push(...replacedParts(nodes));
   }
   return { stages, order };
+}
+
+/** What stands behind a load balancer. */
+const balanced: (PartName | undefined)[] = ['proxy', 'tracker', 'build-index'];
+
+/** Nodes whose parts will listen elsewhere once they are replaced: until then the load balancers must find them where they are. */
+function earlierOf({ differences, earlierPorts }: Rollout): BalancerState['earlier'] {
+  const isMoved = (s: Step) => balanced.includes(s.part) && s.changes.some((c) => c.field === 'command');
+  const nodes = differences.filter((d) => d.containers.some(isMoved)).map((d) => d.host);
+  if (nodes.length === 0 || !earlierPorts) return undefined;
+  const { proxy, tracker, buildIndex } = earlierPorts;
+  return { nodes, ports: { proxy, tracker, buildIndex } };
 }
 
 /** What the load balancers leave out comes first: it is away already. */
@@ -82,7 +97,8 @@ function inPlace({ differences }: Rollout, balancers: Balancers, out: string[]):
     const reasons = own ? [...own.files.filter(isBalancer), ...own.reloads].flatMap((s) => s.because) : [];
     return reasons.length > 0 ? [...new Set(reasons)] : ['its configuration is rewritten'];
   };
-  return [...files, ...balancers.bring(out, { stage: 'live', summary: 'load balancer', because })];
+  const live = differences.flatMap((d) => d.live);
+  return [...files, ...live, ...balancers.bring(out, { stage: 'live', summary: 'load balancer', because })];
 }
 
 function isForNewPart(d: HostDifferences, file: Step): boolean {
@@ -164,6 +180,7 @@ function partsOf({ host, differences }: Worked, balancers: Balancers): { steps: 
     return { steps: [], gates: [...gates, { kind: 'redis-whole' }] };
   }
   const { containers, files, removals } = differences;
+  balancers.moved(host);
   if (containers.some((s) => s.part === 'nginx')) balancers.restarted(host);
   const replacesRedis = containers.some((s) => isRedis(s.part));
   const steps = [

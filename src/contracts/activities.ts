@@ -151,6 +151,10 @@ export interface ResourceActivities {
   ensureContainer(input: StepInput): Promise<Changed>;
   removeContainer(input: StepInput): Promise<Changed>;
   reloadNginx(input: StepInput): Promise<Changed>;
+  /** Settings of one running Redis by CONFIG SET, read back. */
+  ensureRedisSettings(input: StepInput): Promise<Changed>;
+  /** Memory and CPUs of one container in place, read back. */
+  ensureLimits(input: StepInput): Promise<Changed>;
   ensureRedisCluster(input: StepInput): Promise<Changed & { did: string[] }>;
   /** The Redis master of one host serves from its replica on another host, and every instance says so. */
   ensureHandedOver(input: StepInput): Promise<Changed>;

@@ -11,6 +11,7 @@ export const failureCodes = [
   'REMOTE_COMMAND',
   'HOST_FULL',
   'ENGINE_ERROR',
+  'LIMIT_REFUSED',
   'IMAGE_MISSING',
   'IMAGE_MOVED',
   'IMAGE_PLATFORM',

@@ -169,6 +169,10 @@ async function change(step: Step, input: StepInput, options: { summary: string }
       return removals.removeFolder.executeWithOptions(options, [input]);
     case 'reload':
       return effects.reloadNginx.executeWithOptions(options, [input]);
+    case 'setting':
+      return effects.ensureRedisSettings.executeWithOptions(options, [input]);
+    case 'limits':
+      return effects.ensureLimits.executeWithOptions(options, [input]);
     case 'redis':
       return waits.ensureRedisCluster.executeWithOptions(options, [input]);
     case 'handover':

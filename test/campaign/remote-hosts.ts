@@ -174,7 +174,7 @@ function named<T extends object>(proxy: T, verbs: string[]): T {
 
 const engineVerbs = [
   ...['version', 'list', 'inspect', 'create', 'start', 'stop', 'remove', 'kill', 'exec', 'logs', 'images', 'image'],
-  ...['resolve', 'pull', 'load'],
+  ...['update', 'resolve', 'pull', 'load'],
 ];
 const folderVerbs = ['names', 'measure', 'remove'];
 const redisVerbs = [

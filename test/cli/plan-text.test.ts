@@ -112,3 +112,32 @@ test('a first deploy is a handful of lines, not one per container', () => {
   expect(text.split('\n').length).toBeLessThan(15);
   expect(text).toMatch(/create \d\d/);
 });
+
+test('what changes in place is one line for all instances, with the line of .env and no restart', () => {
+  const change = (s: ClusterSpec) => {
+    Object.assign(s.redis, { maxmemoryBytes: 2 ** 29 });
+    Object.assign(s.limits.origin, { memoryBytes: 2 ** 30 });
+    Object.assign(s.limits.redis, { memoryBytes: 2 ** 30 });
+    Object.assign(s.limits['redis-replica'], { memoryBytes: 2 ** 30 });
+  };
+  const plan = planAfter({ spec: change });
+  const lines = render(plan).split('\n');
+  expect(lines.slice(1, -1).map((line) => line.trimEnd())).toEqual([
+    ' node-1..3  ~ redis/redis.conf redis-replica/redis.conf  rewrite  REDIS_MAXMEMORY 256mb → 512mb (.env:31)',
+    '            ~ redis ×6                                   memory limit 512 MiB → 1 GiB, live, no restart  .env:30 REDIS_MEMORY_LIMIT',
+    '            ~ origin ×3                                  memory limit 512 MiB → 1 GiB, live, no restart  .env:20 ORIGIN_MEMORY_LIMIT',
+    '            ~ redis ×6                                   maxmemory 256mb → 512mb, live, no restart  .env:31 REDIS_MAXMEMORY',
+    ' replace 0 · change in place 21 · create 0 · remove 0 · keep 39',
+  ]);
+});
+
+test('a setting changed by hand is drift of that instance by its own name', () => {
+  const set = (o: Observed) => {
+    const replica = seenHost(o, 'node-2').redis.find((r) => r.part === 'redis-replica')!;
+    Object.assign(replica, { settings: { maxmemory: '1048576' } });
+  };
+  const text = render(planAfter({ observed: set }));
+  expect(text).toMatch(
+    /node-2 +~ redis-replica +maxmemory 1mb → 256mb, live, no restart +drift: the running Redis has another value than its file\n/,
+  );
+});

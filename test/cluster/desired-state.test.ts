@@ -97,21 +97,11 @@ describe('the desired state', () => {
 
 describe('what makes a new container', () => {
   const cases: [string, (s: ClusterSpec) => void, string[]][] = [
-    [
-      'REDIS_MAXMEMORY',
-      (s) => Object.assign(s.redis, { maxmemoryBytes: s.redis.maxmemoryBytes * 2 }),
-      ['redis', 'redis-replica'],
-    ],
+    ['REDIS_PORT', (s) => Object.assign(s.ports, { redis: 6370 }), ['redis', 'redis-router']],
     ['REDIS_ROUTER_PORT', (s) => Object.assign(s.ports, { redisRouter: 6400 }), ['redis-router', 'tracker']],
     ['ANNOUNCE_INTERVAL', (s) => Object.assign(s.kraken, { announceIntervalSeconds: 9 }), ['tracker']],
     ['CACHE_TTI', (s) => Object.assign(s.kraken, { cacheTtiSeconds: 600 }), ['origin', 'build-index', 'proxy']],
     ['ORIGIN_MAX_REPLICA', (s) => Object.assign(s.kraken, { maxReplica: 3 }), ['origin']],
-    [
-      'ORIGIN_MEMORY_LIMIT',
-      (s) => Object.assign(s.limits.origin, { memoryBytes: s.limits.origin.memoryBytes * 2 }),
-      ['origin'],
-    ],
-    ['NGINX_CPU_LIMIT', (s) => Object.assign(s.limits.nginx, { cpus: 1 }), ['nginx']],
     ['LOG_MAX_SIZE', (s) => Object.assign(s.logs, { maxSizeBytes: s.logs.maxSizeBytes * 2 }), [...partNames]],
     ['PROXY_PORT, which NGINX takes by a reload', (s) => Object.assign(s.ports, { proxy: 8099 }), ['proxy']],
     ['LB_PROXY_PORT', (s) => Object.assign(s.ports, { lbProxy: 5001 }), []],
@@ -122,6 +112,17 @@ describe('what makes a new container', () => {
 
   test.each(cases)('%s', (_name, change, parts) => {
     expect(remade(changedBy(change))).toEqual(parts);
+  });
+
+  test.each<[string, (s: ClusterSpec) => void]>([
+    ['REDIS_MAXMEMORY', (s) => Object.assign(s.redis, { maxmemoryBytes: s.redis.maxmemoryBytes * 2 })],
+    ['REDIS_MAXMEMORY_POLICY', (s) => Object.assign(s.redis, { maxmemoryPolicy: 'noeviction' })],
+    ['REDIS_NODE_TIMEOUT', (s) => Object.assign(s.redis, { nodeTimeoutMs: 9000 })],
+    ['ORIGIN_MEMORY_LIMIT', (s) => Object.assign(s.limits.origin, { memoryBytes: 2 ** 30 })],
+    ['NGINX_CPU_LIMIT', (s) => Object.assign(s.limits.nginx, { cpus: 1 })],
+  ])('%s makes no container anew, and another state', (_name, change) => {
+    expect(remade(changedBy(change))).toEqual([]);
+    expect(changedBy(change).hash).not.toBe(desired.hash);
   });
 
   test('another digest behind the same tag', () => {

@@ -18,7 +18,7 @@ const stage = (plan: Plan, id: string): Stage => {
   return found;
 };
 const summaries = (plan: Plan, id: string) =>
-  stage(plan, id).steps.map((s) => `${s.host} ${s.kind} ${s.out ?? ''}`.trim());
+  stage(plan, id).steps.map((s) => `${s.host} ${s.kind} ${s.balancer?.out ?? ''}`.trim());
 const kinds = (gates: Gate[]) => [...new Set(gates.map((g) => g.kind))];
 
 /** As an operation leaves it that ended between leaving a node out and taking it back. */
@@ -26,8 +26,8 @@ function leftOut(node: string, change: (observed: Observed) => void = () => unde
   const observed = observedAs(spec, images);
   for (const id of spec.loadBalancers) {
     const host = seenHost(observed, id);
-    host.nginx = { runningConfig: balancerSum(spec, [node]), out: [node] };
-    const { path, sha256 } = balancerFile(spec, id, [node]);
+    host.nginx = { runningConfig: balancerSum(spec, { out: [node] }), out: [node] };
+    const { path, sha256 } = balancerFile(spec, id, { out: [node] });
     host.files.find((f) => f.path === path)!.sha256 = sha256;
   }
   change(observed);
@@ -67,7 +67,7 @@ describe('a rollout', () => {
   });
 
   test('never has two nodes out, whatever is changed', () => {
-    const out = plan.stages.flatMap((s) => s.steps.map((step) => step.out?.length ?? 0));
+    const out = plan.stages.flatMap((s) => s.steps.map((step) => step.balancer?.out.length ?? 0));
     expect(Math.max(...out)).toBe(1);
   });
 
@@ -108,8 +108,27 @@ describe('a rollout', () => {
     });
     const mixed = planFor(setting, upgraded, observedAs(spec, images));
     expect(summaries(mixed, 'live')).toEqual(spec.loadBalancers.flatMap((lb) => [`${lb} file`, `${lb} reload`]));
-    expect(stage(mixed, 'node-1/out').steps[0]?.expect).toBe(balancerFile(setting, 'node-1', ['node-1']).sha256);
-    expect(stage(mixed, 'node-3/back').steps[0]?.expect).toBe(balancerFile(setting, 'node-1', []).sha256);
+    expect(stage(mixed, 'node-1/out').steps[0]?.expect).toBe(
+      balancerFile(setting, 'node-1', { out: ['node-1'] }).sha256,
+    );
+    expect(stage(mixed, 'node-3/back').steps[0]?.expect).toBe(balancerFile(setting, 'node-1', { out: [] }).sha256);
+  });
+});
+
+describe('parts that move to other ports', () => {
+  const moved = exampleSpec((s) => {
+    s.ports.proxy = 18083;
+  });
+  const plan = planFor(moved, images, observedAs(spec, images));
+  const earlier = (id: string) =>
+    stage(plan, id).steps.find((s) => s.kind === 'file' && s.part === 'nginx')?.balancer?.earlier;
+
+  test('are found by the load balancers where they are, until their node was replaced', () => {
+    expect(plan.stages.find((s) => s.id === 'live')).toBeUndefined();
+    expect(earlier('node-1/out')).toMatchObject({ nodes: ['node-1', 'node-2', 'node-3'], ports: { proxy: 8083 } });
+    expect(earlier('node-1/back')?.nodes).toEqual(['node-2', 'node-3']);
+    expect(earlier('node-3/back')).toBeUndefined();
+    expect(stage(plan, 'node-3/back').steps[0]?.expect).toBe(balancerFile(moved, 'node-1', { out: [] }).sha256);
   });
 });
 

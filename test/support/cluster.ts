@@ -129,9 +129,15 @@ export function observedAs(spec: ClusterSpec, images: Record<string, string>): O
           startedAt: 2000,
           restartCount: 0,
           exitCode: 0,
+          memoryBytes: c.memoryBytes,
+          nanoCpus: c.nanoCpus,
+          nanoCpusHeld: false,
         }),
       ),
-      files: host.files.map((f) => ({ path: f.path, sha256: f.sha256, mode: f.mode, changedAt: 1000 })),
+      files: host.files.map(({ path, sha256, mode, fixedSha256 }) => ({
+        ...{ path, sha256, mode, changedAt: 1000 },
+        ...(fixedSha256 && { fixedSha256 }),
+      })),
       images: Object.entries(images).map(([r, d]) => ({ id: `id ${r}`, references: [r, `${repositoryOf(r)}@${d}`] })),
       nginx: { runningConfig: host.containers.find((c) => c.part === 'nginx')?.reloadSum },
       redis: desired.redis
@@ -147,6 +153,7 @@ export function observedAs(spec: ClusterSpec, images: Record<string, string>): O
             masterId: r.follows ? ids.get(`${r.follows}/redis`) : undefined,
             linkUp: r.role === 'replica',
             clusterState: 'ok',
+            settings: { ...host.containers.find((c) => c.part === r.part)?.live },
             view: view.map((v) => (v.id === id ? { ...v, flags: ['myself', ...v.flags] } : v)),
           };
         }),
@@ -171,6 +178,10 @@ export function planFor(
   const origins = {
     'images.version': { key: 'KRAKEN_VERSION', origin: '.env:14' },
     'redis.maxmemoryBytes': { key: 'REDIS_MAXMEMORY', origin: '.env:31' },
+    'redis.nodeTimeoutMs': { key: 'REDIS_NODE_TIMEOUT', origin: '.env:33' },
+    'limits.origin.memoryBytes': { key: 'ORIGIN_MEMORY_LIMIT', origin: '.env:20' },
+    'limits.redis.memoryBytes': { key: 'REDIS_MEMORY_LIMIT', origin: '.env:30' },
+    'limits.redis-replica.memoryBytes': { key: 'REDIS_MEMORY_LIMIT', origin: '.env:30' },
   };
   return planDeploy({
     spec,

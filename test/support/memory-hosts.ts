@@ -96,6 +96,8 @@ export class MemoryHost implements HostConnection {
   readonly installs = memoryInstalls(this);
   /** Paths that are links, for what must be refused. */
   readonly links = new Set<string>();
+  /** Bytes that a part holds and cannot give back. */
+  readonly holds = new Map<string, number>();
 
   constructor(
     readonly lab: MemoryLab,
@@ -123,7 +125,15 @@ export class MemoryHost implements HostConnection {
   redis(port: number) {
     const instance = this.lab.redisCluster.instance(this.host.address, port);
     instance.isUp = () => this.runs(port === 6379 ? 'redis' : 'redis-replica');
+    instance.effect = (name, work) => this.lab.effect(this.host.id, name, work);
     return instance;
+  }
+
+  /** A part that starts reads its file. */
+  started(name: string): void {
+    const part = ['redis', 'redis-replica'].find((p) => name.endsWith(`-${this.host.id}-${p}`));
+    const conf = [...this.stored].find(([path]) => path.endsWith(`/${part}/redis.conf`));
+    if (part && conf) this.redis(part === 'redis' ? 6379 : 6380).start(conf[1].contents.toString());
   }
 
   async http(request: HttpRequest): Promise<HttpResponse> {
@@ -331,6 +341,9 @@ function memoryEngine(host: MemoryHost): Engine {
           startedAt: 0,
           restartCount: 0,
           exitCode: 0,
+          memoryBytes: create.memoryBytes,
+          nanoCpus: create.nanoCpus,
+          nanoCpusHeld: false,
           create,
         };
         host.containers.set(made.id, made);
@@ -340,6 +353,15 @@ function memoryEngine(host: MemoryHost): Engine {
       lab.effect(id, `start ${must(key).name}`, () => {
         Object.assign(must(key), { state: 'running', startedAt: host.tick() });
         if (must(key).name.endsWith('-nginx')) host.loadNginx();
+        host.started(must(key).name);
+      }),
+    update: (key, limits) =>
+      lab.effect(id, `update ${must(key).name}`, () => {
+        const found = must(key);
+        const held = host.holds.get(found.name) ?? 0;
+        if (limits.memoryBytes !== undefined && limits.memoryBytes < held)
+          throw new EngineError(`unable to set memory limit (current usage: ${held})\n: unknown`, id, 500);
+        Object.assign(found, limits);
       }),
     stop: (key) => lab.effect(id, `stop ${must(key).name}`, () => void Object.assign(must(key), { state: 'exited' })),
     remove: (key) => lab.effect(id, `remove ${find(key)?.name}`, () => void host.containers.delete(key)),

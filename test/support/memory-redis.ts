@@ -1,3 +1,4 @@
+import { RedisReplyError } from '../../src/clients/errors';
 import type { RedisClusterNode, RedisInstance } from '../../src/clients/host';
 
 /** A Redis Cluster in memory: instant gossip, real refusals. Instances live and die with their container. */
@@ -30,6 +31,10 @@ export class MemoryInstance implements RedisInstance {
   keys = new Set<string>();
   knows: Set<string>;
   isUp: () => boolean = () => true;
+  /** What it runs with; its file says so when it starts. */
+  settings = new Map<string, string>();
+  /** An effect as its host sees it. */
+  effect: (name: string, work: () => void) => Promise<void> = async (_, work) => work();
 
   constructor(
     private readonly cluster: MemoryRedisCluster,
@@ -118,11 +123,22 @@ export class MemoryInstance implements RedisInstance {
 
   async bumpEpoch(): Promise<void> {}
 
-  async configGet(): Promise<string | undefined> {
-    return undefined;
+  /** As redis.conf says it, which is how CONFIG GET does for all that is written there. */
+  start(conf: string): void {
+    const lines = conf.split('\n').filter((line) => /^[a-z]/.test(line));
+    this.settings = new Map(lines.map((line) => [line.split(' ')[0]!, line.slice(line.indexOf(' ') + 1)]));
   }
 
-  async configSet(): Promise<void> {}
+  async configGet(name: string): Promise<string | undefined> {
+    this.answer();
+    return this.settings.get(name);
+  }
+
+  async configSet(name: string, value: string): Promise<void> {
+    this.answer();
+    if (!this.settings.has(name)) throw new RedisReplyError(`ERR Unknown option ${name}`, this.address);
+    await this.effect(`config set ${this.port} ${name}`, () => void this.settings.set(name, value));
+  }
 
   async scan(pattern: string, limit: number): Promise<string[]> {
     this.answer();

@@ -93,6 +93,30 @@ export async function observeRedis(host: string, container: string, port: number
   return { cluster: colonPairs(cluster), replication: colonPairs(replication), nodes: lines(nodes).map(toRedisNode) };
 }
 
+/** What the running instance says of one of its settings, as `CONFIG GET` does; with a value, after it was set by hand. */
+export async function redisSetting(host: string, container: string, setting: string, value?: string): Promise<string> {
+  const port = container.endsWith('-replica') ? '6380' : '6379';
+  const cli = (...words: string[]) => onHost(host, ['docker', 'exec', container, 'redis-cli', '-p', port, ...words]);
+  if (value !== undefined) await cli('config', 'set', setting, value);
+  return lines(await cli('config', 'get', setting))[1] ?? '';
+}
+
+/** What the kernel holds a running container to: bytes of memory, and microseconds of CPU in each 100 ms, or `max`. */
+export async function kernelLimits(host: string, container: string): Promise<{ memory: string; cpu: string }> {
+  const look = async (...paths: string[]) => {
+    const tried = await Promise.all(paths.map((path) => tryOnHost(host, ['docker', 'exec', container, 'cat', path])));
+    return tried.find((t) => t.code === 0)?.stdout.trim() ?? '';
+  };
+  const memory = await look('/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes');
+  const cpu = await look('/sys/fs/cgroup/cpu.max', '/sys/fs/cgroup/cpu/cpu.cfs_quota_us');
+  return { memory, cpu: cpu.split(' ')[0]!.replace('-1', 'max') };
+}
+
+/** What the host itself gets from the URL. */
+export async function httpText(host: string, url: string): Promise<string> {
+  return (await onHost(host, ['curl', '-sf', '-m', '5', url])).trim();
+}
+
 /** Status that the URL has for the host itself; 0 when nothing answers within 5 s. */
 export async function httpStatus(host: string, url: string): Promise<number> {
   const curl = ['curl', '-s', '-o', '/dev/null', '-m', '5', '-w', '%{http_code}', url];

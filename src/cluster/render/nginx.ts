@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { servedFolder } from '../names';
+import type { BalancedPorts, BalancerState } from '../plan';
 import type { ClusterSpec } from '../spec';
 import { notice } from './notice';
 
@@ -7,10 +8,11 @@ import { notice } from './notice';
  * The load balancer. A push is several requests tied to one proxy's disk, so what belongs to one repository goes to one proxy;
  * every LB computes the same choice from the same list. Agents see trackers and build-indexes behind one port.
  *
- * @param out nodes that get no new requests (uploads that lie on them are gone on with there)
+ * @param state what it says for a while; nodes that are out get no new requests, and uploads that lie on them are gone on with there
  */
-export function nginxText(spec: ClusterSpec, out: readonly string[] = []): string {
-  const text = [notice, processes(spec), `http {\n${indent(http(spec, out))}\n}\n`].join('\n');
+export function nginxText(spec: ClusterSpec, state: BalancerState = { out: [] }): string {
+  const text = [notice, processes(spec), `http {\n${indent(http(spec, state))}\n}\n`].join('\n');
+  const { out } = state;
   const said = out.length > 0 ? ` out=${out.join(',')}` : '';
   return text.replace(sumLine, `return 200 "${nginxConfigSum(text)}${said}\\n";`);
 }
@@ -54,8 +56,8 @@ events {
 `;
 }
 
-function http(spec: ClusterSpec, out: readonly string[]): string {
-  const parts = [basics(spec), logs, temporary, routing, uploads(spec), upstreams(spec, out)];
+function http(spec: ClusterSpec, state: BalancerState): string {
+  const parts = [basics(spec), logs, temporary, routing, uploads(spec, state), upstreams(spec, state)];
   return [...parts, proxyServer(spec), trackerServer(spec)].join('\n\n');
 }
 
@@ -94,10 +96,10 @@ map $is_this_host $limited_client {
  * An upload lies on the disk of the proxy that began it, so its Location names that proxy, and whoever goes on with it comes back to it
  * whatever the ring is by then. Proxies are told by their addresses; for nodes that have names alone the ring must do.
  */
-function uploads({ nodes, ports }: ClusterSpec): string {
+function uploads({ nodes, ports }: ClusterSpec, state: BalancerState): string {
   const numeric = nodes.filter(({ address }) => /^[0-9.]+$/.test(address));
   const answering = numeric.map(
-    ({ id, address }) => `~(?:^|\\s)${address.replaceAll('.', '\\.')}:${ports.proxy}$ ${id};`,
+    ({ id, address }) => `~(?:^|\\s)${address.replaceAll('.', '\\.')}:${portOn(id, 'proxy', { ports, state })}$ ${id};`,
   );
   const going = numeric.map(({ id }) => `${id} proxy_${id};`);
   return `map $upstream_addr $proxy_that_answers {
@@ -153,36 +155,46 @@ limit_conn_zone $limited_client zone=clients:10m;
 limit_conn_status 429;`;
 }
 
-function upstreams(spec: ClusterSpec, out: readonly string[]): string {
-  const { ports } = spec;
+/** Where a part of one node listens now. */
+function portOn(
+  node: string,
+  part: keyof BalancedPorts,
+  { ports, state }: { ports: ClusterSpec['ports']; state: BalancerState },
+): number {
+  return state.earlier?.nodes.includes(node) ? state.earlier.ports[part] : ports[part];
+}
+
+function upstreams(spec: ClusterSpec, state: BalancerState): string {
   const byRepository = 'hash $repository consistent';
+  const one = (node: string) => portOn(node, 'proxy', { ports: spec.ports, state });
   return [
-    upstream(spec, { name: 'proxies_by_repository', port: ports.proxy, choice: byRepository, out }),
-    upstream(spec, { name: 'proxies', port: ports.proxy, choice: 'least_conn', out }),
-    upstream(spec, { name: 'trackers', port: ports.tracker, choice: 'least_conn', out }),
-    upstream(spec, { name: 'build_indexes', port: ports.buildIndex, choice: 'least_conn', out }),
-    `# Uploads that were begun: nobody is out here.\n${upstream(spec, { name: 'proxies_by_upload', port: ports.proxy, choice: byRepository, out: [] })}`,
-    ...spec.nodes.map(
-      ({ id, address }) => `upstream proxy_${id} {\n  server ${address}:${ports.proxy} max_fails=0;\n}`,
-    ),
+    upstream(spec, state, { name: 'proxies_by_repository', part: 'proxy', choice: byRepository }),
+    upstream(spec, state, { name: 'proxies', part: 'proxy', choice: 'least_conn' }),
+    upstream(spec, state, { name: 'trackers', part: 'tracker', choice: 'least_conn' }),
+    upstream(spec, state, { name: 'build_indexes', part: 'buildIndex', choice: 'least_conn' }),
+    `# Uploads that were begun: nobody is out here.\n${upstream(spec, { ...state, out: [] }, { name: 'proxies_by_upload', part: 'proxy', choice: byRepository })}`,
+    ...spec.nodes.map(({ id, address }) => `upstream proxy_${id} {\n  server ${address}:${one(id)} max_fails=0;\n}`),
   ].join('\n\n');
 }
 
 interface Upstream {
   name: string;
-  port: number;
+  part: keyof BalancedPorts;
   choice: string;
-  out: readonly string[];
 }
 
-function upstream(spec: ClusterSpec, { name, port, choice, out }: Upstream): string {
+function upstream(spec: ClusterSpec, state: BalancerState, { name, part, choice }: Upstream): string {
   const { maxFails, failTimeoutSeconds, upstreamKeepalive } = spec.nginx;
   const failing = `max_fails=${maxFails} fail_timeout=${failTimeoutSeconds}s`;
+  const server = ({ id, address }: { id: string; address: string }) => {
+    const down = state.out.includes(id) ? ' down' : '';
+    return `server ${address}:${portOn(id, part, { ports: spec.ports, state })} ${failing}${down};`;
+  };
   const lines = [
     // Shared, so that all workers know what one of them has found dead.
     `zone ${name} 256k;`,
     `${choice};`,
-    ...spec.nodes.map(({ id, address }) => `server ${address}:${port} ${failing}${out.includes(id) ? ' down' : ''};`),
+    ...spec.nodes.map(server),
     ...(upstreamKeepalive > 0 ? [`keepalive ${upstreamKeepalive};`] : []),
   ];
   return `upstream ${name} {\n${indent(lines.join('\n'))}\n}`;

@@ -109,7 +109,7 @@ describe('the load balancer', () => {
 });
 
 describe('a node that is left out', () => {
-  const out = nginxText(spec, ['node-2']);
+  const out = nginxText(spec, { out: ['node-2'] });
   const servers = (name: string) => block(`upstream ${name}`, out).match(/server .*;/g) ?? [];
 
   test.each(['proxies_by_repository', 'proxies', 'trackers', 'build_indexes'])('gets nothing new from %s', (name) => {

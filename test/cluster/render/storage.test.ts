@@ -1,5 +1,6 @@
 import { parse } from 'yaml';
 import { renderFiles } from '../../../src/cluster/render/files';
+import { redisFixedSum, redisSettings } from '../../../src/cluster/render/redis';
 import { exampleSpec } from '../../support/cluster';
 
 const spec = exampleSpec();
@@ -99,6 +100,27 @@ describe('a Redis instance', () => {
   test('keeps no peer list on disk, since an old one points at peers that are gone', () => {
     expect(redisOn(0, 'redis')).toMatch(/^save ""$/m);
     expect(redisOn(0, 'redis')).toMatch(/^appendonly no$/m);
+  });
+
+  test('says each of its settings as CONFIG GET does', () => {
+    expect(redisSettings(spec)).toEqual({
+      'cluster-node-timeout': '5000',
+      maxmemory: '268435456',
+      'maxmemory-policy': 'allkeys-lru',
+    });
+    for (const [name, value] of Object.entries(redisSettings(spec)))
+      expect(redisOn(0, 'redis')).toMatch(new RegExp(`^${name} ${value}$`, 'm'));
+  });
+
+  test.each<[string, (text: string) => string, boolean]>([
+    ['another maxmemory', (text) => text.replace(/^maxmemory .*$/m, 'maxmemory 1'), false],
+    ['no maxmemory-policy', (text) => text.replace(/^maxmemory-policy .*\n/m, ''), false],
+    ['cluster-node-timeout written by hand', (text) => `${text.trimEnd()}\n  CLUSTER-NODE-TIMEOUT\t9\n`, false],
+    ['maxmemory-samples, which only begins like it', (text) => `maxmemory-samples 9\n${text}`, true],
+    ['another port', (text) => text.replace(/^port .*$/m, 'port 1'), true],
+  ])('with %s: only what it does not take while it runs counts for its container', (_, change, counts) => {
+    const text = redisOn(0, 'redis');
+    expect(redisFixedSum(change(text)) !== redisFixedSum(text)).toBe(counts);
   });
 
   test('matches the golden text', () => expect(redisOn(0, 'redis')).toMatchSnapshot());
