@@ -1,7 +1,7 @@
-import { expectWhole, touchprint } from '../support/end-state';
+import { expectWhole, idsOf, touchprint } from '../support/end-state';
 import { freshLab, krakenctl, labName, writeEnv } from '../support/lab';
 import { LabWorker } from '../support/lab-worker';
-import { observeContainers, onHost, pullTiny, pushTiny } from '../support/observer';
+import { onHost, pullTiny, pushTiny } from '../support/observer';
 import type { Tally } from './modelled';
 import { deployThroughFaults, type Fault } from './through-faults';
 
@@ -86,11 +86,6 @@ async function breakSome(hosts: Record<string, string>, random: () => number): P
       await onHost(host, random() < 0.5 ? ['docker', 'rm', '-f', name] : ['docker', 'stop', '-t', '2', name]);
     }
   }
-}
-
-async function idsOf(hosts: Record<string, string>): Promise<Record<string, string>> {
-  const all = await Promise.all(Object.values(hosts).map((host) => observeContainers(host)));
-  return Object.fromEntries(all.flatMap((found) => Object.values(found).map((c) => [c.name, c.id])));
 }
 
 /** What was there before and has another id now. */

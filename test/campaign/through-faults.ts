@@ -16,7 +16,7 @@ export interface FaultyDeploy {
   /** Moments that the same operation reaches without faults. */
   moments: string[];
   /** While the operation runs: who approves, who looks. */
-  beside?: () => Promise<void>;
+  beside?: (over: Promise<unknown>) => Promise<void>;
   withinMs?: number;
 }
 
@@ -45,7 +45,7 @@ export async function deployThroughFaults(deploy: FaultyDeploy): Promise<FaultyE
     await life.startWorker(-1);
     await must(deploy.argv);
     const over = untilOver(deploy.withinMs ?? 400_000);
-    const beside = deploy.beside?.();
+    const beside = deploy.beside?.(over);
     await life.run(over.then(() => undefined));
     await beside;
     return { ...(await over), ...life.told(), moments: life.moments() };

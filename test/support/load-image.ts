@@ -68,13 +68,13 @@ export function push(address: string, image: Image): Promise<Acknowledged> {
 export async function pushSlowly(
   address: string,
   image: Image,
-  { pieces, between }: { pieces: number; between: (sent: number) => Promise<void> },
+  { pieces, between }: { pieces: number; between: (sent: number, place: string) => Promise<void> },
 ): Promise<Acknowledged> {
   const upload = await Upload.begin(address, image.repository, 'layer');
   const size = Math.ceil(image.layer.length / pieces);
   for (let at = 0; at < image.layer.length; at += size) {
     await upload.piece(image.layer.subarray(at, at + size));
-    await between(at / size + 1);
+    await between(at / size + 1, upload.place);
   }
   await upload.finish(digestOf(image.layer));
   await (await Upload.begin(address, image.repository, 'config')).finish(digestOf(image.config), image.config);
@@ -102,6 +102,11 @@ export class Upload {
     const path = `/v2/${repository}/blobs/uploads/`;
     const answer = await ask(address, { step: `POST ${what}`, method: 'POST', path, wanted: [202] });
     return new Upload(address, what, locationIn(answer, `POST ${what}`));
+  }
+
+  /** Where it goes on, as the last answer said. */
+  get place(): string {
+    return this.location;
   }
 
   async piece(bytes: Buffer): Promise<void> {

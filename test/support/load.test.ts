@@ -201,7 +201,10 @@ test('an upload goes on where its answers say, parameters and all', async () => 
 test('an upload that takes its time is one session, and ends as any other', async () => {
   const image = freshImage('slow', 'a');
   const seen: number[] = [];
-  const between = async (sent: number) => void seen.push(sent);
+  const between = async (sent: number, place: string) => {
+    seen.push(sent);
+    expect(place).toMatch(/^\/v2\/slow\/blobs\/uploads\/[\w-]+\?_state=/);
+  };
   await pull(address, await pushSlowly(address, image, { pieces: 3, between }), 'tag');
   expect(seen).toEqual([1, 2, 3]);
   const methods = asked.map((line) => line.split(' ')[0]);
