@@ -1,12 +1,26 @@
 // npm run bench:deploy: the last line is JSON, as docs/evidence/bench-deploy.jsonl keeps it.
-import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { homedir, tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describe, on, redisRoles, touchprint } from './observe.mjs';
+import {
+  ansibleContainer,
+  ansibleOf,
+  closeStage,
+  commitOf,
+  data,
+  finish,
+  firstDifference,
+  krakenctl,
+  lab,
+  linesOf,
+  loginOf,
+  median,
+  openStage,
+  run,
+  say,
+} from './stage.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -17,25 +31,6 @@ const { values: options } = parseArgs({
   },
 });
 const here = import.meta.dirname ?? new URL('.', import.meta.url).pathname;
-const root = join(here, '..', '..');
-const state = join(homedir(), '.local', 'state', 'krakenctl-bench');
-process.env.KRAKENCTL_STATE_DIR = state;
-const lab = createRequire(import.meta.url)(join(root, 'dist', 'lab', 'lab.js'));
-const say = (text) => process.stderr.write(` ▸ ${text}\n`);
-const data = mkdtempSync(join(tmpdir(), 'krakenctl-bench-'));
-const { PATH, HOME, LANG } = process.env;
-const plain = { PATH, HOME, LANG, NO_COLOR: '1', CI: 'true', KRAKENCTL_STATE_DIR: state };
-
-function run(argv, env = {}) {
-  const started = performance.now();
-  const result = spawnSync(argv[0], argv.slice(1), { cwd: data, env: { ...plain, ...env }, maxBuffer: 1e9 });
-  const ms = Math.round(performance.now() - started);
-  if (result.status !== 0)
-    throw new Error(`${argv.join(' ')} exited ${result.status}\n${result.stdout}\n${result.stderr}`.slice(-4000));
-  return { ms, stdout: String(result.stdout) };
-}
-
-const krakenctl = (...args) => run([process.execPath, join(root, 'bin', 'krakenctl'), ...args]);
 
 const quote = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
 
@@ -90,23 +85,11 @@ function writeInputs(up, description) {
       return `run ${create.name} ${createHash('sha256').update(args).digest('hex')} ${args}\n`;
     });
     writeFileSync(join(folder, 'containers.sh'), containersHead + lines.join(''));
-    const paths = node.sums
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => line.slice(66));
+    const paths = linesOf(node.sums).map((line) => line.slice(66));
     inventory[node.name] = {
       ansible_host: node.address,
       host_files: paths.map((path) => ({ path, content: on(up.hosts[i].container, ['cat', path]).toString() })),
-      host_containers: node.containers.map(({ create: { name, Image, Cmd, HostConfig: h } }) => ({
-        name,
-        image: Image,
-        command: Cmd,
-        binds: h.Binds,
-        tmpfs: Object.keys(h.Tmpfs),
-        memory: String(h.Memory),
-        capAdd: h.CapAdd,
-        log: h.LogConfig.Config,
-      })),
+      host_containers: node.containers.map(ansibleContainer),
     };
   });
   writeFileSync(join(data, 'inventory.json'), JSON.stringify({ nodes: { hosts: inventory } }));
@@ -114,16 +97,7 @@ function writeInputs(up, description) {
 }
 
 function peersOf(up) {
-  const login = { KEY: up.ssh.keyPath, KNOWN: up.ssh.knownHostsPath };
-  const ansible = {
-    ANSIBLE_PIPELINING: 'True',
-    ANSIBLE_FORKS: '20',
-    ANSIBLE_REMOTE_USER: 'root',
-    ANSIBLE_PRIVATE_KEY_FILE: up.ssh.keyPath,
-    ANSIBLE_LOCALHOST_WARNING: 'False',
-    ANSIBLE_PYTHON_INTERPRETER: '/usr/bin/python3',
-    ANSIBLE_SSH_ARGS: `-o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile=${up.ssh.knownHostsPath}`,
-  };
+  const [login, ansible] = [loginOf(up), ansibleOf(up)];
   return {
     krakenctl: () => krakenctl('deploy', '--yes'),
     ansible: () => run(['ansible-playbook', '-i', join(data, 'inventory.json'), join(here, 'playbook.yml')], ansible),
@@ -149,12 +123,6 @@ async function measure(peer, name, { up, wanted, roles }) {
   return { cold, again };
 }
 
-function firstDifference(a, b) {
-  let i = 0;
-  while (a[i] === b[i]) i += 1;
-  return `${a.slice(Math.max(0, i - 60), i + 60)} | ${b.slice(Math.max(0, i - 60), i + 60)}`;
-}
-
 /** Where the time of the newest deploy went, by its own clock. */
 function stagesOfLast() {
   const { data } = JSON.parse(krakenctl('op', 'show', '--json').stdout);
@@ -163,29 +131,9 @@ function stagesOfLast() {
 }
 
 const stages = [];
-const median = (list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)];
 
 async function main() {
-  say('lab with three hosts and their images');
-  const up = await lab.labUp({ name: 'bench', nodes: 3, vms: 0, images: options.images, krakenVersions: ['v0.1.27'] });
-  await lab.resetLab(up);
-  await lab.preloadImages(up);
-  say('python on the hosts, which Ansible needs (not timed)');
-  for (const { container } of up.hosts) {
-    on(container, [
-      'sh',
-      '-c',
-      'python3 -c "import docker" 2>/dev/null || (apt-get update -qq && apt-get install -y -qq --no-install-recommends python3 python3-docker python3-requests) >/dev/null 2>&1',
-    ]);
-  }
-  writeFileSync(
-    join(data, '.env'),
-    Object.entries(lab.labEnv(up))
-      .map(([k, v]) => `${k}=${v}\n`)
-      .join(''),
-  );
-  krakenctl('temporal', 'up', '--port', '27233');
-  krakenctl('worker', 'start');
+  const up = await openStage({ images: options.images, versions: ['v0.1.27'] });
   krakenctl('deploy', '--yes');
   const description = up.hosts.map(describe);
   const wanted = JSON.stringify(description);
@@ -217,19 +165,18 @@ function summarise(results) {
   const ratios = {};
   const mine = results.krakenctl;
   for (const [name, { cold, again, failed }] of Object.entries(results)) {
-    measured[`${name}_cold_ms`] = median([...cold]);
-    if (again.length > 0) measured[`${name}_again_ms`] = median([...again]);
+    measured[`${name}_cold_ms`] = median(cold);
+    if (again.length > 0) measured[`${name}_again_ms`] = median(again);
     if (failed || mine.failed || name === 'krakenctl') continue;
-    ratios[`${name}_cold`] = Number((median([...cold]) / median([...mine.cold])).toFixed(2));
-    if (again.length > 0) ratios[`${name}_again`] = Number((median([...again]) / median([...mine.again])).toFixed(2));
+    ratios[`${name}_cold`] = Number((median(cold) / median(mine.cold)).toFixed(2));
+    if (again.length > 0) ratios[`${name}_again`] = Number((median(again) / median(mine.again)).toFixed(2));
   }
-  const commit = execFileSync('git', ['-C', root, 'rev-parse', '--short', 'HEAD']).toString().trim();
   const failed = Object.fromEntries(
     Object.entries(results).flatMap(([name, r]) => (r.failed ? [[name, r.failed]] : [])),
   );
   return {
     name: 'bench-deploy',
-    commit,
+    commit: commitOf(),
     images: options.images,
     runs: Number(options.runs),
     measured: { ...measured, krakenctl_stages_ms: stages.at(-1) },
@@ -246,10 +193,7 @@ let line;
 try {
   line = await main();
 } finally {
-  spawnSync(process.execPath, [join(root, 'bin', 'krakenctl'), 'worker', 'stop'], { env: plain });
-  spawnSync(process.execPath, [join(root, 'bin', 'krakenctl'), 'temporal', 'down', '--purge'], { env: plain });
-  await lab.labDown('bench').catch((error) => say(error.message));
-  rmSync(data, { recursive: true, force: true });
+  await closeStage();
 }
 const { measured } = line;
 console.log('                 cold      nothing to change   (whole commands, waits and proof included)');
@@ -259,6 +203,4 @@ for (const name of ['krakenctl', 'ansible', 'bash', 'limit']) {
     `${name.padEnd(12)} ${`${(measured[`${name}_cold_ms`] / 1000).toFixed(1)} s`.padStart(8)} ${again ? `${(again / 1000).toFixed(1)} s`.padStart(18) : '                 -'}`,
   );
 }
-if (options.record) appendFileSync(join(root, 'docs', 'evidence', 'bench-deploy.jsonl'), `${JSON.stringify(line)}\n`);
-console.log(JSON.stringify(line));
-process.exit(Object.keys(line.failed).length === 0 ? 0 : 1);
+finish(line, { record: options.record, file: 'bench-deploy.jsonl' });

@@ -1,13 +1,11 @@
-import { expectWhole, touchprint } from '../support/end-state';
-import { freshLab, krakenctl, labName, must, pidOf, temporalUp, until, writeEnv } from '../support/lab';
+import { expectWhole, idsOf, touchprint } from '../support/end-state';
+import { freshLab, krakenctl, labName, writeEnv } from '../support/lab';
 import { LabWorker } from '../support/lab-worker';
-import { observeContainers, onHost, pullTiny, pushTiny } from '../support/observer';
-import { type Death, nextDeath } from './boundaries';
+import { onHost, pullTiny, pushTiny } from '../support/observer';
 import type { Tally } from './modelled';
+import { deployThroughFaults, type Fault } from './through-faults';
 
 /** The lab half of the campaigns: real hosts, engines, sshd and Redis; the observer judges. */
-export type Fault = 'kill' | 'freeze' | 'temporal';
-
 export interface LabLife {
   seed: number;
   random: () => number;
@@ -21,7 +19,6 @@ export interface LabLife {
 
 const phases = ['fresh', 'version', 'mend'] as const;
 type Phase = (typeof phases)[number];
-const deployWithinMs = 400_000;
 
 /** One life of a cluster; resolves with the moments that its deploys reached. */
 export async function liveInLab(life: LabLife): Promise<string[][]> {
@@ -42,7 +39,7 @@ export async function liveInLab(life: LabLife): Promise<string[][]> {
     const since = Math.floor(Date.now() / 1000);
     const ids = await idsOf(hosts);
     life.tally.runs += 1;
-    moments.push(await deployThroughFaults(life, `${life.seed}-${phase}`, life.moments?.[index] ?? []));
+    moments.push(await deployOnce(life, `${life.seed}-${phase}`, life.moments?.[index] ?? []));
     await expectWhole(hosts, labName).catch((error: Error) => note(phase, `I5 ${error.message.slice(0, 300)}`));
     for (const twice of await createdTwice(hosts, since)) note(phase, `I3 ${twice}`);
     if (phase === 'mend')
@@ -63,95 +60,23 @@ export async function liveInLab(life: LabLife): Promise<string[][]> {
   return moments;
 }
 
-async function deployThroughFaults(life: LabLife, name: string, moments: string[]): Promise<string[]> {
-  const { tally, fault } = life;
-  const workers: LabWorker[] = [];
-  const next = async (failpoints: string) => {
-    const worker = await LabWorker.start(failpoints, `${name}-${workers.length}`);
-    workers.push(worker);
-    return worker;
-  };
-  let at = 0;
-  const choose = (left: number): Death | undefined => nextDeath(life.random, moments, { at, left });
-  const planned = moments.length > 0 ? life.faultsPerDeploy : 0;
-  try {
-    let death = planned > 0 ? choose(planned) : undefined;
-    const armed = () =>
-      death && fault !== 'temporal' ? `record,${death.failpoint.replace('=kill', `=${fault}`)}` : 'record';
-    let worker = await next(armed());
-    await must(['deploy', '--yes', '--detach']);
-    const over = untilOver();
-    for (let left = planned; left > 0 && death; left -= 1) {
-      const seen = await Promise.race([over.then(() => 'over'), faulted(worker, fault, death.at - at)]);
-      if (seen !== 'fired') {
-        tally.void += 1;
-        break;
-      }
-      tally.fired += 1;
-      tally.byBoundary[death.boundary] = (tally.byBoundary[death.boundary] ?? 0) + 1;
-      at = death.at;
-      death = left > 1 ? choose(left - 1) : undefined;
-      if (fault === 'temporal') await killTemporal();
-      else {
-        const before = worker;
-        worker = await next(armed());
-        if (fault === 'freeze') await thawWhenTakenOver(before, worker, over);
-      }
-    }
-    if (worker.ended) worker = await next('');
-    const code = await over;
-    if (code !== 0) {
-      const { stderr } = await krakenctl(['op', 'attach']);
-      tally.violations.push(
-        `seed ${life.seed} ${name}: the deploy ended with exit code ${code}: ${stderr.slice(-600)}`,
-      );
-      life.say(tally.violations.at(-1)!);
-    }
-    return worker.lines();
-  } finally {
-    for (const worker of workers) await worker.kill();
+/** Resolves with the moments that the deploy reached. */
+async function deployOnce(life: LabLife, name: string, moments: string[]): Promise<string[]> {
+  const { tally, fault, random } = life;
+  const faults = moments.length > 0 ? Array.from({ length: life.faultsPerDeploy }, () => fault) : [];
+  const argv = ['deploy', '--yes', '--detach'];
+  const end = await deployThroughFaults({ argv, name, faults, random, moments });
+  tally.fired += end.fired.length;
+  tally.void += end.void;
+  for (const boundary of end.fired.map((line) => line.split(' ')[1]!))
+    tally.byBoundary[boundary] = (tally.byBoundary[boundary] ?? 0) + 1;
+  if (end.code !== 0) {
+    tally.violations.push(
+      `seed ${life.seed} ${name}: the deploy ended with exit code ${end.code}: ${end.said.slice(-600)}`,
+    );
+    life.say(tally.violations.at(-1)!);
   }
-}
-
-/** Exit code of the deploy, through restarts of Temporal. */
-async function untilOver(): Promise<number> {
-  return until(
-    'the deploy ends',
-    async () => {
-      const { code } = await krakenctl(['op', 'attach']);
-      return code === 7 ? undefined : code;
-    },
-    deployWithinMs,
-  );
-}
-
-/** The armed worker is dead or frozen; or, where Temporal is the one to die, the worker has come as far as that. */
-function faulted(worker: LabWorker, fault: Fault, moments: number): Promise<string> {
-  return until(
-    'the fault fires',
-    async () => {
-      if (fault === 'temporal') return worker.lines().length >= moments ? 'fired' : undefined;
-      if (fault === 'kill') return worker.ended ? (worker.fired ? 'fired' : 'broken') : undefined;
-      return worker.fired ? 'fired' : undefined;
-    },
-    deployWithinMs,
-  );
-}
-
-async function killTemporal(): Promise<void> {
-  process.kill(pidOf('temporal'), 'SIGKILL');
-  await temporalUp();
-}
-
-/** The other has begun to change things, or the deploy is over: now the frozen one wakes with what it still wanted to do. */
-async function thawWhenTakenOver(zombie: LabWorker, next: LabWorker, over: Promise<number>): Promise<void> {
-  const taken = until(
-    'the next worker works',
-    async () => (next.lines().length > 0 || next.ended ? true : undefined),
-    60_000,
-  );
-  await Promise.race([over, taken]);
-  zombie.thaw();
+  return end.moments;
 }
 
 async function breakSome(hosts: Record<string, string>, random: () => number): Promise<void> {
@@ -161,11 +86,6 @@ async function breakSome(hosts: Record<string, string>, random: () => number): P
       await onHost(host, random() < 0.5 ? ['docker', 'rm', '-f', name] : ['docker', 'stop', '-t', '2', name]);
     }
   }
-}
-
-async function idsOf(hosts: Record<string, string>): Promise<Record<string, string>> {
-  const all = await Promise.all(Object.values(hosts).map((host) => observeContainers(host)));
-  return Object.fromEntries(all.flatMap((found) => Object.values(found).map((c) => [c.name, c.id])));
 }
 
 /** What was there before and has another id now. */

@@ -1,6 +1,6 @@
 import type { Plan, Step } from '../../src/cluster/plan';
 import type { Lab } from '../../src/lab/lab';
-import { expectWhole, partsOfNode } from '../support/end-state';
+import { expectWhole, idsOf, partsOfNode } from '../support/end-state';
 import { container, freshLab, json, labName, must, onRealKraken, until, writeEnv } from '../support/lab';
 import { httpStatus, observeContainers, pullTiny, pushTiny } from '../support/observer';
 
@@ -14,10 +14,7 @@ beforeAll(async () => {
   await must(['deploy', '--yes']);
 });
 
-async function ids(): Promise<Record<string, string>> {
-  const all = await Promise.all(Object.values(hosts).map((host) => observeContainers(host)));
-  return Object.fromEntries(all.flatMap((c) => Object.values(c).map((f) => [f.name, f.id])));
-}
+const ids = () => idsOf(hosts);
 
 const named = (parts: string[], nodes = Object.keys(hosts)) =>
   nodes.flatMap((node) => parts.map((part) => `kraken-${labName}-${node}-${part}`)).sort();

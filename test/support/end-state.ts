@@ -26,6 +26,30 @@ export async function touchprint(hosts: Record<string, string>, cluster: string)
   return JSON.stringify(perHost);
 }
 
+/** What every host carries, whoever made it and when: equal before and after means that all of it is as it was. */
+export async function stateprint(hosts: Record<string, string>): Promise<Record<string, unknown>> {
+  const perHost = await Promise.all(
+    Object.entries(hosts).map(async ([id, host]) => {
+      const containers = Object.values(await observeContainers(host)).map((c) => [
+        c.name,
+        c.labels['io.krakenctl.fingerprint'],
+        c.imageId,
+        c.state,
+        c.memoryBytes,
+        c.nanoCpus,
+      ]);
+      return [id, { containers, files: await observeFiles(host) }];
+    }),
+  );
+  return Object.fromEntries(perHost);
+}
+
+/** Ids of all containers by name: an equal id is a container that nobody replaced. */
+export async function idsOf(hosts: Record<string, string>): Promise<Record<string, string>> {
+  const all = await Promise.all(Object.values(hosts).map((host) => observeContainers(host)));
+  return Object.fromEntries(all.flatMap((found) => Object.values(found).map((c) => [c.name, c.id])));
+}
+
 /** Fails with the first thing that is not as it must be. */
 export async function expectWhole(hosts: Record<string, string>, cluster: string): Promise<void> {
   for (const [id, host] of Object.entries(hosts)) {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { tarOf } from './tar';
 
 /**
  * The independent observer: what is on the lab's hosts, by the docker CLI, redis-cli, curl and sha256sum, and by nothing of
@@ -128,7 +129,7 @@ export async function httpStatus(host: string, url: string): Promise<number> {
  * Resolves with the digest that the registry gave it, `sha256:…`.
  */
 export async function pushTiny(host: string, reference: string, text: string): Promise<string> {
-  await onHost(host, ['docker', 'import', '-', reference], tarOf('probe', text));
+  await onHost(host, ['docker', 'import', '-', reference], tarOf('probe', Buffer.from(text)));
   const output = await onHost(host, ['docker', 'push', reference]);
   const digest = /digest: (sha256:[0-9a-f]{64})/.exec(output)?.[1];
   if (!digest) throw new Error(`${host}: no digest in the output of docker push: ${output}`);
@@ -154,13 +155,13 @@ export async function forgetImages(host: string, repository: string): Promise<vo
 }
 
 /** Runs a program on the host; its standard output. @throws {Error} with what it said, unless it exits 0. */
-export async function onHost(host: string, argv: string[], input?: string): Promise<string> {
+export async function onHost(host: string, argv: string[], input?: string | Buffer): Promise<string> {
   const { code, stdout, stderr } = await tryOnHost(host, argv, input);
   if (code !== 0) throw new Error(`${host}: ${argv.slice(0, 8).join(' ')} exited ${code}: ${stderr.trim()}`);
   return stdout;
 }
 
-export function tryOnHost(host: string, argv: string[], input?: string): Promise<Ended> {
+export function tryOnHost(host: string, argv: string[], input?: string | Buffer): Promise<Ended> {
   const args = ['exec', ...(input === undefined ? [] : ['-i']), host, ...argv];
   return new Promise((resolve) => {
     const child = execFile('docker', args, { timeout: 60_000, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
@@ -228,15 +229,4 @@ function colonPairs(text: string): Record<string, string> {
 
 function lines(text: string): string[] {
   return text.split(/\r?\n/).filter((line) => line !== '');
-}
-
-/** A tar archive with one file of ASCII text; everything that could differ between runs is left at zero. */
-function tarOf(name: string, text: string): string {
-  const octal = (value: number, width: number) => `${value.toString(8).padStart(width - 1, '0')}\0`;
-  const before =
-    name.padEnd(100, '\0') + octal(0o644, 8) + octal(0, 8) + octal(0, 8) + octal(text.length, 12) + octal(0, 12);
-  const after = '0'.padEnd(101, '\0') + 'ustar\x0000'.padEnd(255, '\0');
-  const sum = [...`${before}        ${after}`].reduce((total, letter) => total + letter.charCodeAt(0), 0);
-  const header = `${before}${sum.toString(8).padStart(6, '0')}\0 ${after}`;
-  return header + text.padEnd(Math.ceil(text.length / 512) * 512, '\0') + '\0'.repeat(1024);
 }

@@ -2,6 +2,7 @@ import { readDigest } from './digest';
 import { type Exchange, HttpFailure, type Route, sendStream, sendText } from './http-router';
 import { say } from './log';
 import { describeBlob } from './meta-info';
+import { asServed } from './misbehaviour';
 import type { Origin } from './origin-state';
 import { replicate } from './origin-uploads';
 
@@ -23,7 +24,7 @@ async function sendBlob(origin: Origin, { params, response }: Exchange): Promise
   const size = await origin.store.size(hex);
   if (size === undefined) throw await fetchFromBackend(origin, params[0]!, hex);
   response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': size });
-  await sendStream(response, origin.store.read(hex));
+  await sendStream(response, asServed(origin.store.read(hex)));
 }
 
 async function prefetch(origin: Origin, { params }: Exchange): Promise<void> {

@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { sendStream } from './http-router';
 import { say } from './log';
+import { asServed } from './misbehaviour';
 import { answerManifest, putManifest } from './registry-manifests';
 import { type ImageSource, RegistryFailure, type RegistryRequest, readDigest } from './registry-request';
 import { cancelUpload, finishUpload, patchUpload, startUpload, uploadStatus } from './registry-uploads';
@@ -65,7 +66,7 @@ async function answerBlob({ source, request, response, repository, reference }: 
   const range = readRange(request.headers.range, size);
   if (range) response.writeHead(206, { 'Content-Range': `bytes ${range.start}-${range.end}/${size}` });
   response.headersSent || response.setHeader('Content-Length', size);
-  await sendStream(response, source.store.read(hex, range));
+  await sendStream(response, asServed(source.store.read(hex, range)));
 }
 
 function readRange(header: string | undefined, size: number): { start: number; end: number } | undefined {

@@ -7,6 +7,7 @@ import { fetchText, NetworkFailure, StatusFailure, send } from './http-client';
 import { createRouter, HttpFailure, sendStream, sendText } from './http-router';
 import { fatal, say } from './log';
 import { infoHash, type MetaInfo } from './meta-info';
+import { asServed } from './misbehaviour';
 import type { Peer } from './peer';
 
 /**
@@ -22,7 +23,7 @@ export function servePeers(port: number, store: BlobStore): void {
         const size = await store.size(params[0]!);
         if (size === undefined) throw new HttpFailure(404);
         response.writeHead(200, { 'Content-Length': size });
-        await sendStream(response, store.read(params[0]!));
+        await sendStream(response, asServed(store.read(params[0]!)));
       },
     ],
     ['GET', '/', ({ response }) => sendText(response, 'stand-in\n')],

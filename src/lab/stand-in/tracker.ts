@@ -6,6 +6,7 @@ import { fetchText, StatusFailure } from './http-client';
 import { createRouter, type Exchange, HttpFailure, readJson, sendJson, sendText } from './http-router';
 import { serve } from './inner-nginx';
 import { say } from './log';
+import { asDescribed, asHandedOut } from './misbehaviour';
 import { OriginCluster } from './origin-cluster';
 import type { Peer } from './peer';
 import { openPeerStore, type PeerStore } from './peer-store';
@@ -65,7 +66,7 @@ async function answerAnnounce(
   const hash = inPath ?? Buffer.from(info_hash ?? []).toString('hex');
   await tracker.peers.update(hash, peer).catch((error: Error) => say('ERROR', `Error updating peer: ${error.message}`));
   const peers = peer.complete ? null : await handOut(tracker, { hex, hash, peer });
-  sendJson(response, { peers, interval: tracker.intervalMs * 1e6 });
+  sendJson(response, { peers: asHandedOut(peers), interval: tracker.intervalMs * 1e6 });
 }
 
 /** Peers and origins; a failure of one source is covered by the other. @throws {HttpFailure} 500 when nobody is known. */
@@ -99,7 +100,7 @@ async function answerMetaInfo(cluster: OriginCluster, { params, response }: Exch
     throw error instanceof StatusFailure ? new HttpFailure(error.status, `origin: ${error.message}`) : error;
   });
   response.setHeader('Content-Type', 'application/json');
-  response.end(text);
+  response.end(asDescribed(text));
 }
 
 const knownForMs = 10_000;

@@ -185,9 +185,10 @@ function skipBlanks(flow: Flow): void {
 function readScalarText(text: string): Yaml {
   if (text.startsWith('"')) return JSON.parse(text) as string;
   if (text.startsWith("'")) return text.slice(1, -1).replaceAll("''", "'");
-  if (/^(|~|null)$/i.test(text)) return null;
-  if (/^(true|yes|on)$/i.test(text)) return true;
-  if (/^(false|no|off)$/i.test(text)) return false;
+  if (/^(|~|null|Null|NULL)$/.test(text)) return null;
+  // Small, capitalised or large; anything between is a text.
+  if (/^([Tt]rue|TRUE|[Yy]es|YES|[Oo]n|ON)$/.test(text)) return true;
+  if (/^([Ff]alse|FALSE|[Nn]o|NO|[Oo]ff|OFF)$/.test(text)) return false;
   if (/^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i.test(text)) return Number(text);
   return text;
 }

@@ -57,6 +57,13 @@ quoted: 'it''s'
   expect(parseYaml(text)).toEqual(parse(text, { version: '1.1' }));
 });
 
+test.each(['No', 'nO', 'oN', 'ON', 'tRUE', 'True', 'nULL', 'Null', 'oFF', 'yES'])(
+  '%s is what it is to the library',
+  (word) => {
+    expect(parseYaml(`a: ${word}`)).toEqual(parse(`a: ${word}`, { version: '1.1' }));
+  },
+);
+
 test.each(['a: &b 1', 'a: |\n  text', 'a: [1', 'a: 1\na: 2', '\ta: 1', 'a: 1\n   b: 2', 'text\nb: 1', '? a'])(
   'what it does not know is refused: %j',
   (text) => expect(() => parseYaml(text)).toThrow(/^yaml: line/),

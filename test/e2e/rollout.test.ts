@@ -1,0 +1,90 @@
+import { chance } from '../campaign/chance';
+import { deployThroughFaults } from '../campaign/through-faults';
+import { expectAgent } from '../support/agents';
+import { labName, must, onRealKraken, versions } from '../support/lab';
+import { LabWorker } from '../support/lab-worker';
+import { tell } from '../support/load';
+import { pull } from '../support/load-image';
+import { approveAll, changeVersion, expectLoaded, expectUnnoticed, fast, rollBack } from '../support/rollout-scenarios';
+import { RolloutStage } from '../support/rollout-stage';
+
+/** A cluster that is used is changed: under a loop without retries, and watched. More of the kind: `npm run campaign:rollout`. */
+
+const [first, second] = [versions[0]!, versions[1]!];
+let stage: RolloutStage;
+let moments: string[] = [];
+
+beforeAll(async () => {
+  stage = await RolloutStage.open({ vms: 2, perSecond: 8 });
+}, 300_000);
+afterAll(async () => {
+  await stage.close();
+  await must(['worker', 'start']);
+});
+
+test('another version on three nodes and two agents: of 400 operations none fails, and p99 is at most twice the quiet one', async () => {
+  await must(['worker', 'stop']);
+  const worker = await LabWorker.start('record', 'rollout');
+  try {
+    const quiet = await stage.quiet(200);
+    expect(quiet.failed).toEqual([]);
+    const uploads = await stage.openUploads();
+    const told = await changeVersion(stage, second);
+    moments = worker.lines();
+    console.log(`quiet: ${tell(quiet)}\nrollout of ${told.seconds} s: ${tell(told.load)}`);
+    expect(told.load.operations).toBeGreaterThanOrEqual(400);
+    expect(told.load.p99Ms).toBeLessThanOrEqual(2 * quiet.p99Ms);
+    expect(told.load.counts['pull beside']).toBeGreaterThan(0);
+    expect(told.judgement.checked).toBeGreaterThan(40);
+    for (const vm of ['vm-1', 'vm-2']) await expectAgent(stage.host(vm).container, labName, second);
+    for (const upload of uploads) {
+      expect(upload.whileOut).toBeGreaterThan(0);
+      await pull(`${stage.host('node-3').address}:5000`, await upload.done, 'tag');
+    }
+    expect(uploads.map(({ place }) => place).join()).toContain('node-1');
+  } finally {
+    await worker.kill();
+  }
+});
+
+test('its worker killed twice and Temporal killed twice at moments of chance, each node approved: it ends as the undisturbed one', async () => {
+  const seed = Math.floor(Date.now() / 1000) % 1_000_000;
+  console.log(`seed ${seed}`);
+  stage.set({ KRAKEN_VERSION: first });
+  stage.begin();
+  const argv = ['deploy', '--yes', '--detach', '--approve-each-node', ...fast];
+  const faults = ['kill', 'temporal', 'kill', 'temporal'] as const;
+  const end = await deployThroughFaults({
+    argv,
+    name: 'rollout-deaths',
+    faults: [...faults],
+    random: chance(seed),
+    moments,
+    beside: approveAll,
+  });
+  const told = stage.told();
+  console.log(`${end.fired.join(', ')}; rollout of ${told.seconds} s: ${tell(told.load)}`);
+  expect([end.code, end.said.slice(-2000)]).toEqual([0, expect.any(String)]);
+  expect(end.fired).toHaveLength(4);
+  expectUnnoticed(told);
+  expect(told.judgement.order).toEqual(stage.nodes);
+  await must(['worker', 'start']);
+  await stage.expectSettled();
+});
+
+// The stand-in alone has versions that are bad on purpose.
+if (!onRealKraken) {
+  test('a proxy that is ready and serves wrong bytes is taken back, and nobody was given any of them', async () => {
+    const told = await rollBack(stage, { version: 'v0.1.28-wrong-proxy', says: /canary.*proxy/ });
+    expectLoaded(told);
+  });
+
+  test('a version that crashes while it is watched is taken back', async () => {
+    await rollBack(stage, {
+      version: 'v0.1.28-crash8-proxy',
+      flags: ['--bake', '20s'],
+      says: /proxy.*exited/,
+      mayFail: true,
+    });
+  });
+}
