@@ -8,7 +8,18 @@ module.exports = {
     {
       ...base,
       displayName: 'unit',
-      testMatch: of('cluster', 'config', 'clients', 'codec', 'cli', 'activities', 'contracts', 'lab', 'workers'),
+      testMatch: of(
+        'cluster',
+        'config',
+        'clients',
+        'codec',
+        'cli',
+        'activities',
+        'contracts',
+        'lab',
+        'workers',
+        'releases',
+      ),
     },
     {
       ...base,
