@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
 import { vmName } from '../../src/cluster/agents/vm';
 import type { FleetInput, FleetReport } from '../../src/contracts/agents';
-import { defaultRollout, defaultRollout, type OperationProgress } from '../../src/contracts/operation';
+import { defaultRollout, type OperationProgress } from '../../src/contracts/operation';
 import { exampleSpec } from '../support/cluster';
 import { failureOf } from '../support/failure-of';
 import { MemoryLab } from '../support/memory-hosts';
