@@ -10,7 +10,7 @@ type Lookers = HostActivities & ImageActivities & PlannerActivities;
 
 export function inspectionActivities({ observeHost, resolveImages, planDeploy }: Lookers): InspectionActivities {
   return {
-    async inspectCluster({ spec, origins, probe }) {
+    async inspectCluster({ spec, origins, probe, pace }) {
       // One host that refuses us must not hide the others from whoever asks what is going on.
       const look = (host: string) =>
         observeHost({ spec, host, probe }).catch(
@@ -22,7 +22,7 @@ export function inspectionActivities({ observeHost, resolveImages, planDeploy }:
       try {
         const platforms = hosts.filter(isSeen).map(({ host, platform }) => ({ host, platform }));
         const images = await resolveImages({ spec, known: record?.images ?? {}, hosts: platforms });
-        const plan = await planDeploy({ spec, images, observed, origins });
+        const plan = await planDeploy({ spec, images, observed, origins, pace });
         return { observed, record, plan };
       } catch (error) {
         return { observed, record, planFailure: describe(error) };

@@ -87,15 +87,14 @@ function explain(error: unknown, run: DecidedRun): CliFailure | undefined {
   return undefined;
 }
 
-export function describeResult(run: DecidedRun, { what, title }: DecisionResult): string {
-  const name = nameOf(run);
+export function describeResult({ verb }: DecidedRun, { what, name, title }: DecisionResult): string {
   if (what === 'approved') return `approved: ${name} goes on with ${title}`;
   if (what === 'denied')
     return `denied: ${name} ends before ${title} and touches nothing further · what is left: krakenctl plan`;
   if (what === 'resumed') return `${name} goes on`;
   const goOn = 'go on: krakenctl op resume';
   if (title !== undefined) return `${name} is held before ${title} · ${goOn}`;
-  const where = run.verb === 'agents' ? 'begins no further VM' : 'holds at its next safe point';
+  const where = verb === 'agents' ? 'begins no further VM' : 'holds at its next safe point';
   return `${name} ${where}; where none is left it comes to its end · ${goOn}`;
 }
 

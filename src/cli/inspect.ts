@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Inspection } from '../contracts/operation';
+import type { InspectInput, Inspection } from '../contracts/operation';
 import { taskQueues, workflowTypes } from '../contracts/queues';
 import type { Configuration } from './configuration';
 import { connectTemporal, type Temporal } from './connect';
@@ -20,10 +20,14 @@ export interface Look extends Inspection {
 const reachTimeoutMs = 1000;
 const lookTimeoutMs = 90_000;
 
-export async function lookAtCluster(context: Context, configuration: Configuration, probe: boolean): Promise<Look> {
+export async function lookAtCluster(
+  context: Context,
+  configuration: Configuration,
+  asked: Pick<InspectInput, 'probe' | 'pace'>,
+): Promise<Look> {
   const startedAt = Date.now();
   const { spec, origins } = configuration;
-  const input = { spec, origins, probe };
+  const input: InspectInput = { spec, origins, ...asked };
   const took = () => Date.now() - startedAt;
   const reached = await reachWorker(context, spec.name);
   if ('temporal' in reached) {

@@ -22,11 +22,11 @@ export interface RolloutPace {
   /** Nodes at once, where their parts allow it. */
   batch: number;
   /** How long replaced parts are watched before the next node begins; the default watches the first node alone. */
-  bakeSeconds?: number;
+  bakeMs?: number;
 }
 
 /** Longer than the minute after which a version that leaks or loses its connections likes to end. */
-const firstNodeBakeSeconds = 75;
+const firstNodeBakeMs = 75_000;
 /** What is older is in the backend, if anywhere. */
 const longestAwayHours = 24;
 
@@ -125,7 +125,8 @@ function batchStages({ rollout, balancers, nodes, done, isFirst }: Batch): Stage
   const node = nodes.map((n) => n.host).join('+');
   const drained = nodes.filter(servesThroughBalancers).map((n) => n.host);
   const replaced = [...done, ...replacedParts(nodes)];
-  const seconds = rollout.pace.bakeSeconds ?? (isFirst && replaced.length > 0 ? firstNodeBakeSeconds : 0);
+  const { bakeMs = isFirst && replaced.length > 0 ? firstNodeBakeMs : 0 } = rollout.pace;
+  const seconds = Math.ceil(bakeMs / 1000);
   // In this order: what the load balancers are to do depends on what they were brought to before.
   const leaving = drained.length > 0 ? balancers.bring(drained, leavingOut(node, drained)) : [];
   const parts = nodes.map((n) => partsOf(n, balancers));

@@ -3,6 +3,7 @@ import type { DestroyPlan } from '../cluster/destroy-plan';
 import type { MaintenanceWindow } from '../cluster/maintenance-window';
 import type { ClusterRecord, Observed } from '../cluster/observed';
 import type { Plan } from '../cluster/plan';
+import type { RolloutPace } from '../cluster/rollout-stages';
 import type { ClusterSpec } from '../cluster/spec';
 
 export type { MaintenanceWindow };
@@ -67,6 +68,8 @@ export interface InspectInput {
   origins: SpecOrigins;
   /** Probe readiness of each part too. */
   probe: boolean;
+  /** As the deploy would go that the plan is for. */
+  pace?: RolloutPace;
 }
 
 export interface Inspection {
@@ -130,6 +133,8 @@ export interface DecisionRequest {
 /** What was decided, and about which safe point where it waits at one. */
 export interface DecisionResult {
   what: Decision['what'];
+  /** Of the operation: `deploy-3`. */
+  name: string;
   point?: string;
   title?: string;
 }

@@ -7,7 +7,7 @@ import type { DeployInput, DeployReport } from '../contracts/operation';
 import { effects, lookers, planners, proofs } from './activities';
 import { claim, final, leftover, noteOperation, observe, refuseForeign } from './operation-steps';
 import { Progress } from './progress';
-import { paceOf, takeBack } from './roll-back';
+import { takeBack } from './roll-back';
 import { runPlan } from './run-plan';
 import { SafePoints } from './safe-points';
 
@@ -59,8 +59,8 @@ async function lookAndPlan({ input }: Deploy) {
   const hosts = observed.hosts.flatMap((h) => (h.reachable ? [{ host: h.host, platform: h.platform }] : []));
   const known = opened.images;
   const images = input.undo?.images ?? (await lookers.resolveImages({ spec: input.spec, known, hosts }));
-  const pace = paceOf(input.policy);
-  const plan = await planners.planDeploy({ spec: input.spec, images, observed, origins: input.origins, pace });
+  const { spec, origins, policy: pace } = input;
+  const plan = await planners.planDeploy({ spec, images, observed, origins, pace });
   return { observed, opened, images, plan };
 }
 

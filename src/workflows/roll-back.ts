@@ -1,21 +1,14 @@
 import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
 import type { LastGood } from '../cluster/observed';
 import type { Plan } from '../cluster/plan';
-import type { RolloutPace } from '../cluster/rollout-stages';
 import type { OpenedOperation, OperationLine } from '../contracts/activities';
 import type { FailureCode } from '../contracts/failures';
-import type { DeployInput, RolloutPolicy } from '../contracts/operation';
+import type { DeployInput } from '../contracts/operation';
 import { planners } from './activities';
 import { describeFailure } from './describe-failure';
 import { final, leftover, observe } from './operation-steps';
 import type { Progress } from './progress';
 import { runPlan } from './run-plan';
-
-export function paceOf(policy: RolloutPolicy | undefined): RolloutPace | undefined {
-  if (!policy) return undefined;
-  const { batch, bakeMs } = policy;
-  return { batch, ...(bakeMs !== undefined && { bakeSeconds: Math.ceil(bakeMs / 1000) }) };
-}
 
 export interface FailedRun {
   input: DeployInput;
@@ -71,7 +64,7 @@ async function rollBack(run: FailedRun, { spec, images }: LastGood): Promise<str
   const { operation } = input;
   const plan = await progress.during('back', 'look, and plan the way back', async () => {
     const observed = await observe(spec);
-    const pace = { batch: 1, bakeSeconds: 0 };
+    const pace = { batch: 1, bakeMs: 0 };
     return planners.planDeploy({ spec, images, observed, origins: {}, pace });
   });
   if (plan.unseen.length > 0) {

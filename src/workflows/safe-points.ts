@@ -91,7 +91,7 @@ export class SafePoints {
     if (verb === 'resume') this.paused = undefined;
     if (this.asking && (verb === 'approve' || verb === 'deny')) this.asking.answer = decision;
     this.progress.decided(decision);
-    return { what: decision.what, ...(point && { point: point.id, title: point.title }) };
+    return { what: decision.what, name: this.progress.name, ...(point && { point: point.id, title: point.title }) };
   }
 
   refusal(verb: DecisionUpdate, request: DecisionRequest): ApplicationFailure | undefined {

@@ -62,7 +62,7 @@ describe('a rollout', () => {
       seconds: 0,
       replaced: [{ host: 'node-1' }, { host: 'node-2' }, { host: 'node-3' }],
     });
-    const slow = planFor(upgrade, upgraded, observedAs(spec, images), { batch: 1, bakeSeconds: 600 });
+    const slow = planFor(upgrade, upgraded, observedAs(spec, images), { batch: 1, bakeMs: 600_000 });
     expect(stage(slow, 'node-3/back').gates.find((g) => g.kind === 'steady')).toMatchObject({ seconds: 600 });
   });
 

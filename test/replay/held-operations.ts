@@ -26,7 +26,7 @@ export async function recordHolds(bench: Bench, keep: Keep): Promise<void> {
     bench.start((input) => {
       version += 1;
       input.spec.images.version = `v0.1.${version}`;
-      input.policy = { ...defaultRollout, ...policy };
+      input.policy = { ...defaultRollout, bakeMs: 0, ...policy };
     });
   await keep('deploy-approved', await approveAndPause(await begin({ approveEachNode: true })));
   const denied = await begin({ approveEachNode: true });

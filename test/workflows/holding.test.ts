@@ -20,7 +20,8 @@ afterEach(async () => {
   worker.kill();
 });
 
-const begin = (options = '') => line.json(`deploy --to-version v0.1.28 --approve-each-node --detach ${options}`.trim());
+const begin = (options = '') =>
+  line.json(`deploy --to-version v0.1.28 --bake 0 --approve-each-node --detach ${options}`.trim());
 
 async function eventually(what: string, look: () => Promise<boolean>): Promise<void> {
   for (const until = Date.now() + 30_000; !(await look()); ) {
@@ -35,6 +36,10 @@ const untilHeld = (kind: string, point: string) =>
     const hold = await holdOf();
     return hold?.kind === kind && hold.point === point;
   });
+
+/** A list does not wait long for a busy worker, and says less then. */
+const shows = (words: string, text: RegExp) =>
+  eventually(`${words}: ${text}`, async () => text.test((await line.run(words)).out));
 
 const lastLine = () => {
   const path = `/var/lib/krakenctl/${line.cluster}/operations.jsonl`;
@@ -52,10 +57,8 @@ async function startMortalWorker(): Promise<ChildProcess> {
 test('held at each node, the command and the worker gone and back, approved by whoever comes: it goes on to its end', async () => {
   expect(await begin('--reason CVE-2026-1')).toMatchObject({ ok: true, data: { detached: true } });
   await untilHeld('approval', 'node-1');
-  expect((await line.run('op list')).out).toMatch(
-    /deploy-2 +held [\s\S]*‖ waiting: approval for node-1 since .* · krakenctl op approve/,
-  );
-  expect((await line.run('op show')).out).toMatch(/because: CVE-2026-1[\s\S]*‖ waiting: approval for node-1/);
+  await shows('op list', /deploy-2 +held [\s\S]*‖ waiting: approval for node-1 since .* · krakenctl op approve/);
+  await shows('op show', /because: CVE-2026-1[\s\S]*‖ waiting: approval for node-1/);
   await line.stopWorker();
   worker.kill();
   expect(await line.run('op approve')).toMatchObject({
@@ -91,27 +94,22 @@ test('held at each node, the command and the worker gone and back, approved by w
   expect(out).toMatch(/approved node-2 by .*@.*: fine[\s\S]*Done in/);
   const whats = ['paused', 'resumed', 'approved', 'approved', 'approved'];
   expect(lastLine()).toMatchObject({ reason: 'CVE-2026-1', decisions: whats.map((what) => ({ what })) });
-  const shown = await line.run('op show deploy-2');
-  expect(shown.out).toMatch(/paused before node-1 by .*: out for lunch[\s\S]*approved node-3 by/);
-  expect((await line.json('op show deploy-2')).data).toMatchObject({
-    operation: { reason: 'CVE-2026-1', result: 'done' },
-    progress: { decisions: whats.map((what) => ({ what })) },
-  });
+  await shows('op show deploy-2', /paused before node-1 by .*: out for lunch[\s\S]*approved node-3 by/);
   expect((await line.json('op pause')).error).toMatchObject({ code: 'NO_OPERATION' });
 });
 
 test('--to-version: the plan names it as the reason, and .env, which says another, is told of', async () => {
-  const planned = await line.run('deploy --to-version v0.1.28 --dry-run');
+  const planned = await line.run('deploy --to-version v0.1.28 --bake 0 --dry-run');
   expect(planned).toMatchObject({ code: 3, out: expect.stringContaining('v0.1.28 (--to-version)') });
-  const token = /deploy --to-version v0\.1\.28 --plan ([0-9a-f]{12})/.exec(planned.out)![1];
-  const { code, out } = await line.run(`deploy --to-version v0.1.28 --plan ${token}`);
+  const token = /deploy --to-version v0\.1\.28 --bake 0 --plan ([0-9a-f]{12})/.exec(planned.out)![1];
+  const { code, out } = await line.run(`deploy --to-version v0.1.28 --bake 0 --plan ${token}`);
   expect([code, out]).toEqual([0, expect.stringMatching(/Done in[\s\S]*your \S*\.env still says v0\.1\.27/)]);
-  const back = await line.run('deploy --to-version v0.1.27');
+  const back = await line.run('deploy --bake 0 --to-version v0.1.27');
   expect([back.code, back.out]).toEqual([0, expect.not.stringContaining('still says')]);
 });
 
 test('denied: exit 8 with who and why, and the node is as it was', async () => {
-  const deployed = line.run('deploy --to-version v0.1.28 --approve-each-node');
+  const deployed = line.run('deploy --to-version v0.1.28 --bake 0 --approve-each-node');
   await untilHeld('approval', 'node-1');
   const before = line.lab.journal.filter((effect) => / (create|stop) /.test(effect)).length;
   const denied = await line.type(['op', 'approve', '--deny', '--reason', 'not today']);
@@ -128,7 +126,7 @@ test('cancelled while it is held: it ends cleanly, and who and why stay', async 
   await untilHeld('approval', 'node-1');
   expect(await line.type(['op', 'cancel', '--reason', 'wrong one'])).toMatchObject({ code: 0 });
   expect((await line.run('op attach')).err).toContain('CANCELLED');
-  expect((await line.run('op show')).out).toMatch(/cancelled by .*@.*: wrong one/);
+  await shows('op show', /cancelled by .*@.*: wrong one/);
   expect(lastLine()).toMatchObject({ result: 'cancelled', decisions: [{ what: 'cancelled', reason: 'wrong one' }] });
   expect(await line.run('plan')).toMatchObject({ code: 0 });
 });
@@ -186,7 +184,7 @@ describe('Ctrl-C on a terminal', () => {
     child.stdin!.write('y\r');
     expect(await ended).toBe(130);
     expect(screen()).toMatch(/goes on without this terminal[\s\S]*deploy-2 is held before node-1/);
-    expect(await holdOf()).toMatchObject({ kind: 'paused', point: 'node-1' });
+    await untilHeld('paused', 'node-1');
     await line.run('op cancel');
   });
 });

@@ -169,7 +169,7 @@ describe('approvals', () => {
     const answers = await Promise.allSettled(both);
     expect(answers.map((a) => a.status).sort()).toEqual(['fulfilled', 'rejected']);
     const given = answers.find((a): a is PromiseFulfilledResult<DecisionResult> => a.status === 'fulfilled')!;
-    expect(given.value).toEqual({ what: 'approved', point: 'node-1', title: 'node-1' });
+    expect(given.value).toEqual({ what: 'approved', name: 'deploy-2', point: 'node-1', title: 'node-1' });
     await heldAt(run, 'approval', 'node-2');
     expect(await refusal(decide(run, 'approve', 'eve@ops-3', { point: 'node-1' }))).toMatchObject({
       type: 'NOTHING_TO_APPROVE',

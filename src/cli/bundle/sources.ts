@@ -45,7 +45,9 @@ function brokenConfiguration({ message, data }: CliFailure): Source {
 /** As `plan` and `status` see it: through the worker where one answers. */
 async function inspect(context: Context, configuration: Configuration) {
   const { spec } = configuration;
-  const { observed, plan, planFailure, record, running, through } = await lookAtCluster(context, configuration, true);
+  const { observed, plan, planFailure, record, running, through } = await lookAtCluster(context, configuration, {
+    probe: true,
+  });
   return {
     files: {
       'cluster/observation.json': { through, running: running ?? null, observed },

@@ -53,7 +53,7 @@ async function deploy(context: Context, options: DeployOptions): Promise<number>
     await (require('../inspect') as typeof import('../inspect')).pinHostKeys(context, configuration);
   if (options.dryRun) {
     const { showPlan } = require('./plan') as typeof import('./plan');
-    return showPlan(context, configuration, toVersion && `--to-version ${toVersion}`);
+    return showPlan(context, configuration, options);
   }
   return deployConfiguration(context, configuration, options);
 }

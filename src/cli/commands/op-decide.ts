@@ -67,7 +67,7 @@ async function tell(context: Context, { verb, options, wanted }: Telling): Promi
     const point = isAnswer ? (options.at ?? (await waitingPoint(temporal, run))) : undefined;
     const result = await decide(temporal, run, { verb, request: { ...request, ...(point && { point }) } });
     const { what: _, ...where } = result;
-    context.output.result({ operation: run.id, name: run.name, [result.what]: true, ...where });
+    context.output.result({ operation: run.id, [result.what]: true, ...where });
     context.output.line(describeResult(run, result));
   });
 }

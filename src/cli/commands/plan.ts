@@ -5,6 +5,7 @@ import { exitCodes } from '../exit-codes';
 import { CliFailure } from '../failure';
 import { lookAtCluster } from '../inspect';
 import { planToken, renderPlan } from '../plan-text';
+import { type RolloutOptions, readRolloutPolicy } from '../rollout-policy';
 
 export function addPlanCommand(program: Command, wire: Wire): void {
   program
@@ -13,9 +14,17 @@ export function addPlanCommand(program: Command, wire: Wire): void {
     .action(wire(async (context) => showPlan(context, await readConfiguration(context))));
 }
 
-export async function showPlan(context: Context, configuration: Configuration, options?: string): Promise<number> {
+/** What of a deploy's options makes another plan. */
+export type PlannedWith = Pick<RolloutOptions, 'batch' | 'bake'> & { toVersion?: string };
+
+export async function showPlan(
+  context: Context,
+  configuration: Configuration,
+  planned: PlannedWith = {},
+): Promise<number> {
   const { output } = context;
-  const { observed, plan, planFailure, tookMs, through } = await lookAtCluster(context, configuration, false);
+  const asked = { probe: false, pace: readRolloutPolicy(planned, configuration) };
+  const { observed, plan, planFailure, tookMs, through } = await lookAtCluster(context, configuration, asked);
   if (!plan) {
     const { code = 'INTERNAL', message = 'no plan could be made', ...details } = planFailure ?? {};
     throw new CliFailure(code, message, { ...details, data: { observed } });
@@ -23,8 +32,16 @@ export async function showPlan(context: Context, configuration: Configuration, o
   const token = planToken(plan);
   output.result({ plan, token, through, tookMs, pending: !plan.empty });
   const { colors, verbose, streams } = output;
+  const options = typedOptions(planned);
   output.lines(
     renderPlan(plan, { colors, verbose, tookMs, columns: streams.columns, hosts: observed.hosts.length, options }),
   );
   return plan.empty && plan.unseen.length === 0 ? exitCodes.done : exitCodes.pending;
+}
+
+function typedOptions({ toVersion, batch, bake }: PlannedWith): string {
+  const typed = { '--to-version': toVersion, '--batch': batch, '--bake': bake };
+  return Object.entries(typed)
+    .flatMap(([option, text]) => (text === undefined ? [] : [`${option} ${text}`]))
+    .join(' ');
 }

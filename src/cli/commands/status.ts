@@ -71,7 +71,7 @@ async function watch(context: Context, configuration: Configuration, interval: s
 
 export async function gatherStatus(context: Context, configuration: Configuration): Promise<StatusFacts> {
   const { spec } = configuration;
-  const { observed, record, running } = await lookAtCluster(context, configuration, true);
+  const { observed, record, running } = await lookAtCluster(context, configuration, { probe: true });
   return {
     spec,
     observed,

@@ -6,7 +6,7 @@ import { maintenanceWindow } from '../values/windows';
 export const rolloutKeys = {
   ROLLOUT_BAKE: defineKey({
     section: 'rollout',
-    why: 'How long each node is watched after its change before the next is begun.',
+    why: 'How long the new parts of each node are watched before the next node is begun.',
     absent: '75 s the first node, the others one look',
     example: '30m',
     range: 'a duration, 0 to 24h',
