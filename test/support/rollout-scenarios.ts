@@ -166,7 +166,7 @@ export async function cancelInTheMiddle(stage: RolloutStage, version: string): P
 export async function terminateInTheMiddle(stage: RolloutStage, version: string): Promise<Told> {
   stage.set({ KRAKEN_VERSION: version });
   await stage.deployInto('node-2', fast);
-  const { data } = await json<{ id: string }>(['op', 'show']);
+  const { data } = await json<{ operation: { id: string } }>(['op', 'show']);
   await terminateOperation();
   const told = stage.told();
   expect(told.judgement.breaches).toEqual([]);
@@ -174,7 +174,7 @@ export async function terminateInTheMiddle(stage: RolloutStage, version: string)
     stage,
     /node-2[^\n]*out of the load balancers|load balancers[^\n]*leave out[^\n]*node-2/,
   );
-  expect(said).toContain(data.id);
+  expect(said).toContain(data.operation.id);
   const rest = await stage.deploy(fast);
   expect([rest.run!.code, rest.run!.stderr.slice(-2000)]).toEqual([0, expect.any(String)]);
   expect(tell(rest.load)).toMatch(/ 0 failed, 0 wrong digests,/);
