@@ -15,8 +15,8 @@ function planAfter(change: (spec: ClusterSpec) => void, touch: (observed: Observ
 
 const nothing = () => undefined;
 const moreMemory = (s: ClusterSpec) => void Object.assign(s.redis, { maxmemoryBytes: 2 ** 29 });
-const stepsOf = (plan: Plan) =>
 const shownStages = (plan: Plan) => [...new Set(plan.stages.map((s) => s.node ?? s.id))];
+const stepsOf = (plan: Plan) =>
   plan.stages
     .filter((s) => !s.passing)
     .flatMap((s) => s.steps)
