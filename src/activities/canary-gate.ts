@@ -66,7 +66,7 @@ async function tryCanary(canary: Canary): Promise<CanaryFailure | undefined> {
     const { digest } = await pushTinyImage(connection, image);
     await pullByDigest(connection, { port: spec.ports.proxy, repository, digest });
     part = 'build-index';
-    await expectTag(canary, `${repository}:${tag}`, digest);
+    await expectTag(canary);
     part = 'origin';
     await expectBlob(canary, digest);
     part = 'tracker';
@@ -85,10 +85,25 @@ async function ask(connection: HostConnection, request: HttpRequest): Promise<Bu
   throw new Error(`GET ${request.path}: HTTP ${response.status} ${response.body.toString().trim().slice(0, 200)}`);
 }
 
-async function expectTag({ spec, connection }: Canary, tag: string, digest: string): Promise<void> {
-  const path = `/tags/${encodeURIComponent(tag)}`;
+/**
+ * A build-index keeps the first digest that a tag ever had (`writeTagToDisk` ignores "exists"), so only a tag that always names the same image tells
+ * right from wrong.
+ */
+async function expectTag({ spec, connection }: Canary): Promise<void> {
+  const image = {
+    port: spec.ports.proxy,
+    repository,
+    tag: 'always',
+    contents: 'krakenctl: this tag always names this image',
+  };
+  const { digest } = await pushTinyImage(connection, image);
+  const path = `/tags/${encodeURIComponent(`${repository}:${image.tag}`)}`;
   const said = (await ask(connection, { port: spec.ports.buildIndex, path })).toString().trim();
-  if (said !== digest) throw new Error(`${tag} is ${digest} and it says ${said.slice(0, 100)}`);
+  if (said !== digest)
+    throw new WrongContentError(
+      `${repository}:${image.tag} is ${digest} and it says ${said.slice(0, 100)}`,
+      connection.host.id,
+    );
 }
 
 /** From this very origin, which has it from the push or takes it from the backend. */

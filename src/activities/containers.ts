@@ -1,7 +1,9 @@
 import { NameTakenError } from '../clients/errors';
 import type { ContainerInfo, HostConnection } from '../clients/host';
+import { components } from '../cluster/component';
 import type { DesiredContainer } from '../cluster/desired';
 import { labels } from '../cluster/names';
+import type { PartName } from '../cluster/spec';
 import type { Changed, ResourceActivities, StepInput } from '../contracts/activities';
 import { type ActivityDependencies, fenced } from './dependencies';
 import { ActivityError } from './failures';
@@ -64,10 +66,33 @@ export function refuseForeign(found: ContainerInfo, input: StepInput): void {
 }
 
 async function replaceAway(connection: HostConnection, found: ContainerInfo): Promise<void> {
+  const part = found.labels[labels.part] as PartName | undefined;
+  if (found.state === 'running' && part && components[part]?.hasInnerNginx) await endQuietly(connection, found);
   if (found.state === 'running' || found.state === 'restarting' || found.state === 'paused') {
     await connection.engine.stop(found.id, stopGraceSeconds);
   }
   await connection.engine.remove(found.id);
+}
+
+/** Tells the nginx that the part has started to answer what it has and to take nothing new. Prints whether there is one. */
+const quitInnerNginx = `for p in /proc/[0-9]*; do
+  [ "$(cat "$p/comm" 2>/dev/null)" = nginx ] && grep -q '^PPid:[[:space:]]*1$' "$p/status" 2>/dev/null && kill -QUIT "\${p#/proc/}" && echo told
+done; :`;
+
+/**
+ * Kraken's parts end at once, and cut what they are answering. Other nodes' parts still ask this one: a refused connection makes them ask the next, a
+ * cut answer is lost. So its nginx is told to finish; the part ends with it.
+ */
+async function endQuietly({ engine }: HostConnection, { id, name }: ContainerInfo): Promise<void> {
+  await engine.keepEnded(id);
+  const told = await engine.exec(id, ['sh', '-c', quitInnerNginx]);
+  if (!told.output.includes('told')) return;
+  const deadline = Date.now() + stopGraceSeconds * 1000;
+  while (Date.now() < deadline) {
+    beat({ container: name, gate: 'finishes what it has' });
+    if ((await engine.inspect(id))?.state !== 'running') return;
+    await pause(50);
+  }
 }
 
 async function create(connection: HostConnection, want: DesiredContainer, input: StepInput): Promise<void> {

@@ -33,8 +33,12 @@ export function limitsOf({
   return { memoryBytes: Memory, nanoCpus: CpuQuota === 0 ? NanoCpus : byQuota, nanoCpusHeld: NanoCpus > 0 };
 }
 
-export function limitVerbs({ docker, host, ask }: EngineClient): Pick<Engine, 'update'> {
+export function limitVerbs({ docker, host, ask }: EngineClient): Pick<Engine, 'update' | 'keepEnded'> {
   return {
+    keepEnded: (id) =>
+      ask(`update ${id}`, async () => {
+        await docker.getContainer(id).update({ RestartPolicy: { Name: 'no' } });
+      }),
     update: (id, { memoryBytes, nanoCpus }) =>
       ask(`update ${id}`, async () => {
         const container = docker.getContainer(id);

@@ -119,7 +119,17 @@ async function around<T>(using: Failpoints, at: { driver: Driver; call: string }
   return result;
 }
 
-export const engineEffects: (keyof Engine)[] = ['create', 'start', 'stop', 'remove', 'kill', 'update', 'pull', 'load'];
+export const engineEffects: (keyof Engine)[] = [
+  'create',
+  'start',
+  'stop',
+  'remove',
+  'kill',
+  'update',
+  'keepEnded',
+  'pull',
+  'load',
+];
 export const fileEffects: (keyof HostFiles)[] = ['write', 'append', 'remove'];
 export const folderEffects: (keyof HostFolders)[] = ['remove'];
 export const redisEffects: (keyof RedisInstance)[] = [

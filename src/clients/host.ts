@@ -269,6 +269,8 @@ export interface Engine {
    * kernel would end a process instead.
    */
   update(id: string, limits: ContainerLimits): Promise<void>;
+  /** When its first process ends, it is not started again. */
+  keepEnded(id: string): Promise<void>;
   exec(id: string, argv: string[]): Promise<{ exitCode: number; output: string }>;
   logs(id: string, options: { tail: number; sinceSeconds?: number; timestamps?: boolean }): Promise<string>;
   /** Ends when the container does or the signal aborts. */

@@ -20,6 +20,8 @@ export interface Component {
   tmpfs: string[];
   /** Settings in its configuration that the running part takes one by one, without a new container. */
   live?(spec: ClusterSpec): Record<string, string>;
+  /** Its requests come through an nginx of its own inside the container, which ends when it has answered those it has. */
+  hasInnerNginx?: boolean;
   /** True where a changed configuration is loaded by the running part, so that it never makes a new container. */
   reloads?: boolean;
 }
@@ -87,6 +89,7 @@ export const components: Record<PartName, Component> = {
     waitsFor: ['redis-router', 'testfs'],
     state: '/var/cache/kraken/kraken-origin',
     tmpfs: krakenTmpfs,
+    hasInnerNginx: true,
   },
   tracker: {
     image: krakenImage('tracker'),
@@ -95,6 +98,7 @@ export const components: Record<PartName, Component> = {
     readiness: (spec) => ({ kind: 'http', port: spec.ports.tracker, path: '/readiness' }),
     waitsFor: ['redis-router', 'origin'],
     tmpfs: krakenTmpfs,
+    hasInnerNginx: true,
   },
   'build-index': {
     image: krakenImage('build-index'),
@@ -104,6 +108,7 @@ export const components: Record<PartName, Component> = {
     waitsFor: ['redis-router', 'testfs', 'origin'],
     state: '/var/cache/kraken/kraken-build-index',
     tmpfs: krakenTmpfs,
+    hasInnerNginx: true,
   },
   proxy: {
     image: krakenImage('proxy'),
@@ -114,6 +119,7 @@ export const components: Record<PartName, Component> = {
     waitsFor: ['origin', 'build-index'],
     state: '/var/cache/kraken/kraken-proxy',
     tmpfs: krakenTmpfs,
+    hasInnerNginx: true,
   },
   nginx: {
     image: (spec) => spec.images.nginx,

@@ -47,6 +47,8 @@ export async function buildStandInImages({ baseImage, versions, progress }: Stan
     `COPY program ${home}/program`,
     'COPY config /etc/kraken/config',
     `RUN mkdir -p -m 777 ${folders.join(' ')} /var/run/kraken`,
+    // Where a part's nginx would be: a name under which it can be told to quit.
+    `RUN ln -sf /bin/sh ${home}/nginx`,
     'WORKDIR /etc/kraken',
   ];
   const hash = hashOf([programSteps, starter, [...files]]);

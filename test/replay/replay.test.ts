@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { temporalServerBinary } from '../../src/cli/temporal-server';
 import type { DestroyPlan } from '../../src/cluster/destroy-plan';
 import type { FleetInput } from '../../src/contracts/agents';
-import type { DestroyChoice, DestroyInput, OperationProgress, TakeOverInput } from '../../src/contracts/operation';
-import { pauseSignal, progressQuery, resumeSignal } from '../../src/contracts/queues';
+import type { DestroyChoice, DestroyInput, TakeOverInput } from '../../src/contracts/operation';
 import { exampleSpec } from '../support/cluster';
 import { MemoryLab } from '../support/memory-hosts';
 import { type Bench, openBench } from '../support/temporal';
+import { holdFleet, recordHolds, tellings } from './held-operations';
 
 /**
  * Workflow code of today must replay what workflow code of the past recorded: an operation may be under way while krakenctl is
@@ -29,7 +29,8 @@ function replay(paths: string[]): Record<string, string | null> {
 
 const recording = process.env.RECORD_HISTORIES;
 
-if (recording) test('histories of today are recorded', record);
+// Some hold for a minute until a window opens.
+if (recording) test('histories of today are recorded', record, 300_000);
 else describe('replay', () => replays());
 
 async function record(): Promise<void> {
@@ -52,6 +53,7 @@ async function record(): Promise<void> {
   await keep('deploy-mend', await bench.start());
   await keep('deploy-no-image', await bench.start((input) => Object.assign(input.spec.images, { redis: 'missing:1' })));
   await keep('deploy-by-host', await bench.start((input) => Object.assign(input.spec.images, { version: 'v0.1.28' })));
+  await recordHolds(bench, keep);
   await recordLooks(bench, lab, keep);
   await recordFleets(bench, lab, keep);
   await recordDestroys(bench, lab, keep);
@@ -98,7 +100,9 @@ async function recordFleets(bench: Bench, lab: MemoryLab, keep: Keep): Promise<v
   await keep('agent-kept', child('10.0.2.2') as Awaited<ReturnType<Bench['start']>>);
   await keep('fleet-nothing', await bench.begin('operateFleet', fleet({})));
   await keep('fleet-restart', await bench.begin('operateFleet', fleet({ verb: 'restart', vms: [] })));
-  await keep('fleet-paused', await pauseAtCanary(bench, lab, fleet({ verb: 'restart', vms: [] })));
+  const restart = fleet({ verb: 'restart', vms: [] });
+  for (const [name, tell] of Object.entries(tellings))
+    await keep(name, await holdFleet(bench, lab, { input: restart, tell }));
   await keep('fleet-publish', await bench.begin('operateFleet', fleet({ verb: 'publish', vms: [] })));
   await keep('agents-list', await bench.begin('listAgents', { spec }));
   await keep('agents-pull', await bench.begin('pullOnVms', { spec, vms, image: 'library/app:1' }));
@@ -112,26 +116,6 @@ async function recordFleets(bench: Bench, lab: MemoryLab, keep: Keep): Promise<v
   lab.enrolled = [];
   await keep('fleet-remove', await bench.begin('operateFleet', fleet({ verb: 'remove', vms: [] })));
   await keep('agent-removed', child('10.0.2.1') as Awaited<ReturnType<Bench['start']>>);
-}
-
-/** Paused while its first VM is worked on, and let go when all that was under way is done. */
-async function pauseAtCanary(bench: Bench, lab: MemoryLab, input: FleetInput): ReturnType<Bench['begin']> {
-  const { hook } = lab;
-  lab.hook = async (moment, effect, host) => {
-    if (moment === 'before' && effect.startsWith('restart') && host === '10.0.2.1')
-      await (await begun).signal(pauseSignal);
-  };
-  const begun = bench.begin('operateFleet', input);
-  const run = await begun;
-  const isHeld = async () => {
-    const { stages } = await run.query<OperationProgress>(progressQuery);
-    const batch = stages.at(-1)!;
-    return batch.done > 0 && batch.now.length === 0;
-  };
-  while (!(await isHeld())) await new Promise((resolve) => setTimeout(resolve, 50));
-  lab.hook = hook;
-  await run.signal(resumeSignal);
-  return run;
 }
 
 async function recordDestroys(bench: Bench, lab: MemoryLab, keep: Keep): Promise<void> {

@@ -355,6 +355,7 @@ function memoryEngine(host: MemoryHost): Engine {
         if (must(key).name.endsWith('-nginx')) host.loadNginx();
         host.started(must(key).name);
       }),
+    keepEnded: (key) => lab.effect(id, `keepEnded ${must(key).name}`, () => undefined),
     update: (key, limits) =>
       lab.effect(id, `update ${must(key).name}`, () => {
         const found = must(key);

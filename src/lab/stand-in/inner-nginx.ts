@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
@@ -37,7 +38,28 @@ export function serve(front: Front): void {
     makeLocationAbsolute(request, response);
     cache.answer(request, response, handler);
   };
-  for (const port of ports) listen(createServer(answer), port, part);
+  const servers = ports.map((port) => listen(createServer(answer), port, part));
+  endWithNginx(servers);
+}
+
+/** Named as the real one, so that whoever looks for a part's nginx finds it. */
+const nginx = '/usr/lib/kraken-stand-in/nginx';
+const untilQuit = 'trap "exit 0" QUIT TERM; while :; do sleep 3600 & wait $!; done';
+
+/** SIGQUIT to nginx: nothing new is taken, what is under way is answered, and the part ends with it. */
+function endWithNginx(servers: ReturnType<typeof createServer>[]): void {
+  if (!existsSync(nginx)) return;
+  spawn(nginx, ['-c', untilQuit], { stdio: 'ignore' }).on('exit', () => {
+    let open = servers.length;
+    for (const server of servers) {
+      server.close(() => {
+        open -= 1;
+        if (open === 0) fatal('nginx exited');
+      });
+    }
+    // A connection that becomes idle later would be kept for a minute.
+    setInterval(() => servers.forEach((server) => server.closeIdleConnections()), 20);
+  });
 }
 
 function checkSettings(settings: Settings): void {
@@ -60,11 +82,12 @@ function checkCertificates(settings: Settings): void {
   fatal('the stand-in for Kraken does not speak TLS');
 }
 
-function listen(server: ReturnType<typeof createServer>, where: string | number, part: string): void {
+function listen<T extends ReturnType<typeof createServer>>(server: T, where: string | number, part: string): T {
   server.keepAliveTimeout = 65_000;
   server.requestTimeout = 0;
   server.on('error', (error) => fatal(`${part}: ${error.message}`));
   server.listen(where);
+  return server;
 }
 
 function openLog(settings: Settings): (request: IncomingMessage, response: ServerResponse) => void {

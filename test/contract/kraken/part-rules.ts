@@ -28,6 +28,9 @@ function lastWords({ out, err }: Ended): string {
   return `${out}\n${err}`.trim().slice(-400);
 }
 
+/** SIGQUIT to the nginx that the part itself has started. */
+const quitNginx = `for p in /proc/[0-9]*; do [ "$(cat $p/comm)" = nginx ] && grep -q 'PPid:.1$' $p/status && kill -QUIT \${p#/proc/}; done; :`;
+
 export const partRules: Rule[] = [
   {
     title: 'each image has /usr/bin/kraken-<part> and no entrypoint',
@@ -159,6 +162,48 @@ export const partRules: Rule[] = [
       const name = await startPart(stage, stage.nodes[0]!, 'proxy', { flags });
       try {
         for (const port of [8083, 8084]) await eventually(() => expectAnswer(stage, port, '/health', 200));
+      } finally {
+        await docker('rm', '-fv', name);
+      }
+    },
+  },
+  {
+    title: 'a part whose nginx is told to quit answers what it has, takes nothing new, and ends',
+    async check(stage) {
+      const name = await startPart(stage, stage.nodes[0]!, 'proxy');
+      const base = `http://${stage.nodes[0]!.address}:${ports.proxy}`;
+      try {
+        await eventually(() => expectAnswer(stage, ports.proxy, '/health', 200));
+        const begun = await fetch(`${base}/v2/contract/quit/blobs/uploads/`, { method: 'POST' });
+        let finish = () => undefined as void;
+        const body = new ReadableStream({
+          start(sink) {
+            sink.enqueue(Buffer.from('half '));
+            finish = () => {
+              sink.enqueue(Buffer.from('whole'));
+              sink.close();
+            };
+          },
+        });
+        const init = { method: 'PATCH', body, duplex: 'half', headers: { 'content-type': 'application/octet-stream' } };
+        const underWay = fetch(begun.headers.get('location')!, init as RequestInit);
+        await eventually(async () => {
+          const files = await docker('exec', name, 'find', '/var/cache/kraken/kraken-proxy/upload', '-type', 'f');
+          expect(files !== '', 'no upload has begun');
+        });
+        await docker('exec', name, 'sh', '-c', quitNginx);
+        await eventually(async () => {
+          const refused = await fetch(`${base}/health`, { headers: { connection: 'close' } }).then(
+            () => false,
+            () => true,
+          );
+          expect(refused, 'it takes what is new');
+        });
+        finish();
+        expectEqual((await underWay).status, 202, 'what was under way');
+        await eventually(async () => {
+          expectEqual(await docker('inspect', '--format', '{{.State.Status}}', name), 'exited', 'the part');
+        });
       } finally {
         await docker('rm', '-fv', name);
       }
