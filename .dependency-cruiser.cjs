@@ -24,7 +24,8 @@ module.exports = {
     onlyInto('activities', 'clients', 'cluster', 'contracts'),
     onlyInto('lab', 'clients', 'cluster'),
     onlyInto('codec', 'config'),
-    onlyInto('cli', 'config', 'contracts', 'cluster', 'lab', 'workers', 'codec'),
+    onlyInto('releases', 'contracts'),
+    onlyInto('cli', 'config', 'contracts', 'cluster', 'lab', 'workers', 'codec', 'releases'),
     {
       name: 'stand-in-imports-nothing-of-src',
       severity: 'error',

@@ -9,6 +9,8 @@ RUN npm ci --ignore-scripts --no-audit --no-fund --loglevel=error 2> /dev/null \
 COPY .swcrc tsconfig.json ./
 COPY scripts/build.mjs scripts/build.mjs
 COPY src src
+# When the commit was made, in seconds: there is no git here, and workers of two releases tell by it who is newer.
+ARG SOURCE_DATE_EPOCH
 RUN node scripts/build.mjs && npm prune --omit=dev --ignore-scripts
 
 FROM node:20-bookworm-slim

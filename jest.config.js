@@ -19,6 +19,7 @@ module.exports = {
         'lab',
         'workers',
         'support',
+        'releases',
       ),
     },
     {

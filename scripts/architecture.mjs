@@ -18,7 +18,11 @@ const planted = {
   'activities-only-into-clients-cluster-contracts': ['src/activities/planted.ts', '../workers/owner'],
   'lab-only-into-clients-cluster': ['src/lab/planted.ts', '../config/state-folder'],
   'codec-only-into-config': ['src/codec/planted.ts', '../clients/errors'],
-  'cli-only-into-config-contracts-cluster-lab-workers-codec': ['src/cli/planted-1.ts', '../activities/failures'],
+  'releases-only-into-contracts': ['src/releases/planted.ts', '../cluster/names'],
+  'cli-only-into-config-contracts-cluster-lab-workers-codec-releases': [
+    'src/cli/planted-1.ts',
+    '../activities/failures',
+  ],
   'workflows-know-cluster-as-types': ['src/workflows/planted-2.ts', '../cluster/names'],
   'stand-in-imports-nothing-of-src': ['src/lab/stand-in/planted.ts', '../../cluster/names'],
   'only-local-starts-workers': ['src/cli/planted-2.ts', '../workers/owner'],

@@ -112,22 +112,32 @@ async function bundle() {
 /** What a worker does not run: a change there leaves a worker as new as the CLI. */
 const besideWorker = /^(cli|lab)\//;
 
-/** What `krakenctl version` says, and by which the CLI tells a worker of other sources. */
-function describeBuild(files) {
+/**
+ * What `krakenctl version` says, by which the CLI tells a worker of other sources, and by which workers tell who is newer: the time of the
+ * commit, which is the same wherever it is built, then the time at which the worker's sources became these.
+ */
+function describeBuild(files, before) {
   const { version } = readJson(join(root, 'package.json'));
   const sumOf = (entries) => sum(...entries.flatMap(([file, { hash }]) => [file, hash])).slice(0, 8);
   const all = Object.entries(files);
   const worker = sumOf(all.filter(([file]) => !besideWorker.test(file)));
-  return { version, build: sumOf(all), worker, commit: findCommit() };
+  const { commit, releasedAt } = findCommit();
+  const builtAt = before?.worker === worker && before.builtAt ? before.builtAt : Math.floor(Date.now() / 1000);
+  return { version, build: sumOf(all), worker, commit, releasedAt, builtAt };
 }
 
+/** A tree without git, as in a container, is told the time by SOURCE_DATE_EPOCH, as by reproducible builds. */
 function findCommit() {
-  if (!existsSync(join(root, '.git'))) return undefined;
+  const told = Number(process.env.SOURCE_DATE_EPOCH || Number.NaN);
+  const releasedAt = Number.isSafeInteger(told) ? told : undefined;
+  if (!existsSync(join(root, '.git'))) return { releasedAt };
   try {
     const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
-    return execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], options).trim();
+    const shown = execFileSync('git', ['show', '-s', '--abbrev=12', '--format=%h %ct', 'HEAD'], options);
+    const [commit, at] = shown.trim().split(' ');
+    return { commit, releasedAt: releasedAt ?? Number(at) };
   } catch {
-    return undefined; // No git, or no commit yet.
+    return { releasedAt }; // No git, or no commit yet.
   }
 }
 
@@ -148,8 +158,8 @@ async function build() {
     stamp?.workflows !== workflows ||
     Object.keys(bundles).some((name) => !existsSync(join(target, name)));
   if (rebundle) await bundle();
-  const description = `${JSON.stringify(describeBuild(files))}\n`;
   const buildPath = join(target, 'build.json');
+  const description = `${JSON.stringify(describeBuild(files, readJson(buildPath)))}\n`;
   if (!existsSync(buildPath) || readFileSync(buildPath, 'utf8') !== description) write(buildPath, description);
   const next = JSON.stringify({ tool, workflows, files });
   if (JSON.stringify(stamp) !== next) write(stampPath, next);

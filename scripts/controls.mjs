@@ -17,6 +17,22 @@ const bugs = [
   },
   {
     suite: 'unit',
+    bug: 'a worker of an older release takes new operations from a newer one',
+    file: 'src/releases/succession.ts',
+    from: "own.starting && !current.polled ? 'takes' : 'leaves'",
+    to: "'takes'",
+    tests: 'test/releases/succession',
+  },
+  {
+    suite: 'unit',
+    bug: 'the code of an operation under way is thrown away',
+    file: 'src/workers/older-versions.ts',
+    from: ', ...draining.map((v) => v.buildId)]',
+    to: ']',
+    tests: 'test/workers/older-versions',
+  },
+  {
+    suite: 'unit',
     bug: 'no host key check',
     file: 'src/clients/ssh.ts',
     from: 'return keyFailure === undefined;',

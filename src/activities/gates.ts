@@ -6,6 +6,7 @@ import { nextTopologyStep } from '../cluster/redis-topology';
 import type { ClusterSpec } from '../cluster/spec';
 import type { GateActivities } from '../contracts/activities';
 import { awaitCanary } from './canary-gate';
+import { awaitCaughtUp } from './caught-up-gate';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError } from './failures';
 import { beat, pause } from './heartbeat';
@@ -27,6 +28,7 @@ export function gateActivities(deps: ActivityDependencies): GateActivities {
     },
     awaitQuiet: (input) => awaitQuiet(deps, input),
     awaitCanary: (input) => awaitCanary(deps, input),
+    awaitCaughtUp: (input) => awaitCaughtUp(deps, input),
     awaitSteady: (input) => awaitSteady(deps, input),
   };
 }

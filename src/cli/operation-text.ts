@@ -49,7 +49,9 @@ export function renderOperation(operation: OperationSummary, view: OperationView
   const tree = progress ? renderTree(progress, { colors, now: now.getTime(), columns: view.columns }) : [];
   const failure = failureOf(view);
   const unknown =
-    progress || !operation.runId ? [] : [' its stages are known to a worker alone   → krakenctl worker start'];
+    progress || !operation.runId
+      ? []
+      : [' its stages are known to a worker of its workflow code alone   → krakenctl worker status'];
   return [
     head,
     ...(reason ? [`   because: ${reason}`] : []),

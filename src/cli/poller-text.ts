@@ -15,7 +15,8 @@ export function renderPollers(pollers: Poller[], { now, version }: PollerView): 
   const lines = sorted.map((poller) => {
     const ago = Math.max(0, Math.round((now - poller.lastSeen) / 1000));
     const other = poller.version === version ? '' : ' ! another version than this';
-    return ` ${placeOf(poller).padEnd(width)}  ${poller.version ?? 'version unknown'}  seen ${ago} s ago${other}`;
+    const task = poller.takesNew ? other : ' · ends what is older';
+    return ` ${placeOf(poller).padEnd(width)}  ${poller.version ?? 'version unknown'}  seen ${ago} s ago${task}`;
   });
   return pollers.length === 0 ? [] : [count, ...lines];
 }

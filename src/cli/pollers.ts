@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { taskQueues } from '../contracts/queues';
+import { readMainQueue } from '../releases/deployment';
 import type { Temporal } from './connect';
 import { isProcessAlive, isRunning, startOf } from './daemons';
 import { CliFailure } from './failure';
@@ -15,6 +16,10 @@ export interface Poller {
   pid?: number;
   /** Milliseconds since the epoch. */
   lastSeen: number;
+  /** Workflow code that it runs; none for a worker without versions. */
+  buildIds: string[];
+  /** New operations come to it; otherwise it ends what was begun on its own workflow code. */
+  takesNew: boolean;
 }
 
 /** A poll hangs for a minute and leaves its mark when it begins, so a younger one belongs to a living worker. */
@@ -46,31 +51,30 @@ export function parseIdentity(identity: string): WorkerIdentity | undefined {
 }
 
 export async function findPollers({ connection, namespace }: Temporal): Promise<Poller[]> {
-  const answer = await connection.withDeadline(Date.now() + 2000, () =>
-    connection.workflowService.describeTaskQueue({
-      namespace,
-      taskQueue: { name: taskQueues.main },
-      taskQueueType: 1, // Workflow tasks.
-    }),
-  );
-  return (answer.pollers ?? [])
-    .map((p) => ({
-      identity: p.identity ?? '',
-      ...parseIdentity(p.identity ?? ''),
-      lastSeen: Number(p.lastAccessTime?.seconds ?? 0) * 1000,
-    }))
-    .filter(isAlive);
+  const { pollers, current } = await readMainQueue({ server: connection, namespace });
+  const byIdentity = new Map<string, Poller>();
+  // One process asks for each version of the workflows that it runs.
+  for (const { identity, lastSeen, buildId } of pollers.filter((p) => isAlive(p))) {
+    const known = byIdentity.get(identity);
+    byIdentity.set(identity, {
+      ...{ identity, ...parseIdentity(identity) },
+      lastSeen: Math.max(lastSeen, known?.lastSeen ?? 0),
+      buildIds: [...(known?.buildIds ?? []), ...(buildId === undefined ? [] : [buildId])],
+      takesNew: (known?.takesNew ?? false) || buildId === current,
+    });
+  }
+  return [...byIdentity.values()];
 }
 
 /** Temporal remembers a dead worker for minutes; of this machine's own we know better. */
-export function isAlive({ identity, lastSeen }: Poller, now = Date.now()): boolean {
+export function isAlive({ identity, lastSeen }: { identity: string; lastSeen: number }, now = Date.now()): boolean {
   if (now - lastSeen > freshMs) return false;
   const known = parseIdentity(identity);
   if (known?.host !== hostname()) return true;
   return known.started ? isRunning({ pid: known.pid, started: known.started }) : isProcessAlive(known.pid);
 }
 
-/** @throws {CliFailure} WORKER_MISSING, with the line to type. */
+/** Any that could go on with what runs, of whatever version. @throws {CliFailure} WORKER_MISSING, with the line to type. */
 export function requireSomeWorker(pollers: Poller[]): void {
   if (pollers.length > 0) return;
   throw new CliFailure('WORKER_MISSING', `no worker polls the task queue ${taskQueues.main}`, {
@@ -79,9 +83,21 @@ export function requireSomeWorker(pollers: Poller[]): void {
   });
 }
 
-/** @throws {CliFailure} WORKER_MISSING or WORKER_VERSION, with the line to type. */
+/** @throws {CliFailure} WORKER_MISSING or WORKER_VERSION, with the line to type. Workers that only end what is older count for nothing. */
 export function requireWorker(pollers: Poller[], version = workerVersion()): void {
-  requireSomeWorker(pollers);
+  const taking = pollers.filter((p) => p.takesNew);
+  if (taking.length === 0) {
+    const ending = pollers.length === 0 ? '' : ` for new operations (${pollers.length} end what is older)`;
+    throw new CliFailure('WORKER_MISSING', `no worker polls the task queue ${taskQueues.main}${ending}`, {
+      retryable: true,
+      hint: 'krakenctl worker start',
+    });
+  }
+  requireSameVersion(taking, version);
+}
+
+/** @throws {CliFailure} WORKER_VERSION for the first that is of another. */
+export function requireSameVersion(pollers: Poller[], version = workerVersion()): void {
   const other = pollers.find((p) => p.version !== version);
   if (!other) return;
   const ago = Math.round((Date.now() - other.lastSeen) / 1000);

@@ -1,12 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Release, showRelease } from '../releases/release';
 
-export interface Version {
-  version: string;
+export interface Version extends Release {
   /** Names the sources this was built from. */
   build: string;
-  /** Names those of them that a worker runs. */
-  worker: string;
   commit?: string;
 }
 
@@ -21,8 +19,8 @@ export function readVersion(): Version {
 }
 
 /** `0.1.0+9c1233c2`: equal only for a worker of the same sources. */
-export function workerVersion({ version, worker }: Version = readVersion()): string {
-  return `${version}+${worker}`;
+export function workerVersion(version: Version = readVersion()): string {
+  return showRelease(version);
 }
 
 export function readVersionFacts(): Version & { node: string; temporalSdk: string; platform: string } {

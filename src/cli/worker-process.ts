@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import { type Temporal, withTemporal } from './connect';
 import { findDaemon, logPath, startDaemon, stopDaemon, tailLog } from './daemons';
 import { CliFailure } from './failure';
-import { findPollers, type Poller, parseIdentity, requireWorker } from './pollers';
+import { findPollers, type Poller, parseIdentity, requireSameVersion } from './pollers';
+import { findVersions, leavesToNewer, type WorkerVersion } from './worker-versions';
 
 /** The worker as a background process of this machine. */
 export interface WorkerState {
   pid?: number;
   log: string;
   pollers: Poller[];
+  versions: WorkerVersion[];
 }
 
 export interface WorkerStart {
@@ -22,16 +24,17 @@ const pollsWithinMs = 30_000;
 const stopGraceMs = 30_000;
 
 /**
- * Returns when Temporal has seen it ask for work. Workers elsewhere are no reason not to start one here: two are better than one.
- * @throws {CliFailure} WORKER_VERSION when another version polls. */
+ * Returns when Temporal has seen it ask for work. Workers elsewhere are no reason not to start one here: two are better than one, and of
+ * two releases the newer one gets what is new.
+ * @throws {CliFailure} WORKER_VERSION when another version polls on this machine. */
 export function startWorker({
   environment,
   acceptNewHostKeys,
 }: WorkerStart): Promise<WorkerState & { started: boolean; ours: boolean }> {
   return withTemporal({ environment }, async (temporal) => {
     const before = await stateThrough(temporal, environment);
-    if (before.pollers.length > 0) requireWorker(before.pollers);
     const here = before.pollers.filter(({ host }) => host === hostname());
+    requireSameVersion(here);
     const known = here.find(({ pid }) => pid === before.pid) ?? here[0];
     if (known) return { ...before, pid: known.pid, started: false, ours: known.pid === before.pid };
     // Alive and not polling: it lost its Temporal, or is on its way down.
@@ -49,7 +52,8 @@ async function awaitPolling(temporal: Temporal, environment: NodeJS.ProcessEnv):
     const ours = findDaemon('worker', environment);
     if (!ours) break;
     const pollers = await findPollers(temporal);
-    if (pollers.some(({ identity }) => parseIdentity(identity)?.pid === ours.pid)) return;
+    const own = pollers.find(({ identity }) => parseIdentity(identity)?.pid === ours.pid);
+    if (own?.takesNew || (own && (await leavesToNewer(temporal, own, pollers)))) return;
   }
   const tail = tailLog('worker', environment).join('\n');
   throw new CliFailure('WORKER_MISSING', `the worker did not begin to poll\n${tail}`, {
@@ -63,7 +67,8 @@ export function workerState(environment: NodeJS.ProcessEnv): Promise<WorkerState
 
 async function stateThrough(temporal: Temporal, environment: NodeJS.ProcessEnv): Promise<WorkerState> {
   const pid = findDaemon('worker', environment)?.pid;
-  return { pid, log: logPath('worker', environment), pollers: await findPollers(temporal) };
+  const pollers = await findPollers(temporal);
+  return { pid, log: logPath('worker', environment), pollers, versions: await findVersions(temporal, pollers) };
 }
 
 export function stopWorker(environment: NodeJS.ProcessEnv): Promise<boolean> {

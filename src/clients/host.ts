@@ -123,6 +123,14 @@ export interface Traffic {
   towards(targets: ReachTarget[]): Promise<number>;
   /** Files in a folder that were written to within the last seconds; 0 where there is no such folder. */
   recentFiles(folder: string, seconds: number): Promise<number>;
+  /** What the origin and the build-index whose caches these are have taken in within the last seconds. */
+  acknowledged(query: { origin: string; buildIndex: string; seconds: number }): Promise<Acknowledged>;
+}
+
+export interface Acknowledged {
+  /** Hex SHA-256. */
+  blobs: string[];
+  tags: { name: string; digest: string }[];
 }
 
 export interface MachineQuery {

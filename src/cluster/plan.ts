@@ -77,6 +77,8 @@ export type Gate =
   | { kind: 'quiet'; host: string }
   /** An image goes through this node's own parts, before anybody else's does. */
   | { kind: 'canary'; host: string }
+  /** A node that is back has what the others took in while it was away; `hours`: away for longer than this operation. */
+  | { kind: 'caught-up'; host: string; hours?: number }
   /** Replaced parts run on, without a restart; 0 seconds is one look. */
   | { kind: 'steady'; replaced: ReplacedParts[]; seconds: number };
 

@@ -27,11 +27,14 @@ export interface RolloutPace {
 
 /** Longer than the minute after which a version that leaks or loses its connections likes to end. */
 const firstNodeBakeSeconds = 75;
+/** What is older is in the backend, if anywhere. */
+const longestAwayHours = 24;
 
 interface Worked {
   host: string;
   /** Undefined: nothing differs there, but the load balancers leave it out. */
   differences?: HostDifferences;
+  wasOut: boolean;
 }
 
 /**
@@ -77,7 +80,8 @@ function workedNodes({ spec, differences }: Rollout, out: string[]): Worked[] {
   const hosts = [...out, ...spec.nodes.map((n) => n.id).filter((id) => !out.includes(id))];
   return hosts.flatMap((host) => {
     const found = changed.find((d) => d.host === host);
-    return found || out.includes(host) ? [{ host, ...(found && { differences: found }) }] : [];
+    const wasOut = out.includes(host);
+    return found || wasOut ? [{ host, wasOut, ...(found && { differences: found }) }] : [];
   });
 }
 
@@ -148,10 +152,18 @@ function batchStages({ rollout, balancers, nodes, done, isFirst }: Batch): Stage
       drained.map((host) => ({ kind: 'canary', host })),
     ),
     {
-      ...stage(`${node}/back`, returning, replaced.length > 0 ? [{ kind: 'steady', replaced, seconds }] : []),
+      ...stage(`${node}/back`, returning, [
+        ...nodes.filter(servesThroughBalancers).map(caughtUp),
+        ...(replaced.length > 0 ? [{ kind: 'steady' as const, replaced, seconds }] : []),
+      ]),
       ...passing,
     },
   ];
+}
+
+/** Nobody knows since when a node is out that an earlier operation has left out. */
+function caughtUp({ host, wasOut }: Worked): Gate {
+  return { kind: 'caught-up', host, ...(wasOut && { hours: longestAwayHours }) };
 }
 
 function leavingOut(node: string, drained: string[]): BalancerReason {

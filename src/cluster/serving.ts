@@ -1,3 +1,4 @@
+import { outNodes } from './balancers';
 import type { Observed, ObservedHost, ObservedRedisInstance, SeenHost } from './observed';
 import { isSeen } from './observed';
 import { highestRecord } from './record';
@@ -59,6 +60,7 @@ export function judgeServing(input: ServingInput): Serving {
     ...unseen.map(describeUnseen),
     ...observed.hosts.filter(isSeen).flatMap((host) => judgeHost(input, host)),
     ...judgeCopies(input),
+    ...judgeOut(input),
   ];
   if (spec.storage.backend === 'testfs') {
     const text = 'blobs lie in testfs, the embedded storage; S3 is the production backend (not built yet)';
@@ -143,6 +145,16 @@ function judgeCopies(input: ServingInput): Finding[] {
   if (away < copies || away === input.spec.nodes.length) return [];
   const text = `${away} origins are away and each blob has ${copies} copies: some blobs cannot be pulled`;
   return [{ severity: 'degraded', text }];
+}
+
+/** While an operation runs that is its work; after it, what it left. */
+function judgeOut({ spec, observed }: ServingInput): Finding[] {
+  return outNodes(spec, observed.hosts.filter(isSeen)).map((host) => {
+    const text = 'is left out by the load balancers';
+    const hint =
+      'an operation works on it, or one has ended there: krakenctl op list; then krakenctl deploy takes it back';
+    return { severity: 'degraded', host, text, hint };
+  });
 }
 
 export interface RedisShard {

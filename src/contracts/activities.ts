@@ -174,6 +174,16 @@ export interface GateActivities {
     operation: OperationIdentity;
     timeoutMs: number;
   }): Promise<void>;
+  /**
+   * Ends when this node's origin has every blob that belongs there and its build-index every tag that other nodes took in since then; fails with
+   * GATE_NOT_READY after its time.
+   */
+  awaitCaughtUp(input: {
+    spec: ClusterSpec;
+    gate: GateOf<'caught-up'>;
+    sinceMs: number;
+    timeoutMs: number;
+  }): Promise<{ blobs: number; tags: number }>;
   /** Ends when the parts were seen running and ready all the time; fails with PART_UNSTEADY as soon as one was not. */
   awaitSteady(input: { spec: ClusterSpec; gate: GateOf<'steady'> }): Promise<void>;
 }

@@ -4,6 +4,9 @@ export const taskQueues = {
   stream: 'krakenctl-stream',
 } as const;
 
+/** All workers of a namespace, whatever their release: each release is a version of this deployment (decisions/0024). */
+export const deploymentName = 'krakenctl';
+
 /** Keyword search attributes that every operation carries. */
 export const searchAttributes = {
   cluster: 'KrakenCluster',

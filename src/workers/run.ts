@@ -1,76 +1,99 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { conversionFor } from '../codec/data-converter';
-import { taskQueues } from '../contracts/queues';
-import { composeActivities } from './compose';
+import { stateFolder } from '../config/state-folder';
+import { createDeployment, type Deployment, isTooOld, type Place, readDeployment } from '../releases/deployment';
+import type { Release } from '../releases/release';
+import { type Composition, composeActivities } from './compose';
+import { KeptCode } from './kept-code';
+import type { Household } from './older-versions';
+import { VersionKeeper } from './version-keeper';
+import { type Seat, WorkerPair } from './worker-pair';
+import { loadWorkflowCode, type WorkflowCode } from './workflow-code';
 
 export interface WorkerRun {
   /** `krakenctl@0.1.0`; shown to Temporal, so that the CLI can tell a worker of another version. */
   identity: string;
+  release: Release;
   acceptNewHostKeys?: boolean;
-  /** Called when both queues are polled. */
+  /** Whether a worker that asked for work lately still lives. */
+  isAlive: Household['isAlive'];
+  /** Called when both queues are polled, and new operations come to this release or a newer one. */
   onReady?: () => void;
+  note?: (text: string) => void;
   signal: AbortSignal;
+  /** For tests: hosts in memory, and workflow code of another release. */
+  composition?: Composition;
+  bundle?: string;
 }
 
-/** Steps of many hosts at once are mostly waiting for the network. */
-const effectsAtOnce = 100;
-/** Image loads move gigabytes: few at once. */
-const streamsAtOnce = 4;
-
-/** A workflow whose worker died is taken by another after this time; reading its history again costs milliseconds. */
-const stickyTimeout = '2s';
+const unversioned =
+  'this Temporal has no worker deployments: an operation under way when krakenctl is upgraded goes on with the new code';
 
 /** Polls both queues until the signal aborts, then lets what runs come to an end (5 s) before it returns. */
 export async function runWorker(run: WorkerRun): Promise<void> {
-  quiet();
-  const { connectionOptions, namespace } = loadClientConnectConfig();
-  const { encrypts, dataConverter } = conversionFor(connectionOptions.address ?? 'localhost', process.env);
+  Runtime.install({ logger: new DefaultLogger('WARN') });
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const address = connectionOptions.address ?? 'localhost';
+  const { encrypts, dataConverter } = conversionFor(address, process.env);
   const connection = await NativeConnection.connect(connectionOptions);
-  const composition = composeActivities({ acceptNewHostKeys: run.acceptNewHostKeys });
-  const common: WorkerOptions = {
-    connection,
-    namespace: namespace ?? 'default',
-    dataConverter,
-    taskQueue: taskQueues.main,
-    identity: run.identity,
-    activities: composition.activities,
-    shutdownGraceTime: '5s',
-    maxHeartbeatThrottleInterval: '500ms',
-    defaultHeartbeatThrottleInterval: '500ms',
-  };
+  const composition = run.composition ?? composeActivities({ acceptNewHostKeys: run.acceptNewHostKeys });
+  const { identity } = run;
+  const seat: Seat = { connection, namespace, dataConverter, identity, activities: composition.activities };
   try {
-    const main = await Worker.create({
-      ...common,
-      ...workflowSource(encrypts),
-      stickyQueueScheduleToStartTimeout: stickyTimeout,
-      maxConcurrentActivityTaskExecutions: effectsAtOnce,
-    });
-    const stream = await Worker.create({
-      ...common,
-      taskQueue: taskQueues.stream,
-      maxConcurrentActivityTaskExecutions: streamsAtOnce,
-    });
-    run.signal.addEventListener('abort', () => [main, stream].map((w) => w.getState() === 'RUNNING' && w.shutdown()), {
-      once: true,
-    });
-    run.onReady?.();
-    await Promise.all([main.run(), stream.run()]);
+    const [code, deployment] = await Promise.all([
+      loadWorkflowCode(encrypts, run.bundle),
+      findDeployment({ server: connection, namespace }, identity),
+    ]);
+    const pair = await WorkerPair.create(seat, code, deployment !== undefined);
+    if (!deployment) run.note?.(unversioned);
+    const isDecided = !deployment || deployment.current === code.buildId;
+    if (isDecided) run.onReady?.();
+    const over = new AbortController();
+    const signal = AbortSignal.any([run.signal, over.signal]);
+    const keeping = deployment && keepVersions({ ...run, signal }, { seat, code, address, isDecided });
+    try {
+      await pair.run(signal);
+    } finally {
+      over.abort();
+      await keeping;
+    }
   } finally {
     await composition.close();
     await connection.close();
   }
 }
 
-/** The bundle made at build time saves two seconds of every start. How failures are written is part of it, so there are two. */
-function workflowSource(encrypts: boolean): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
-  const codePath = join(__dirname, '..', encrypts ? 'workflow-bundle-encrypting.js' : 'workflow-bundle.js');
-  if (existsSync(codePath)) return { workflowBundle: { codePath } };
-  return { workflowsPath: require.resolve('../workflows') };
+async function findDeployment(place: Place, identity: string): Promise<Deployment | undefined> {
+  const [tooOld, deployment] = await Promise.all([isTooOld(place), readDeployment(place)]);
+  if (tooOld) return undefined;
+  if (deployment?.versions.length === 0) await createDeployment(place, identity);
+  return deployment;
 }
 
-function quiet(): void {
-  Runtime.install({ logger: new DefaultLogger('WARN') });
+interface Keeping {
+  seat: Seat;
+  code: WorkflowCode;
+  address: string;
+  isDecided: boolean;
+}
+
+/** A worker in the place of one of the same code needs nobody's consent: it works at once. */
+async function keepVersions(run: WorkerRun, { seat, code, address, isDecided }: Keeping): Promise<void> {
+  const { namespace, identity, connection } = seat;
+  const keeper = new VersionKeeper({
+    server: connection,
+    namespace,
+    identity,
+    own: { ...code, release: run.release },
+    kept: new KeptCode(stateFolder(), { address, namespace }),
+    isAlive: run.isAlive,
+    open: (older) => WorkerPair.create(seat, older, true),
+    note: (text) => run.note?.(text),
+  });
+  if (!isDecided) {
+    await keeper.begin(run.signal);
+    run.onReady?.();
+  }
+  await keeper.keep(run.signal);
 }

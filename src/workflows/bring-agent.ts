@@ -2,6 +2,7 @@ import { continueAsNew, defineQuery, setCurrentDetails, setHandler, sleep, workf
 import type { AgentInput, AgentOutcome } from '../contracts/agents';
 import { parkedQuery } from '../contracts/queues';
 import { workOn } from './agent-steps';
+import { followsReleases } from './long-lived';
 
 /** One VM, for a fleet's operation. */
 export async function bringAgent(input: AgentInput): Promise<AgentOutcome> {
@@ -19,6 +20,9 @@ const firstPauseMs = 5_000;
 const longestPauseMs = { firstDay: 60_000, later: 5 * 60_000 };
 const dayMs = 24 * 3_600_000;
 const givenUpAfterMs = 7 * dayMs;
+
+// Pinned, it would hold an old release's code for a week.
+followsReleases(keepAgent);
 
 /** A parked VM, tried again for days until it is as it should be; ended by the next operation on that VM. */
 export async function keepAgent(input: KeptAgent): Promise<AgentOutcome> {

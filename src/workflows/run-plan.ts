@@ -16,6 +16,8 @@ export interface PlanRun {
   operation: OperationIdentity;
   epoch: number;
   progress: Progress;
+  /** When the node under way was begun. */
+  nodeStartedAt?: number;
   /** A rollback shows its stages beside those that it takes back. */
   label?: { id: string; title: string };
   /** Where a person or a window may hold it; nowhere where nothing is said. */
@@ -30,7 +32,7 @@ export async function runPlan(run: PlanRun): Promise<void> {
     const { id, title } = shownAs(group, run);
     if (group[0] === firstChange || isNode(run, group[0]!)) await hold(run, group[0]!);
     if (group[0]!.node === undefined) await run.progress.during(id, title, (shown) => runStage(run, group[0]!, shown));
-    else await run.progress.during(id, title, (shown) => runNode(run, group, shown));
+    else await run.progress.during(id, title, (shown) => runNode({ ...run, nodeStartedAt: Date.now() }, group, shown));
   }
 }
 
@@ -113,6 +115,8 @@ function gateTitle(gate: Gate): string {
       return `gate quiet: ${gate.host} has no request and no upload under way`;
     case 'canary':
       return `gate canary: an image through the parts of ${gate.host}`;
+    case 'caught-up':
+      return `gate caught-up: ${gate.host} has what the others took in meanwhile`;
     case 'steady': {
       const hosts = gate.replaced.map((r) => r.host).join(', ');
       return `gate steady: new parts of ${hosts} run on${gate.seconds > 0 ? ` for ${gate.seconds}s` : ''}`;
@@ -131,6 +135,11 @@ async function pass(run: PlanRun, gate: Gate): Promise<void> {
   }
   if (gate.kind === 'canary')
     return waits.awaitCanary.executeWithOptions({ summary }, [{ spec, gate, operation, timeoutMs: gateTimeoutMs }]);
+  if (gate.kind === 'caught-up') {
+    const sinceMs = gate.hours ? Date.now() - gate.hours * 3_600_000 : (run.nodeStartedAt ?? Date.now());
+    await waits.awaitCaughtUp.executeWithOptions({ summary }, [{ spec, gate, sinceMs, timeoutMs: gateTimeoutMs }]);
+    return;
+  }
   return watch(run, gate, summary);
 }
 

@@ -6,7 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker';
 import { temporalServerBinary } from '../../src/cli/temporal-server';
-import type { DeployInput, DeployReport } from '../../src/contracts/operation';
+import { type DeployInput, type DeployReport, defaultRollout } from '../../src/contracts/operation';
 import { searchAttributes, taskQueues } from '../../src/contracts/queues';
 import { exampleSpec } from '../support/cluster';
 import { MemoryLab } from '../support/memory-hosts';
@@ -179,6 +179,8 @@ async function start({ life, stage, phase }: Deploy, again = '') {
     }),
     origins: {},
     owner: { temporal: 'campaign', namespace: 'campaign' },
+    // Watching would only take time. What dies here is the worker: nothing may go back.
+    policy: { ...defaultRollout, bakeMs: 0 },
   };
   return stage.client.workflow.start('deployCluster', {
     taskQueue: taskQueues.main,

@@ -82,7 +82,13 @@ test('what differs between .env and the record is told by keys', () => {
 });
 
 describe('workers as Temporal sees them', () => {
-  const own = { identity: workerIdentity('1.0.0+abc'), version: '1.0.0+abc', lastSeen: Date.now() };
+  const own = {
+    identity: workerIdentity('1.0.0+abc'),
+    version: '1.0.0+abc',
+    lastSeen: Date.now(),
+    buildIds: ['a1'],
+    takesNew: true,
+  };
 
   test('the identity carries version, pid and host', () => {
     expect(parseIdentity('krakenctl@1.0.0+abc 42@ops-1')).toEqual({ version: '1.0.0+abc', pid: 42, host: 'ops-1' });
@@ -108,6 +114,14 @@ describe('workers as Temporal sees them', () => {
     );
     expect(() => requireWorker([own], '2.0.0+def')).toThrow(
       expect.objectContaining({ code: 'WORKER_VERSION', exitCode: 7 }),
+    );
+  });
+
+  test('one that only ends what an older release began is as none, and no reason to refuse either', () => {
+    const ending = { ...own, version: '0.9.0+old', takesNew: false };
+    expect(() => requireWorker([ending, own], '1.0.0+abc')).not.toThrow();
+    expect(() => requireWorker([ending], '0.9.0+old')).toThrow(
+      expect.objectContaining({ code: 'WORKER_MISSING', message: expect.stringContaining('1 end what is older') }),
     );
   });
 });

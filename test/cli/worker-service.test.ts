@@ -1,6 +1,7 @@
 import { renderPollers } from '../../src/cli/poller-text';
 import { carriedVariables, renderEnvironmentFile } from '../../src/cli/systemd/environment-file';
 import { findBadValue, renderWorkerUnit, type WorkerUnit } from '../../src/cli/systemd/unit';
+import { renderVersions } from '../../src/cli/worker-versions';
 import { type } from './streams';
 
 const unit: WorkerUnit = {
@@ -95,21 +96,32 @@ test('a user that no system has is refused before anything is written', async ()
   expect(err).toContain('user "a b": expected a name of a user');
 });
 
-test('two workers are told apart by host and process; one of another version is marked', () => {
-  const poller = (host: string, pid: number, version: string) => ({
+test('workers are told apart by host and process; one of another version is marked, one that gets nothing new too', () => {
+  const poller = (host: string, pid: number, version: string, takesNew = true) => ({
     identity: `krakenctl@${version} ${pid}@${host}`,
     host,
     pid,
     version,
     lastSeen: 1_000_000,
+    buildIds: ['a1'],
+    takesNew,
   });
-  const lines = renderPollers([poller('ops-2', 7, '0.1.0+b'), poller('ops-1', 4711, '0.1.0+a')], {
-    now: 1_005_000,
-    version: '0.1.0+a',
-  });
-  expect(lines).toEqual([
-    '2 workers poll',
+  const pollers = [poller('ops-2', 7, '0.1.0+b'), poller('ops-1', 4711, '0.1.0+a'), poller('ops-3', 8, '0.0.9', false)];
+  expect(renderPollers(pollers, { now: 1_005_000, version: '0.1.0+a' })).toEqual([
+    '3 workers poll',
+    ' ops-3 pid 8     0.0.9  seen 5 s ago · ends what is older',
     ' ops-1 pid 4711  0.1.0+a  seen 5 s ago',
     ' ops-2 pid 7     0.1.0+b  seen 5 s ago ! another version than this',
   ]);
+});
+
+test('workflow code that has something open and no worker is told with both ways out', () => {
+  const version = { buildId: 'aaaaaaaaaaaa', state: 'draining', release: '0.1.0+a', open: 2 } as const;
+  const [, line, ...advice] = renderVersions([{ ...version, workers: [] }]);
+  expect(line).toBe(' aaaaaaaaaaaa  draining  0.1.0+a  2 open');
+  expect(advice.join('\n')).toMatch(
+    /a worker of 0\.1\.0\+a, on any machine[\s\S]*update-options --query .*krakenctl:aaaaaaaaaaaa/,
+  );
+  expect(renderVersions([{ ...version, workers: ['krakenctl@0.1.0+b 7@ops-1'] }])).toHaveLength(2);
+  expect(renderVersions([])).toEqual([]);
 });

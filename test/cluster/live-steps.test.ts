@@ -227,10 +227,10 @@ describe('beside parts that are replaced', () => {
     expect(said(stage(plan, 'live').filter((s) => s.host === 'node-2'))).toEqual([
       'node-2 file change redis',
       'node-2 file change redis-replica',
-      'node-2 file change nginx',
       'node-2 limits change nginx',
       'node-2 setting change redis',
       'node-2 setting change redis-replica',
+      'node-2 file change nginx',
       'node-2 reload change nginx',
     ]);
     expect(new Set(stage(plan, 'node-2').map((s) => s.kind))).toEqual(new Set(['container']));

@@ -63,7 +63,13 @@ describe('a rollout', () => {
       replaced: [{ host: 'node-1' }, { host: 'node-2' }, { host: 'node-3' }],
     });
     const slow = planFor(upgrade, upgraded, observedAs(spec, images), { batch: 1, bakeSeconds: 600 });
-    expect(stage(slow, 'node-3/back').gates).toMatchObject([{ seconds: 600 }]);
+    expect(stage(slow, 'node-3/back').gates.find((g) => g.kind === 'steady')).toMatchObject({ seconds: 600 });
+  });
+
+  test('a node that is back has what others took in before the next is begun; one left out by somebody, of a whole day', () => {
+    expect(stage(plan, 'node-1/back').gates[0]).toEqual({ kind: 'caught-up', host: 'node-1' });
+    const left = planFor(spec, images, leftOut('node-2'));
+    expect(stage(left, 'node-2/back').gates[0]).toEqual({ kind: 'caught-up', host: 'node-2', hours: 24 });
   });
 
   test('never has two nodes out, whatever is changed', () => {

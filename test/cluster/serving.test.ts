@@ -30,6 +30,14 @@ const cases: [string, (o: Observed) => void, string, RegExp | undefined][] = [
     'degraded',
     /proxy runs and is not ready/,
   ],
+  [
+    'a node that the load balancers leave out degrades, and is named',
+    (o) => {
+      seenHost(o, 'node-3').nginx = { runningConfig: '0'.repeat(64), out: ['node-2'] };
+    },
+    'degraded',
+    /is left out by the load balancers/,
+  ],
   ['no ready proxy anywhere is down', (o) => unready(o, 'proxy', all), 'down', /no proxy is ready/],
   ['no ready load balancer anywhere is down', (o) => unready(o, 'nginx', all), 'down', /no nginx is ready/],
   ['no ready origin anywhere is down', (o) => unready(o, 'origin', all), 'down', /no origin is ready/],

@@ -2,7 +2,7 @@ import type { Plan, Step } from '../../src/cluster/plan';
 import type { Lab } from '../../src/lab/lab';
 import { expectWhole, idsOf, partsOfNode } from '../support/end-state';
 import { container, freshLab, json, labName, must, onRealKraken, until, writeEnv } from '../support/lab';
-import { httpStatus, observeContainers, pullTiny, pushTiny } from '../support/observer';
+import { httpStatus, pullTiny, pushTiny } from '../support/observer';
 
 let lab: Lab;
 let hosts: Record<string, string>;

@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { temporalServerBinary } from '../../src/cli/temporal-server';
 import type { DestroyPlan } from '../../src/cluster/destroy-plan';
 import type { FleetInput } from '../../src/contracts/agents';
-import type { DestroyChoice, DestroyInput, TakeOverInput } from '../../src/contracts/operation';
+import {
+  type DeployInput,
+  type DestroyChoice,
+  type DestroyInput,
+  defaultRollout,
+  type TakeOverInput,
+} from '../../src/contracts/operation';
 import { exampleSpec } from '../support/cluster';
 import { MemoryLab } from '../support/memory-hosts';
 import { type Bench, openBench } from '../support/temporal';
@@ -30,7 +36,7 @@ function replay(paths: string[]): Record<string, string | null> {
 const recording = process.env.RECORD_HISTORIES;
 
 // Some hold for a minute until a window opens.
-if (recording) test('histories of today are recorded', record, 300_000);
+if (recording) test('histories of today are recorded', record, 600_000);
 else describe('replay', () => replays());
 
 async function record(): Promise<void> {
@@ -52,13 +58,52 @@ async function record(): Promise<void> {
   one.containers.delete(one.part('proxy')!.id);
   await keep('deploy-mend', await bench.start());
   await keep('deploy-no-image', await bench.start((input) => Object.assign(input.spec.images, { redis: 'missing:1' })));
-  await keep('deploy-by-host', await bench.start((input) => Object.assign(input.spec.images, { version: 'v0.1.28' })));
+  await keep('deploy-by-host', await bench.start(rollout('v0.1.28')));
   await recordHolds(bench, keep);
   await recordLooks(bench, lab, keep);
   await recordFleets(bench, lab, keep);
   await recordDestroys(bench, lab, keep);
   await recordTakeOver(lab, keep);
   await bench.close();
+  await recordRollouts(keep);
+}
+
+/** The watching of new parts is real time. */
+const rollout = (version: string) => (input: DeployInput) => {
+  input.policy = { ...defaultRollout, bakeMs: 0 };
+  input.spec.images.version = version;
+};
+
+/** A change node by node, one that is taken back by itself, and one that a person takes back. */
+async function recordRollouts(keep: Keep): Promise<void> {
+  const lab = new MemoryLab();
+  const bench = await openBench(lab);
+  const before = exampleSpec();
+  await bench.deploy();
+  const { images, name } = await recordedBy(lab);
+  await keep('rollout', await bench.start(rollout('v0.1.28')));
+  const changed = await recordedBy(lab);
+  const undo = { images, takesBack: changed.generation, operation: name };
+  await keep(
+    'undo',
+    await bench.start((input) =>
+      Object.assign(input, { spec: before, policy: { ...defaultRollout, bakeMs: 0 }, undo }),
+    ),
+  );
+  lab.machine('node-2').serves = (part, response) =>
+    part === 'origin' && lab.machine('node-2').part('origin')?.image.endsWith('v0.1.29')
+      ? { ...response, body: Buffer.from('wrong') }
+      : response;
+  await keep('rolled-back', await bench.start(rollout('v0.1.29')));
+  await bench.close();
+}
+
+async function recordedBy(
+  lab: MemoryLab,
+): Promise<{ images: Record<string, string>; generation: number; name: string }> {
+  const { contents } = lab.machine('node-1').stored.get('/var/lib/krakenctl/cluster/state.json')!;
+  const { images, generation, operation } = JSON.parse(contents.toString());
+  return { images, generation, name: operation.name };
 }
 
 type Keep = (name: string, run: Awaited<ReturnType<Bench['start']>>) => Promise<void>;

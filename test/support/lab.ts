@@ -83,7 +83,10 @@ export async function json<T>(
 
 /** `.env` of the lab, with changes; an undefined value leaves a key out. */
 export function writeEnv(lab: Lab, changes: Record<string, string | undefined> = {}, folder = workFolder): void {
-  const entries = Object.entries({ ...labEnv(lab), ...changes }).filter(([, value]) => value !== undefined);
+  // Watching new parts would only take time here; what shows it says its own.
+  const entries = Object.entries({ ...labEnv(lab), ROLLOUT_BAKE: '0s', ...changes }).filter(
+    ([, value]) => value !== undefined,
+  );
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, '.env'), entries.map(([key, value]) => `${key}=${value}\n`).join(''));
 }

@@ -9,6 +9,7 @@ import {
   RegistryUnreachableError,
 } from '../../src/clients/errors';
 import type {
+  Acknowledged,
   AgentHost,
   ContainerCreate,
   ContainerInfo,
@@ -179,9 +180,11 @@ export class MemoryHost implements HostConnection {
 
   /** What is under way from and on this host; a test changes it. */
   readonly underWay = { connections: 0, uploads: 0 };
+  acknowledged: Acknowledged = { blobs: [], tags: [] };
   readonly traffic: Traffic = {
     towards: async () => this.underWay.connections,
     recentFiles: async () => this.underWay.uploads,
+    acknowledged: async () => structuredClone(this.acknowledged),
   };
 
   /** What its preflight says; a test changes it. */

@@ -6,6 +6,11 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { temporalServerBinary } from '../../src/cli/temporal-server';
 import { searchAttributes } from '../../src/contracts/queues';
 
+/** One for each test of `versioning.test.ts`: a namespace of the server's own beginning is ready at once. */
+export const versionNamespaces = ['upgrade', 'stay', 'fleet', 'unversioned'].map((name) => `versions-${name}`);
+
+const drainage = ['RefreshInterval', 'VisibilityGracePeriod'];
+
 /** One dev server and one workflow bundle for all files of the project. */
 export default async function setup(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'krakenctl-test-'));
@@ -24,6 +29,13 @@ export default async function setup(): Promise<void> {
       extraArgs: [
         // Typed commands look for pollers of the product's own queues, where other files have workers too.
         ...['--namespace', 'cli', '--namespace', 'holding'],
+        // So do workers of several releases, and which of them is current is known to a whole namespace.
+        ...versionNamespaces.flatMap((name) => ['--namespace', name]),
+        // When nothing is open on a version any more, it is said within seconds instead of minutes.
+        ...drainage.flatMap((setting) => [
+          '--dynamic-config-value',
+          `matching.wv.VersionDrainageStatus${setting}="2s"`,
+        ]),
         ...Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
       ],
     },

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
 import { vmName } from '../../src/cluster/agents/vm';
 import type { FleetInput, FleetReport } from '../../src/contracts/agents';
-import type { OperationProgress } from '../../src/contracts/operation';
+import { defaultRollout, type OperationProgress } from '../../src/contracts/operation';
 import { exampleSpec } from '../support/cluster';
 import { failureOf } from '../support/failure-of';
 import { MemoryLab } from '../support/memory-hosts';
@@ -252,7 +252,9 @@ describe('operateFleet', () => {
       lab.hook = () => undefined;
       const spec = exampleSpec((s) => void Object.assign(s, { name: cluster }));
       const changed = { ...spec, logs: { ...spec.logs, maxFiles: 5 } };
-      await bench.deploy((input) => void Object.assign(input, { spec: changed }));
+      await bench.deploy(
+        (input) => void Object.assign(input, { spec: changed, policy: { ...defaultRollout, bakeMs: 0 } }),
+      );
     };
     expect(await operate()).toMatchObject({ done: 5, left: [] });
   });

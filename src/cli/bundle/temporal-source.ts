@@ -2,6 +2,7 @@ import { connectTemporal, type Temporal } from '../connect';
 import { toCliFailure } from '../failure';
 import { listRuns, type OperationSummary } from '../operation-list';
 import { findPollers } from '../pollers';
+import { findVersions } from '../worker-versions';
 import type { Collected, Missing, Source } from './bundle';
 
 const histories = 10;
@@ -24,9 +25,10 @@ export function temporalSource(environment: NodeJS.ProcessEnv, cluster: string):
 async function collectThrough(temporal: Temporal, cluster: string): Promise<Collected> {
   const { address, namespace } = temporal;
   const [pollers, runs] = await Promise.all([findPollers(temporal), listRuns(temporal, cluster, histories)]);
+  const versions = await findVersions(temporal, pollers);
   const missing: Missing[] = [];
   const files: Record<string, unknown> = {
-    'temporal/server.json': { address, namespace, pollers },
+    'temporal/server.json': { address, namespace, pollers, versions },
     'temporal/operations.json': runs,
   };
   for (const run of runs) {

@@ -13,6 +13,7 @@ import { handleOfRun } from '../operations';
 import { endFollowing } from '../run-operation';
 import { uiLink } from '../temporal-address';
 import { addDecisionCommands } from './op-decide';
+import { addUndoCommand } from './undo';
 
 interface ListOptions {
   limit: string;
@@ -23,6 +24,7 @@ const shownRuns = 20;
 export function addOperationCommands(program: Command, wire: Wire): void {
   const op = program.command('op').description('operations: what ran, what runs, what holds');
   const id = ['[id]', 'operation id or short name (deploy-2); default: the newest'] as const;
+  addUndoCommand(op, wire);
   op.command('list')
     .description('newest first, from Temporal and from the record on the nodes')
     .option('--limit <n>', 'at most so many', String(shownRuns))

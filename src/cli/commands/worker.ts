@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import type { Context, Wire } from '../context';
 import { CliFailure } from '../failure';
 import { renderPollers } from '../poller-text';
-import { workerVersion } from '../version';
+import { readVersion, workerVersion } from '../version';
 import { startWorker, stopWorker, workerState } from '../worker-process';
+import { renderVersions } from '../worker-versions';
 import { addWorkerServiceCommands } from './worker-service';
 
 interface StatusOptions {
@@ -34,7 +35,7 @@ export function addWorkerCommands(program: Command, wire: Wire): void {
   worker.command('stop').description('let what runs come to an end, then stop').action(wire(stop));
   worker
     .command('status')
-    .description('which workers poll, and where each runs')
+    .description('which workers poll, where each runs, and on which workflow code')
     .option('--here', 'of this host alone: for health checks')
     .action(wire<StatusOptions>(status));
   addWorkerServiceCommands(worker, wire);
@@ -44,7 +45,7 @@ async function run(context: Context, options: WorkerOptions): Promise<void> {
   const { output, environment, signal } = context;
   const { resolveAddress } = require('../temporal-address') as typeof import('../temporal-address');
   const { connectTemporal } = require('../connect') as typeof import('../connect');
-  const { findPollers, workerIdentity } = require('../pollers') as typeof import('../pollers');
+  const { findPollers, isAlive, workerIdentity } = require('../pollers') as typeof import('../pollers');
   // Fails with the line to type, where the worker's own connection would only say "transport error".
   const temporal = await connectTemporal({ environment });
   await findPollers(temporal).finally(() => temporal.close());
@@ -54,8 +55,11 @@ async function run(context: Context, options: WorkerOptions): Promise<void> {
   const identity = workerIdentity();
   await runWorker({
     identity,
+    release: readVersion(),
     acceptNewHostKeys: options.acceptNewHostKeys,
+    isAlive,
     signal,
+    note: (text) => output.note(text),
     onReady: () => output.note(`${identity} polls at ${process.env.TEMPORAL_ADDRESS}`),
   });
   output.result({ identity, stopped: true });
@@ -68,6 +72,8 @@ async function start({ output, environment }: Context, options: WorkerOptions): 
   const how = state.started ? 'started' : 'runs already';
   const log = state.ours ? ` · log ${state.log}` : '';
   output.line(`${output.colors.green('✔')} worker ${how}, pid ${state.pid}, version ${workerVersion()}${log}`);
+  const own = state.pollers.find(({ pid, host }) => pid === state.pid && host === hostname());
+  if (own && !own.takesNew) output.line(' ! a newer release takes new operations; this one ends what its own began');
   const others = state.pollers.filter(({ pid, host }) => pid !== state.pid || host !== hostname());
   if (others.length > 0) output.line(` ${others.length} more: krakenctl worker status`);
 }
@@ -84,6 +90,7 @@ async function status({ output, environment }: Context, { here }: StatusOptions)
   const state = { ...all, pollers };
   output.result(state);
   output.lines(renderPollers(pollers, { now: Date.now(), version: workerVersion() }));
+  if (!here) output.lines(renderVersions(all.versions));
   if (state.pid) output.line(`ours: pid ${state.pid} · log ${state.log}`);
   if (pollers.length > 0) return;
   throw new CliFailure('WORKER_MISSING', here ? 'no worker of this host polls' : 'no worker polls', {

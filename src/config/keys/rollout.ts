@@ -7,7 +7,7 @@ export const rolloutKeys = {
   ROLLOUT_BAKE: defineKey({
     section: 'rollout',
     why: 'How long each node is watched after its change before the next is begun.',
-    absent: 'as long as krakenctl finds right',
+    absent: '75 s the first node, the others one look',
     example: '30m',
     range: 'a duration, 0 to 24h',
     schema: durationMs({ min: 0, max: 24 * 3_600_000 }),

@@ -175,7 +175,7 @@ export const partRules: Rule[] = [
       try {
         await eventually(() => expectAnswer(stage, ports.proxy, '/health', 200));
         const begun = await fetch(`${base}/v2/contract/quit/blobs/uploads/`, { method: 'POST' });
-        let finish = () => undefined as void;
+        let finish = (): void => undefined;
         const body = new ReadableStream({
           start(sink) {
             sink.enqueue(Buffer.from('half '));

@@ -1,0 +1,108 @@
+import type { Acknowledged, HostConnection } from '../clients/host';
+import { dataFolder } from '../cluster/names';
+import type { ClusterSpec } from '../cluster/spec';
+import type { GateActivities } from '../contracts/activities';
+import { type ActivityDependencies, connectTo } from './dependencies';
+import { ActivityError } from './failures';
+import { beat, pause } from './heartbeat';
+
+const lookAgainMs = 300;
+const askedAtOnce = 8;
+/** Clocks of worker, Temporal and hosts differ. */
+const marginSeconds = 30;
+/** Kraken takes any; backends are chosen by it, and ours is for all. */
+const namespace = 'krakenctl';
+
+type Input = Parameters<GateActivities['awaitCaughtUp']>[0];
+
+/**
+ * What others took in while a node was away is on them and in their backend, which with testfs is a node of its own. A client that asks for it is
+ * sent to the node that is back, since the ring says that it belongs there, and its 404 is the answer. So before the next node may go, this one has it.
+ */
+export async function awaitCaughtUp(deps: ActivityDependencies, input: Input) {
+  const { spec, gate, sinceMs, timeoutMs } = input;
+  const deadline = deps.now() + timeoutMs;
+  const node = await connectTo(deps, spec, gate.host);
+  const done = { blobs: new Set<string>(), tags: new Set<string>() };
+  for (;;) {
+    const taken = await takenInElsewhere(deps, spec, { host: gate.host, seconds: (deps.now() - sinceMs) / 1000 });
+    const blobs = taken.blobs.filter((hex) => !done.blobs.has(hex));
+    const tags = taken.tags.filter(({ name }) => !done.tags.has(name));
+    const missing: string[] = [];
+    await forEachOf(blobs, async (hex) => {
+      if (await hasBlob(node, spec, hex)) done.blobs.add(hex);
+      else missing.push(`blob ${hex.slice(0, 12)}`);
+    });
+    await forEachOf(tags, async (tag) => {
+      if (await takesTag(node, spec, tag)) done.tags.add(tag.name);
+      else missing.push(`tag ${tag.name}`);
+    });
+    beat({ gate: 'caught-up', host: gate.host, missing: missing.length });
+    if (missing.length === 0) return { blobs: done.blobs.size, tags: done.tags.size };
+    if (deps.now() > deadline) throw lacks(gate.host, missing);
+    await pause(lookAgainMs);
+  }
+}
+
+function lacks(host: string, missing: string[]): ActivityError {
+  const text = `gate caught-up: ${host} lacks what others took in while it was away: ${missing.slice(0, 3).join(', ')}`;
+  const more = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
+  return new ActivityError('GATE_NOT_READY', text + more, {
+    host,
+    final: true,
+    hint: `krakenctl logs ${host} origin; krakenctl logs ${host} build-index`,
+  });
+}
+
+async function takenInElsewhere(
+  deps: ActivityDependencies,
+  spec: ClusterSpec,
+  { host, seconds }: { host: string; seconds: number },
+): Promise<Acknowledged> {
+  const query = {
+    origin: `${dataFolder(spec.name, 'origin')}/cache`,
+    buildIndex: `${dataFolder(spec.name, 'build-index')}/cache`,
+    seconds: seconds + marginSeconds,
+  };
+  const others = spec.nodes.filter((node) => node.id !== host);
+  const lists = await Promise.all(
+    others.map(async ({ id }) => (await connectTo(deps, spec, id)).traffic.acknowledged(query)),
+  );
+  return {
+    blobs: [...new Set(lists.flatMap((list) => list.blobs))],
+    tags: [...new Map(lists.flatMap((list) => list.tags).map((tag) => [tag.name, tag])).values()],
+  };
+}
+
+async function forEachOf<T>(items: T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const lane = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(askedAtOnce, items.length) }, lane));
+}
+
+/** True too for a blob that does not belong there. One that does, and is not there, is asked for: the origin then takes it from its backend. */
+async function hasBlob(node: HostConnection, spec: ClusterSpec, hex: string): Promise<boolean> {
+  const { origin: port } = spec.ports;
+  const digest = `sha256:${hex}`;
+  const path = `/internal/namespace/${namespace}/blobs/${digest}`;
+  const isThere = async () => (await node.http({ port, path: `${path}?local=true`, method: 'HEAD' })).status === 200;
+  if (await isThere()) return true;
+  const { headers } = await node.http({ port, path: `/blobs/${digest}/locations` });
+  const { address } = spec.nodes.find(({ id }) => id === node.host.id)!;
+  if (!String(headers['origin-locations'] ?? '').includes(`${address}:${port}`)) return true;
+  await node.http({ port, path: `${path}/metainfo` });
+  return isThere();
+}
+
+/** As its neighbours do when they take one in; a tag that it has stays as it is. */
+async function takesTag(
+  node: HostConnection,
+  spec: ClusterSpec,
+  tag: { name: string; digest: string },
+): Promise<boolean> {
+  const path = `/tags/${encodeURIComponent(tag.name)}/digest/${tag.digest}`;
+  const { status } = await node.http({ port: spec.ports.buildIndex, path, method: 'PUT', body: Buffer.alloc(0) });
+  return status === 200;
+}

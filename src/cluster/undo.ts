@@ -1,0 +1,46 @@
+import type { ClusterRecord, LastGood } from './observed';
+import type { ClusterSpec } from './spec';
+
+/** Whether what an operation has brought can be taken back, and to what. */
+export type UndoVerdict =
+  | { state: 'possible'; spec: ClusterSpec; to: LastGood }
+  | { state: 'refused'; why: string; hint: string };
+
+/**
+ * | the operation                              | its undo                                                       |
+ * |--------------------------------------------|----------------------------------------------------------------|
+ * | is what was applied last                   | goes back to the state before it, with that state's digests    |
+ * | has another after it                       | refused: that one comes first                                  |
+ * | brought the cluster into being             | refused: there is nothing before it                            |
+ * | changed which nodes there are, the storage | refused: data would be left where nobody asks for it           |
+ */
+export function judgeUndo(record: ClusterRecord | undefined, wanted: string | undefined): UndoVerdict {
+  if (!record || record.destroyed) return refused('nothing is recorded on the nodes', 'krakenctl status');
+  const { operation, before, spec } = record;
+  if (wanted !== undefined && wanted !== operation.name && wanted !== operation.id) {
+    const why = `${wanted} is not what was applied last, that is ${operation.name}: only the last change can be taken back`;
+    return refused(why, `krakenctl op undo ${operation.name}, or deploy the settings of before`);
+  }
+  if (!before)
+    return refused(
+      `before ${operation.name} there was nothing to go back to`,
+      'krakenctl cluster destroy takes it away',
+    );
+  const nodes = (s: ClusterSpec) => s.nodes.map(({ id, address }) => `${id} ${address}`).join(', ');
+  if (nodes(before.spec) !== nodes(spec))
+    return refused(
+      `${operation.name} changed which nodes there are; moving data between them is not built yet`,
+      'krakenctl plan',
+    );
+  if (before.spec.storage.backend !== spec.storage.backend)
+    return refused(
+      `${operation.name} changed the storage; what was pushed since then is not in the former one`,
+      'krakenctl plan',
+    );
+  // How to log in is not what is taken back: the way of today works today.
+  return { state: 'possible', spec: { ...before.spec, ssh: spec.ssh, nodes: spec.nodes }, to: before };
+}
+
+function refused(why: string, hint: string): UndoVerdict {
+  return { state: 'refused', why, hint };
+}

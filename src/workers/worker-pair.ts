@@ -1,0 +1,70 @@
+import type { DataConverter } from '@temporalio/common';
+import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { Activities } from '../contracts/activities';
+import { deploymentName, taskQueues } from '../contracts/queues';
+import type { WorkflowCode } from './workflow-code';
+
+/** What all workers of this process have in common, whichever workflow code they run. */
+export interface Seat {
+  connection: NativeConnection;
+  namespace: string;
+  dataConverter: DataConverter;
+  identity: string;
+  activities: Activities;
+}
+
+/** Steps of many hosts at once are mostly waiting for the network. */
+const effectsAtOnce = 100;
+/** Image loads move gigabytes: few at once. */
+const streamsAtOnce = 4;
+
+/** A workflow whose worker died is taken by another after this time; reading its history again costs milliseconds. */
+const stickyTimeout = '2s';
+
+/** Both queues, for one version of the workflows. An activity of a pinned workflow goes to workers of its version alone. */
+export class WorkerPair {
+  private constructor(private readonly workers: Worker[]) {}
+
+  static async create(seat: Seat, { code, buildId }: WorkflowCode, versioned: boolean): Promise<WorkerPair> {
+    const common: WorkerOptions = {
+      ...seat,
+      taskQueue: taskQueues.main,
+      shutdownGraceTime: '5s',
+      maxHeartbeatThrottleInterval: '500ms',
+      defaultHeartbeatThrottleInterval: '500ms',
+      ...(versioned && {
+        workerDeploymentOptions: {
+          useWorkerVersioning: true,
+          version: { deploymentName, buildId },
+          // What lives longer than an operation says otherwise itself (`setWorkflowOptions`).
+          defaultVersioningBehavior: 'PINNED',
+        },
+      }),
+    };
+    const main = await Worker.create({
+      ...common,
+      workflowBundle: { code },
+      stickyQueueScheduleToStartTimeout: stickyTimeout,
+      maxConcurrentActivityTaskExecutions: effectsAtOnce,
+    });
+    const stream = await Worker.create({
+      ...common,
+      taskQueue: taskQueues.stream,
+      maxConcurrentActivityTaskExecutions: streamsAtOnce,
+    });
+    return new WorkerPair([main, stream]);
+  }
+
+  /** Until the signal aborts or one of them fails; settles when both have come to their end. */
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = () => {
+      for (const worker of this.workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    };
+    const runs = this.workers.map((worker) => worker.run());
+    for (const run of runs) run.catch(stop);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+    const ends = await Promise.allSettled(runs);
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  }
+}

@@ -1,0 +1,89 @@
+import type { ActivityDependencies } from '../../src/activities/dependencies';
+import { gateActivities } from '../../src/activities/gates';
+import type { HttpRequest } from '../../src/clients/host';
+import { readAcknowledged, readCount } from '../../src/clients/traffic';
+import { exampleSpec } from '../support/cluster';
+import { MemoryLab } from '../support/memory-hosts';
+
+const spec = exampleSpec();
+const hex = (n: number) => String(n).repeat(64);
+
+/** An origin and a build-index of node-2 that have what is named here; what is asked for comes when the backend has it. */
+async function stage(own: { belongs: string[]; backend: Set<string> }) {
+  const lab = new MemoryLab();
+  for (const node of spec.nodes) await lab.connect(node);
+  const node = lab.machine('node-2');
+  const state = { blobs: new Set<string>(), tags: [] as string[], asked: 0 };
+  node.http = async ({ path, method = 'GET' }: HttpRequest) => {
+    const answer = (status: number, headers = {}) => ({ status, headers, body: Buffer.alloc(0) });
+    const [, blob = ''] = /sha256:(\d{64})/.exec(path) ?? [];
+    if (method === 'PUT') {
+      state.tags.push(decodeURIComponent(path));
+      return answer(200);
+    }
+    if (path.endsWith('/locations'))
+      return answer(200, { 'origin-locations': own.belongs.includes(blob) ? '10.0.1.10:8080,10.0.1.11:8080' : '' });
+    if (path.endsWith('/metainfo')) {
+      state.asked += 1;
+      if (own.backend.has(blob)) state.blobs.add(blob);
+      return answer(own.backend.has(blob) ? 200 : 404);
+    }
+    return answer(state.blobs.has(blob) ? 200 : 404);
+  };
+  let clock = 1_000_000;
+  const deps = { hostsFor: () => lab, now: () => (clock += 1000) } as unknown as ActivityDependencies;
+  const wait = () =>
+    gateActivities(deps).awaitCaughtUp({
+      spec,
+      gate: { kind: 'caught-up', host: 'node-2' },
+      sinceMs: 0,
+      timeoutMs: 60_000,
+    });
+  return { lab, state, wait };
+}
+
+describe('a node that is back', () => {
+  test('takes the blobs that belong there and others took in, and every tag', async () => {
+    const { lab, state, wait } = await stage({ belongs: [hex(1)], backend: new Set([hex(1), hex(2)]) });
+    lab.machine('node-1').acknowledged = {
+      blobs: [hex(1), hex(2)],
+      tags: [{ name: 'a/b:1', digest: `sha256:${hex(3)}` }],
+    };
+    expect(await wait()).toEqual({ blobs: 2, tags: 1 });
+    expect([...state.blobs]).toEqual([hex(1)]);
+    expect(state.tags).toEqual([`/tags/a/b:1/digest/sha256:${hex(3)}`]);
+  });
+
+  test('is waited for while the one that took it in has not written it to its backend yet', async () => {
+    const backend = new Set<string>();
+    const { lab, state, wait } = await stage({ belongs: [hex(1)], backend });
+    lab.machine('node-3').acknowledged = { blobs: [hex(1)], tags: [] };
+    const waiting = wait();
+    while (state.asked < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    backend.add(hex(1));
+    expect(await waiting).toEqual({ blobs: 1, tags: 0 });
+  });
+
+  test('that cannot get something is named with it, and no other node is begun', async () => {
+    const { lab, wait } = await stage({ belongs: [hex(1)], backend: new Set() });
+    lab.machine('node-3').acknowledged = { blobs: [hex(1)], tags: [] };
+    await expect(wait()).rejects.toThrow('node-2 lacks what others took in while it was away: blob 111111111111');
+  });
+});
+
+describe('what a host says of what is under way', () => {
+  test.each(['', 'seen ', 'ss: not found', 'seen x'])('no count is not none: %j', (text) => {
+    expect(() => readCount(text)).toThrow('expected a count');
+  });
+
+  test('a count is the number after the word', () => expect(readCount('seen 12\n')).toBe(12));
+
+  test('a list that was cut is none; lines that are neither blob nor tag are passed over', () => {
+    const lines = [`blob ${hex(1)}`, `tag sha256:${hex(2)} a/b c:1`, 'blob ../../etc', 'tag x y', 'end'];
+    expect(readAcknowledged(lines.join('\n'))).toEqual({
+      blobs: [hex(1)],
+      tags: [{ name: 'a/b c:1', digest: `sha256:${hex(2)}` }],
+    });
+    expect(() => readAcknowledged(lines.slice(0, 2).join('\n'))).toThrow('was cut');
+  });
+});

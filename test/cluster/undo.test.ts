@@ -1,0 +1,50 @@
+import type { ClusterRecord } from '../../src/cluster/observed';
+import { judgeUndo } from '../../src/cluster/undo';
+import { exampleImages, exampleSpec, observedAs, seenHost } from '../support/cluster';
+
+const earlier = exampleSpec();
+const spec = exampleSpec((s) => {
+  s.images.version = 'v0.1.28';
+  s.ssh.keyPath = '/keys/new';
+});
+const images = exampleImages(earlier);
+const base = seenHost(observedAs(spec, exampleImages(spec)), 'node-1').record!;
+const operation = (name: string) => ({ id: `20261125-000000-${name}`, name, actor: 'ana@ops-1', endedAt: '' });
+const before = { generation: 2, spec: earlier, images, desiredHash: 'x', operation: operation('deploy-1') };
+const record: ClusterRecord = { ...base, spec, operation: operation('deploy-2'), before };
+
+describe('an undo', () => {
+  test.each([undefined, 'deploy-2', '20261125-000000-deploy-2'])(
+    'of what was applied last (%s) goes to the state before it',
+    (wanted) => {
+      const verdict = judgeUndo(record, wanted);
+      expect(verdict).toMatchObject({ state: 'possible', to: { images, operation: { name: 'deploy-1' } } });
+      expect(verdict).toMatchObject({ spec: { images: { version: 'v0.1.27' } } });
+    },
+  );
+
+  test('logs in as today, whatever was true then', () => {
+    expect(judgeUndo(record, undefined)).toMatchObject({ spec: { ssh: { keyPath: '/keys/new' } } });
+  });
+
+  test.each<[string, ClusterRecord | undefined, string | undefined, string]>([
+    ['of an older one', record, 'deploy-1', 'deploy-1 is not what was applied last, that is deploy-2'],
+    ['of one that nobody knows', record, 'deploy-9', 'deploy-9 is not what was applied last'],
+    ['of the first', { ...record, before: undefined }, undefined, 'before deploy-2 there was nothing'],
+    ['without a record', undefined, undefined, 'nothing is recorded'],
+    [
+      'of a destroyed cluster',
+      { ...record, destroyed: { at: '', dataKept: true, left: [] } },
+      undefined,
+      'nothing is recorded',
+    ],
+    [
+      'across other nodes',
+      { ...record, before: { ...before, spec: { ...earlier, nodes: earlier.nodes.slice(1) } } },
+      undefined,
+      'changed which nodes there are',
+    ],
+  ])('%s is refused, with the reason', (_, found, wanted, why) => {
+    expect(judgeUndo(found, wanted)).toMatchObject({ state: 'refused', why: expect.stringContaining(why) });
+  });
+});
