@@ -355,10 +355,74 @@ const bugs = [
     tests: 'test/workflows/fleet',
     named: 'converge by themselves',
   },
+  {
+    suite: 'unit',
+    bug: 'a Redis master is handed over to a replica that is not in sync',
+    file: 'src/cluster/redis-topology.ts',
+    from: 'const ready = replicas.find((p) => p.is.linkUp);',
+    to: 'const ready = replicas[0];',
+    tests: 'test/cluster/redis-topology',
+  },
+  {
+    suite: 'workflows',
+    bug: 'a node is replaced while load balancers still send to it',
+    file: 'src/cluster/rollout-stages.ts',
+    from: 'const drained = nodes.filter(servesThroughBalancers).map((n) => n.host);',
+    to: 'const drained: string[] = [];',
+    tests: 'test/workflows/rollout',
+    named: 'replaces a node only while',
+  },
+  {
+    suite: 'workflows',
+    bug: 'a node is replaced while something is under way there',
+    file: 'src/cluster/rollout-stages.ts',
+    from: "drained.map((host) => ({ kind: 'quiet', host })),",
+    to: '[],',
+    tests: 'test/workflows/rollout',
+    named: 'until nothing is under way',
+  },
+  {
+    suite: 'workflows',
+    bug: 'a node comes back before a canary went through it',
+    file: 'src/cluster/rollout-stages.ts',
+    from: "drained.map((host) => ({ kind: 'canary', host })),",
+    to: '[],',
+    tests: 'test/workflows/rollout',
+    named: 'that serves something else is found',
+  },
+  {
+    suite: 'workflows',
+    bug: 'what has failed is left as it is, and called done with',
+    file: 'src/workflows/roll-back.ts',
+    from: '  const { lastGood } = opened;\n',
+    to: "  const { lastGood } = opened;\n  if (input.policy) return { result: 'failed', error };\n",
+    tests: 'test/workflows/rollout',
+    named: 'that serves something else is found',
+  },
+  {
+    suite: 'workflows',
+    bug: 'an approval is taken when nothing waits for one',
+    file: 'src/workflows/refused-decisions.ts',
+    from: 'if (asking && !asking.answered && point === asking.point) return undefined;',
+    to: 'return undefined;',
+    tests: 'test/workflows/safe-points',
+    named: 'without anything waiting',
+  },
+  {
+    suite: 'e2e',
+    bug: 'a node is replaced while load balancers still send to it: the loop and the observer see it',
+    file: 'src/cluster/rollout-stages.ts',
+    from: 'const drained = nodes.filter(servesThroughBalancers).map((n) => n.host);',
+    to: 'const drained: string[] = [];',
+    tests: 'test/e2e/rollout',
+    named: 'another version on three nodes',
+  },
 ];
 
+/** Suites, or words of the tests' paths. */
 const asked = process.argv.slice(2);
-const chosen = bugs.filter((b) => asked.length === 0 || asked.includes(b.suite));
+const isAsked = (b) => asked.some((word) => word === b.suite || b.tests.includes(word));
+const chosen = bugs.filter((b) => asked.length === 0 || isAsked(b));
 const root = process.cwd();
 // A lab is there once; the others take a core each.
 const lanes = chosen.some((b) => b.suite === 'e2e') ? 1 : Math.min(2, availableParallelism());

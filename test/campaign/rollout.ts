@@ -39,7 +39,7 @@ async function run(): Promise<Outcome & { name: string; seed: number }> {
   say(`seed ${seed}; the same again: npm run campaign:rollout -- ${process.argv.slice(2).join(' ')} --seed ${seed}`);
   await openLab();
   try {
-    const stage = await RolloutStage.open({ vms: numberOf('vms', 2), perSecond: 8 });
+    const stage = await RolloutStage.open({ vms: numberOf('vms', 2), perSecond: 10 });
     try {
       const campaign: Campaign = { stage, seed, stop: stopping.signal, say };
       if (fault) return { name, seed, ...(await modes.faults(campaign, fault, numberOf('faults', 30))) };

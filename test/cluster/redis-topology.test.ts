@@ -3,6 +3,7 @@ import type { DesiredRedisInstance } from '../../src/cluster/desired';
 import type { ObservedRedisInstance, RedisView } from '../../src/cluster/observed';
 import {
   instanceName,
+  nextHandOverStep,
   nextTopologyStep,
   type RedisAction,
   slotRange,
@@ -194,5 +195,48 @@ describe('Redis Cluster topology', () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('before the instances of a host are replaced', () => {
+  const next = (model: Model) => nextHandOverStep(desired, model.observe(), 'node-1');
+  const node = (model: Model, name: string) => model.nodes.find((n) => n.name === name)!;
+
+  test('its master goes to the replica on another host, once; then the host serves nothing', () => {
+    const model = whole();
+    const step = next(model);
+    expect(step).toEqual({
+      state: 'act',
+      actions: [{ kind: 'failover', at: 'node-2/redis-replica', from: 'node-1/redis' }],
+    });
+    for (const action of step.state === 'act' ? step.actions : []) model.apply(action);
+    expect(next(model)).toEqual({ state: 'whole' });
+  });
+
+  test('a replica that is not in sync is waited for, never made a master', () => {
+    const model = whole();
+    node(model, 'node-2/redis-replica').linkUp = false;
+    expect(next(model)).toEqual({ state: 'wait', because: 'node-2/redis-replica is not in sync with node-1/redis' });
+  });
+
+  test('a master whose only replica is on its own host stays', () => {
+    const model = whole();
+    node(model, 'node-2/redis-replica').masterId = 'id-node-3/redis';
+    expect(next(model)).toEqual({ state: 'wait', because: 'node-1/redis has no replica on another host' });
+  });
+
+  test('it is over when every instance has seen it', () => {
+    const model = whole();
+    model.apply({ kind: 'failover', at: 'node-2/redis-replica', from: 'node-1/redis' });
+    const observed = model.observe();
+    const late = observed.find((o) => o.host === 'node-3' && o.part === 'redis');
+    const before = whole()
+      .observe()
+      .find((o) => o.host === 'node-3' && o.part === 'redis');
+    if (late?.reachable && before?.reachable) late.view = before.view;
+    expect(nextHandOverStep(desired, observed, 'node-1')).toMatchObject({
+      state: 'wait',
+      because: expect.stringMatching(/node-3\/redis still sees 10\.0\.0\.1:6379 as a master/),
+    });
   });
 });

@@ -1,7 +1,7 @@
 import { powerCut, powerOn } from '../../src/lab/lab';
 import { publishVersion } from './bad-versions';
 import { idsOf, stateprint } from './end-state';
-import { json, krakenctl, labName, must, pidOf, until } from './lab';
+import { json, krakenctl, labName, must, pidOf, type Run, until } from './lab';
 import { type Operation, tell } from './load';
 import { holdOf, type RolloutStage, type Told } from './rollout-stage';
 import { terminateOperation } from './temporal-hand';
@@ -23,11 +23,16 @@ export function expectLoaded({ load }: Told): void {
   expect([load.perSecond >= 5, load.perSecond]).toEqual([true, load.perSecond]);
 }
 
+/** What was said is worth more than the number. */
+export function expectDone({ code, stdout, stderr }: Pick<Run, 'code' | 'stdout' | 'stderr'>): void {
+  if (code !== 0) throw new Error(`exit ${code}: ${stdout.slice(-3000)}${stderr.slice(-3000)}`);
+}
+
 /** Another version, back or forth, that nobody notices. */
 export async function changeVersion(stage: RolloutStage, version: string, flags = fast): Promise<Told> {
   stage.set({ KRAKEN_VERSION: version });
   const told = await stage.deploy(flags);
-  expect([told.run!.code, told.run!.stderr.slice(-2000)]).toEqual([0, expect.any(String)]);
+  expectDone(told.run!);
   expectUnnoticed(told);
   expect(told.judgement.order).toEqual(stage.nodes);
   await stage.expectSettled();
@@ -38,7 +43,7 @@ export async function changeVersion(stage: RolloutStage, version: string, flags 
 export async function changeSetting(stage: RolloutStage, setting: Record<string, string>): Promise<Told> {
   stage.set(setting);
   const told = await stage.deploy(fast);
-  expect([told.run!.code, told.run!.stderr.slice(-2000)]).toEqual([0, expect.any(String)]);
+  expectDone(told.run!);
   expectUnnoticed(told);
   await stage.expectSettled();
   return told;
@@ -97,7 +102,7 @@ export async function losePower(stage: RolloutStage, version: string, node = 'no
   await powerOn(stage.host(node));
   const run = await krakenctl(['op', 'attach'], { timeoutMs: 600_000 });
   const told = stage.told(run);
-  expect([run.code, run.stderr.slice(-2000)]).toEqual([0, expect.any(String)]);
+  expectDone(run);
   expect(told.judgement).toMatchObject({ breaches: [], order: stage.nodes });
   // Who asks a load balancer that has no power gets no answer; all others are served.
   const others = told.load.failed.filter((o) => !o.target.startsWith(`${stage.host(node).address}:`));
@@ -126,7 +131,7 @@ export async function pauseAndApprove(stage: RolloutStage, version: string, away
   await approveAll(cli);
   const run = await cli;
   const told = stage.told(run);
-  expect([run.code, run.stderr.slice(-2000)]).toEqual([0, expect.any(String)]);
+  expectDone(run);
   expectUnnoticed(told);
   expect(told.judgement.order).toEqual(stage.nodes);
   await stage.expectSettled();
@@ -156,7 +161,7 @@ export async function cancelInTheMiddle(stage: RolloutStage, version: string): P
   expectUnnoticed(told);
   await expectLeft(stage, /node-3/);
   const rest = await stage.deploy(fast);
-  expect(rest.run!.code).toBe(0);
+  expectDone(rest.run!);
   expectUnnoticed(rest);
   await stage.expectSettled();
   return told;
@@ -166,7 +171,7 @@ export async function cancelInTheMiddle(stage: RolloutStage, version: string): P
 export async function terminateInTheMiddle(stage: RolloutStage, version: string): Promise<Told> {
   stage.set({ KRAKEN_VERSION: version });
   await stage.deployInto('node-2', fast);
-  const { data } = await json<{ id: string }>(['op', 'show']);
+  const { data } = await json<{ operation: { id: string } }>(['op', 'show']);
   await terminateOperation();
   const told = stage.told();
   expect(told.judgement.breaches).toEqual([]);
@@ -174,9 +179,9 @@ export async function terminateInTheMiddle(stage: RolloutStage, version: string)
     stage,
     /node-2[^\n]*out of the load balancers|load balancers[^\n]*leave out[^\n]*node-2/,
   );
-  expect(said).toContain(data.id);
+  expect(said).toContain(data.operation.id);
   const rest = await stage.deploy(fast);
-  expect([rest.run!.code, rest.run!.stderr.slice(-2000)]).toEqual([0, expect.any(String)]);
+  expectDone(rest.run!);
   expect(tell(rest.load)).toMatch(/ 0 failed, 0 wrong digests,/);
   expect(rest.judgement.breaches).toEqual([]);
   await stage.expectSettled();

@@ -179,8 +179,7 @@ export class RolloutStage {
 const nodesOf = (lab: Lab) => lab.hosts.filter((h) => h.name.startsWith('node-'));
 
 interface Shown {
-  id: string;
-  progress?: { state: string; hold?: { kind: string; point: string } };
+  progress?: { hold?: { kind: string; point: string } };
 }
 
 /** Where the operation waits for somebody, by the product's own word. */
