@@ -37,7 +37,7 @@ async function undo(context: Context, options: UndoOptions, [wanted]: string[]):
   checkRolloutOptions(options);
   parseReason(options.reason);
   const configuration = await readConfiguration(context);
-  const { record } = await lookAtCluster(context, configuration, false);
+  const { record } = await lookAtCluster(context, configuration, { probe: false });
   const verdict = judgeUndo(record, wanted);
   if (verdict.state === 'refused') throw new CliFailure('UNDO_REFUSED', verdict.why, { hint: verdict.hint });
   const { operation, generation, spec: now } = record!;
