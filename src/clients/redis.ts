@@ -79,7 +79,10 @@ function connect(ssh: SshConnection, port: number): Redis {
     }
 
     async connect(): Promise<Duplex> {
-      this.stream = await ssh.forward(port);
+      const stream = await ssh.forward(port);
+      this.stream = stream;
+      // A channel may stay half open when the instance behind it has ended; a socket would not.
+      stream.on('end', () => stream.destroy());
       for (const method of ['setKeepAlive', 'setNoDelay', 'setTimeout', 'ref', 'unref']) {
         if (!(method in this.stream)) Object.assign(this.stream, { [method]: () => this.stream });
       }
