@@ -93,7 +93,7 @@ export class RemoteHosts implements Hosts {
           ((...args: unknown[]) => this.ask(host, port === undefined ? [noun, verb] : [noun, port, verb], args)),
       }) as T;
     const using = this.failpoints;
-    const files = { ...named(nouns<HostFiles>('files'), ['list', 'read', 'write', 'append', 'remove']) };
+    const files = { ...named(nouns<HostFiles>('files'), fileVerbs) };
     const { write } = files;
     files.write = (file) => this.writeInSteps(host, file, write);
     const fence = { lease: (scope: FenceScope) => this.ask(host, ['fence'], [scope]) };
@@ -167,17 +167,49 @@ function revive(value: unknown): unknown {
   return value;
 }
 
-/** Failpoints wrap what is there by name; a proxy has every name. */
-function named<T extends object>(proxy: T, verbs: string[]): T {
-  return Object.fromEntries(verbs.map((verb) => [verb, proxy[verb as keyof T]])) as T;
+/** Failpoints wrap what is there by name; a proxy has every name. All verbs, or it does not compile. */
+function named<T extends object>(proxy: T, verbs: Record<keyof T, 1>): T {
+  return Object.fromEntries(Object.keys(verbs).map((verb) => [verb, proxy[verb as keyof T]])) as T;
 }
 
-const engineVerbs = [
-  ...['version', 'list', 'inspect', 'create', 'start', 'stop', 'remove', 'kill', 'exec', 'logs', 'images', 'image'],
-  ...['update', 'resolve', 'pull', 'load'],
-];
-const folderVerbs = ['names', 'measure', 'remove'];
-const redisVerbs = [
-  ...['ping', 'clusterInfo', 'clusterNodes', 'myId', 'replication', 'meet', 'addSlots', 'replicate', 'failover'],
-  ...['forget', 'reset', 'bumpEpoch', 'configGet', 'configSet', 'scan'],
-];
+const engineVerbs = {
+  version: 1,
+  info: 1,
+  names: 1,
+  list: 1,
+  inspect: 1,
+  create: 1,
+  start: 1,
+  stop: 1,
+  remove: 1,
+  kill: 1,
+  update: 1,
+  keepEnded: 1,
+  exec: 1,
+  logs: 1,
+  followLogs: 1,
+  images: 1,
+  image: 1,
+  resolve: 1,
+  pull: 1,
+  load: 1,
+} as const;
+const fileVerbs = { list: 1, read: 1, write: 1, append: 1, remove: 1 } as const;
+const folderVerbs = { names: 1, measure: 1, remove: 1 } as const;
+const redisVerbs = {
+  ping: 1,
+  clusterInfo: 1,
+  clusterNodes: 1,
+  myId: 1,
+  replication: 1,
+  meet: 1,
+  addSlots: 1,
+  replicate: 1,
+  failover: 1,
+  forget: 1,
+  reset: 1,
+  bumpEpoch: 1,
+  configGet: 1,
+  configSet: 1,
+  scan: 1,
+} as const;

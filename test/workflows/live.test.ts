@@ -1,4 +1,4 @@
-import type { DeployInput } from '../../src/contracts/operation';
+import { type DeployInput, defaultRollout } from '../../src/contracts/operation';
 import { failureOf } from '../support/failure-of';
 import { MemoryLab } from '../support/memory-hosts';
 import { type Bench, openBench } from '../support/temporal';
@@ -52,6 +52,7 @@ describe('what changes in place', () => {
     const before = lives().filter(({ name }) => kept.test(name));
     const report = await bench.deploy((input) => {
       change(input);
+      input.policy = { ...defaultRollout, bakeMs: 0 };
       input.spec.images.version = 'v0.1.28';
     });
     expect(report.plan).toMatchObject({ rolling: true, counts: { replace: 15 } });
