@@ -1,4 +1,4 @@
-import type { Plan } from '../cluster/plan';
+import type { LeftOut, Plan } from '../cluster/plan';
 import { describeCounts } from './deploy-text';
 import { showHosts } from './host-ranges';
 import type { Colors } from './output';
@@ -41,7 +41,12 @@ export function renderPlan(plan: Plan, view: PlanView): string[] {
   }
   const lines = renderLines(planLines(plan), view);
   const order = plan.rolling ? renderOrder(plan, view.hosts) : [];
-  return [head, ...troubles, ...lines, ` ${describeCounts(plan.counts)}`, ...order, renderNext(plan, view)];
+  const left = (plan.left ?? []).map((node) => ` ${colors.yellow('!')} ${describeLeftOut(node)}`);
+  return [head, ...troubles, ...left, ...lines, ` ${describeCounts(plan.counts)}`, ...order, renderNext(plan, view)];
+}
+
+function describeLeftOut({ host, operation = 'an operation' }: LeftOut): string {
+  return `${host} is out of the load balancers: ${operation} did not come to its end; this comes first, and takes it back`;
 }
 
 /** What a rollout does to each node, and how many go on serving meanwhile. */

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { DesiredFile } from './desired';
 import { shortDigest } from './differences';
 import { configFolder, containerName } from './names';
-import type { SeenHost } from './observed';
-import type { BalancerState, Step } from './plan';
+import type { ObservedContainer, SeenHost } from './observed';
+import type { BalancerState, LeftOut, Step } from './plan';
 import { nginxConfigSum, nginxText } from './render/nginx';
 import type { ClusterSpec } from './spec';
 
@@ -27,6 +27,19 @@ export function balancerPath(spec: ClusterSpec): string {
 export function outNodes(spec: ClusterSpec, seen: SeenHost[]): string[] {
   const out = new Set(seen.flatMap((host) => host.nginx?.out ?? []));
   return spec.nodes.map((node) => node.id).filter((id) => out.has(id));
+}
+
+/** {@link outNodes}, each with the operation that its containers tell of, unless that one came to its end. */
+export function leftOut(spec: ClusterSpec, seen: SeenHost[], ended: string | undefined): LeftOut[] {
+  return outNodes(spec, seen).map((host) => {
+    const containers = seen.find((h) => h.host === host)?.containers ?? [];
+    const newest = containers.reduce<ObservedContainer | undefined>(
+      (best, c) => (c.operation !== undefined && c.startedAt >= (best?.startedAt ?? 0) ? c : best),
+      undefined,
+    );
+    const operation = newest?.operation;
+    return { host, ...(operation !== undefined && operation !== ended && { operation }) };
+  });
 }
 
 export interface BalancerReason {

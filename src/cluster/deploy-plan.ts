@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { outNodes } from './balancers';
+import { leftOut } from './balancers';
 import type { Because } from './because';
 import type { DesiredState } from './desired';
 import { differencesOf, type HostDifferences } from './differences';
@@ -32,8 +32,10 @@ export function planDeploy(input: DeployPlanInput): Plan {
   });
   const redis = redisStep(input, seen);
   const isReplacing = differences.some((d) => d.containers.some((s) => s.action === 'replace'));
-  const rolling = isReplacing || outNodes(input.spec, seen).length > 0;
-  const earlierPorts = newestRecord(seen, desired.hosts.length)?.spec.ports;
+  const record = newestRecord(seen, desired.hosts.length);
+  const left = leftOut(input.spec, seen, record?.operation.id);
+  const rolling = isReplacing || left.length > 0;
+  const earlierPorts = record?.spec.ports;
   const rollout = { spec: input.spec, seen, differences, redis, earlierPorts, pace: input.pace ?? { batch: 1 } };
   const { stages, order } = rolling ? rolloutStages(rollout) : { stages: parallelStages(differences, redis) };
   const recordStale = isRecordStale(input, seen);
@@ -47,6 +49,7 @@ export function planDeploy(input: DeployPlanInput): Plan {
     recordOnly: stages.every((s) => s.steps.every((step) => step.kind === 'record')),
     rolling,
     ...(order && { order }),
+    ...(left.length > 0 && { left }),
     unseen,
     recordStale,
     conflicts: differences.flatMap((d) => {

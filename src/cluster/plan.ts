@@ -96,6 +96,13 @@ export interface Stage {
   passing?: true;
 }
 
+/** A node that an operation has left out of the load balancers, and which one that was. */
+export interface LeftOut {
+  host: string;
+  /** Id of the operation that last made a container there; absent where it had made none yet. */
+  operation?: string;
+}
+
 export interface Plan {
   cluster: string;
   /** First 12 hex characters name a plan to a person; the whole is compared. */
@@ -111,6 +118,8 @@ export interface Plan {
   rolling: boolean;
   /** Rolling: nodes in their order, those worked on at once together, and why there are no more of these. */
   order?: { batches: string[][]; because: string[] };
+  /** Nodes that an operation which did not come to its end has left out of the load balancers; absent where there are none. */
+  left?: LeftOut[];
   /** Hosts that could not be seen; a plan with any is shown but not applied. */
   unseen: { host: string; error: string }[];
   /** Desired state lies elsewhere than the record says, or the record is missing on some node. */

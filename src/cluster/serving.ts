@@ -1,4 +1,4 @@
-import { outNodes } from './balancers';
+import { leftOut } from './balancers';
 import type { Observed, ObservedHost, ObservedRedisInstance, SeenHost } from './observed';
 import { isSeen } from './observed';
 import { highestRecord } from './record';
@@ -149,10 +149,12 @@ function judgeCopies(input: ServingInput): Finding[] {
 
 /** While an operation runs that is its work; after it, what it left. */
 function judgeOut({ spec, observed }: ServingInput): Finding[] {
-  return outNodes(spec, observed.hosts.filter(isSeen)).map((host) => {
+  const seen = observed.hosts.filter(isSeen);
+  return leftOut(spec, seen, highestRecord(seen)?.operation.id).map(({ host, operation }) => {
     const text = 'is left out by the load balancers';
-    const hint =
-      'an operation works on it, or one has ended there: krakenctl op list; then krakenctl deploy takes it back';
+    const hint = operation
+      ? `${operation} works on it, or has ended there: krakenctl op show ${operation}; krakenctl deploy takes it back`
+      : 'an operation works on it, or one has ended there: krakenctl op list; then krakenctl deploy takes it back';
     return { severity: 'degraded', host, text, hint };
   });
 }

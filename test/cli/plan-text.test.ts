@@ -141,3 +141,12 @@ test('a setting changed by hand is drift of that instance by its own name', () =
     /node-2 +~ redis-replica +maxmemory 1mb → 256mb, live, no restart +drift: the running Redis has another value than its file\n/,
   );
 });
+
+test('a node that an ended operation left out is told first, with that operation', () => {
+  const plan = planAfter({ spec: upgrade });
+  const lines = render({ ...plan, left: [{ host: 'node-2', operation: '20261125-deploy-893b' }] }).split('\n');
+  expect(lines[1]).toBe(
+    ' ! node-2 is out of the load balancers: 20261125-deploy-893b did not come to its end; this comes first, and takes it back',
+  );
+  expect(render({ ...plan, left: [{ host: 'node-2' }] })).toContain('balancers: an operation did not come to its end');
+});

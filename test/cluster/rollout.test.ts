@@ -148,12 +148,25 @@ describe('what an operation that was ended has left', () => {
     expect(stage(plan, 'node-2/back').steps[0]?.because[0]).toContain('has left node-2 out of the load balancers');
   });
 
+  test('the operation is named by what it had made there, and none is named that came to its end', () => {
+    const made = (operation: string) =>
+      leftOut('node-2', (observed) => {
+        Object.assign(seenHost(observed, 'node-2').containers[4]!, { operation, startedAt: 3000 });
+      });
+    expect(planFor(upgrade, upgraded, made('20261125-deploy-893b')).left).toEqual([
+      { host: 'node-2', operation: '20261125-deploy-893b' },
+    ]);
+    expect(planFor(upgrade, upgraded, made('op')).left).toEqual([{ host: 'node-2' }]);
+    expect(planFor(upgrade, upgraded, observedAs(spec, images)).left).toBeUndefined();
+  });
+
   test('it is worked on first, still left out, and no other node is begun before it is back', () => {
     const half = leftOut('node-2', (observed) => {
       const { containers } = seenHost(observed, 'node-2');
       containers.splice(0, containers.length, ...containers.filter((c) => c.part !== 'origin'));
     });
     const plan = planFor(upgrade, upgraded, half);
+    expect(plan.left).toEqual([{ host: 'node-2' }]);
     const order = [...new Set(plan.stages.map((s) => s.node ?? s.id))];
     expect(order).toEqual(['images', 'node-2', 'node-1', 'node-3', 'record']);
     expect(plan.stages.find((s) => s.id === 'node-2/out')?.steps).toEqual([]);
