@@ -11,7 +11,7 @@ import { observeContainers, onHost, readText, tryOnHost } from '../support/obser
 
 let lab: Lab;
 /** Two of them are off at times. KRAKENCTL_TEST_VMS=12 for the evidence; fewer keep the suite short. */
-const vmCount = Number(process.env.KRAKENCTL_TEST_VMS ?? 6);
+const vmCount = Number(process.env.KRAKENCTL_TEST_VMS ?? 5);
 const vm = (n: number) => lab.hosts.find((h) => h.name === `vm-${n}`)!;
 const at = (n: number) => container(lab, `vm-${n}`);
 const address = (n: number) => vm(n).address;
@@ -124,13 +124,6 @@ describe('an agent on a VM', () => {
     expect(await readText(at(1), `/etc/kraken/${labName}/agent/config/agent.yaml`)).not.toContain('by hand');
   });
 
-  test('is upgraded with the others of the record, the canary first', async () => {
-    writeEnv(lab, { KRAKEN_VERSION: versions[1] });
-    const upgraded = await must(['agent', 'upgrade']);
-    expect(upgraded.stdout).toMatch(/canary/);
-    for (const n of [1, 2]) await expectAgent(at(n), labName, versions[1]!);
-  });
-
   test('follows a deploy of the cluster that changes what agents are made of', async () => {
     writeEnv(lab, { AGENT_MEMORY_LIMIT: '300m' });
     const deployed = await must(['deploy', '--yes']);
@@ -230,14 +223,15 @@ describe('/install', () => {
     expect(await remains(at(3))).toEqual([]);
     expect(cut.code).not.toBe(0);
     const published = `/var/lib/kraken/${labName}/nginx/install/release.tar`;
-    for (const node of ['node-1', 'node-2', 'node-3'])
-      await onHost(container(lab, node), ['sh', '-c', `printf x >> ${published}`]);
+    const onNodes = (command: string) =>
+      Promise.all(['node-1', 'node-2', 'node-3'].map((node) => onHost(container(lab, node), ['sh', '-c', command])));
+    await onNodes(`printf x >> ${published}`);
     try {
       const run = await install(3);
       expect([run.code, run.stderr]).toEqual([1, expect.stringMatching(/release.tar came damaged/)]);
       expect(await remains(at(3))).toEqual([]);
     } finally {
-      await must(['agent', 'publish']);
+      await onNodes(`truncate -s -1 ${published}`);
     }
     expect((await install(3, '', '--check')).code).toBe(0);
   });

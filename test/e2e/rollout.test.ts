@@ -44,7 +44,7 @@ test('another version on three nodes and two agents: of 400 operations none fail
     expect(told.load.counts['pull beside']).toBeGreaterThan(0);
     expect(told.judgement.checked).toBeGreaterThan(40);
     // Which writes the agent's image on three nodes: on two cores that is no moment to measure others.
-    await must(['agent', 'upgrade']);
+    expect((await must(['agent', 'upgrade'])).stdout).toMatch(/canary/);
     for (const vm of ['vm-1', 'vm-2']) await expectAgent(stage.host(vm).container, labName, second);
     for (const upload of uploads) {
       expect(upload.whileOut).toBeGreaterThan(0);
