@@ -67,7 +67,8 @@ test('its worker killed twice and Temporal killed twice at moments of chance, ea
       name: 'rollout-deaths',
       faults: ['kill', 'temporal', 'kill', 'temporal'],
       random: chance(seed),
-      moments,
+      // Those at the end may come once less: the last death has to come.
+      moments: moments.slice(0, Math.floor(moments.length * 0.7)),
       beside: approveAll,
     });
     const told = stage.told();

@@ -50,31 +50,48 @@ export async function idsOf(hosts: Record<string, string>): Promise<Record<strin
   return Object.fromEntries(all.flatMap((found) => Object.values(found).map((c) => [c.name, c.id])));
 }
 
-/** Fails with the first thing that is not as it must be. */
+/** Fails with the first thing that is not as it must be. All hosts, and all of a host, are looked at side by side. */
 export async function expectWhole(hosts: Record<string, string>, cluster: string): Promise<void> {
-  for (const [id, host] of Object.entries(hosts)) {
-    const containers = await observeContainers(host);
-    const names = partsOfNode.map((part) => `kraken-${cluster}-${id}-${part}`).sort();
-    expect(Object.keys(containers).sort()).toEqual(names);
-    for (const c of Object.values(containers)) {
-      expect([c.name, c.state, c.networkMode, c.restartPolicy]).toEqual([c.name, 'running', 'host', 'unless-stopped']);
-      expect(c.memoryBytes).toBeGreaterThan(0);
-    }
-    for (const port of [5000, 5003])
-      expect([id, port, await httpStatus(host, `http://127.0.0.1:${port}/health`)]).toEqual([id, port, 200]);
-    for (const port of [8080, 8081, 8082]) {
-      expect([id, port, await httpStatus(host, `http://127.0.0.1:${port}/readiness`)]).toEqual([id, port, 200]);
-    }
-    await expectRedisWhole(host, id, cluster);
-    const record = await observeRecord(host, cluster);
-    expect(JSON.parse(record['state.json']!)).toMatchObject({ cluster });
+  await Promise.all(Object.entries(hosts).map(([id, host]) => expectHostWhole({ id, host, cluster })));
+}
+
+interface NodeOf {
+  id: string;
+  host: string;
+  cluster: string;
+}
+
+const probes: [number, string][] = [
+  [5000, 'health'],
+  [5003, 'health'],
+  [8080, 'readiness'],
+  [8081, 'readiness'],
+  [8082, 'readiness'],
+];
+
+async function expectHostWhole({ id, host, cluster }: NodeOf): Promise<void> {
+  const names = partsOfNode.map((part) => `kraken-${cluster}-${id}-${part}`).sort();
+  const [containers, record, ...statuses] = await Promise.all([
+    observeContainers(host),
+    observeRecord(host, cluster),
+    ...probes.map(([port, path]) => httpStatus(host, `http://127.0.0.1:${port}/${path}`)),
+  ]);
+  expect(Object.keys(containers).sort()).toEqual(names);
+  for (const c of Object.values(containers)) {
+    expect([c.name, c.state, c.networkMode, c.restartPolicy]).toEqual([c.name, 'running', 'host', 'unless-stopped']);
+    expect(c.memoryBytes).toBeGreaterThan(0);
   }
+  expect(probes.map((probe, at) => [id, ...probe, statuses[at]])).toEqual(probes.map((probe) => [id, ...probe, 200]));
+  await expectRedisWhole({ id, host, cluster });
+  expect(JSON.parse(record['state.json']!)).toMatchObject({ cluster });
 }
 
 /** One master and one replica on the host, each where it belongs, with its link up; every slot served once. */
-async function expectRedisWhole(host: string, id: string, cluster: string): Promise<void> {
-  const master = await observeRedis(host, `kraken-${cluster}-${id}-redis`, 6379);
-  const replica = await observeRedis(host, `kraken-${cluster}-${id}-redis-replica`, 6380);
+async function expectRedisWhole({ id, host, cluster }: NodeOf): Promise<void> {
+  const [master, replica] = await Promise.all([
+    observeRedis(host, `kraken-${cluster}-${id}-redis`, 6379),
+    observeRedis(host, `kraken-${cluster}-${id}-redis-replica`, 6380),
+  ]);
   expect(master.cluster).toMatchObject({
     cluster_state: 'ok',
     cluster_slots_ok: '16384',

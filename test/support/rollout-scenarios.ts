@@ -4,7 +4,7 @@ import { idsOf, stateprint } from './end-state';
 import { json, krakenctl, labName, must, pidOf, type Run, until } from './lab';
 import { type Operation, tell } from './load';
 import { holdOf, type RolloutStage, type Told } from './rollout-stage';
-import { terminateOperation } from './temporal-hand';
+import { terminateOperation, waitsForApproval } from './temporal-hand';
 
 /** What a rollout must survive, each as one function: the suite and the campaign run the same. Written with jest's words. */
 
@@ -146,7 +146,7 @@ export async function approveAll(over: Promise<unknown>): Promise<void> {
   };
   over.then(note, note);
   while (!isOver) {
-    if ((await holdOf().catch(() => undefined))?.kind === 'approval') await krakenctl(['op', 'approve']);
+    if (await waitsForApproval()) await krakenctl(['op', 'approve']);
     await new Promise((resolve) => setTimeout(resolve, 300));
   }
 }

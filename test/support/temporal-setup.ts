@@ -5,6 +5,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { temporalServerBinary } from '../../src/cli/temporal-server';
 import { searchAttributes } from '../../src/contracts/queues';
+import { benchNamespaces } from './temporal';
 
 /** One for each test of `versioning.test.ts`: a namespace of the server's own beginning is ready at once. */
 export const versionNamespaces = ['upgrade', 'stay', 'fleet', 'unversioned'].map((name) => `versions-${name}`);
@@ -30,7 +31,7 @@ export default async function setup(): Promise<void> {
         // Typed commands look for pollers of the product's own queues, where other files have workers too.
         ...['--namespace', 'cli', '--namespace', 'holding'],
         // So do workers of several releases, and which of them is current is known to a whole namespace.
-        ...versionNamespaces.flatMap((name) => ['--namespace', name]),
+        ...[...versionNamespaces, ...benchNamespaces].flatMap((name) => ['--namespace', name]),
         // When nothing is open on a version any more, it is said within seconds instead of minutes.
         ...drainage.flatMap((setting) => [
           '--dynamic-config-value',

@@ -30,7 +30,8 @@ export function quietRuntime(): void {
   installed = true;
 }
 
-const namespace = 'default';
+/** The stream queue has one name: files that run at once have it in namespaces of their own, as `temporal-setup.ts` makes them. */
+export const benchNamespaces = ['1', '2', '3', '4'].map((worker) => `tests-${worker}`);
 
 /** A server of its own, on which a week is over in a moment. Time skips for all that runs there: one a file, one test at a time. */
 export async function openSkippingServer(): Promise<TestWorkflowEnvironment> {
@@ -50,6 +51,7 @@ interface BenchOptions {
 
 export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Promise<Bench> {
   quietRuntime();
+  const namespace = options.environment ? 'default' : `tests-${process.env.JEST_WORKER_ID}`;
   const environment =
     options.environment ??
     (await TestWorkflowEnvironment.createFromExistingServer({
@@ -97,7 +99,7 @@ export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Pro
       operation: { id: `20261123-000000-deploy-${randomUUID().slice(0, 4)}`, verb: 'deploy', actor: 'ana@ops-1' },
       spec: options.spec ?? exampleSpec(),
       origins: {},
-      owner: { temporal: '127.0.0.1:7233', namespace },
+      owner: { temporal: '127.0.0.1:7233', namespace: 'default' },
     };
     change(input);
     return begin('deployCluster', input);
