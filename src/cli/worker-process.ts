@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Temporal, withTemporal } from './connect';
 import { findDaemon, logPath, startDaemon, stopDaemon, tailLog } from './daemons';
-import { CliFailure } from './failure';
+import { CliFailure, isConnectionLoss } from './failure';
 import { findPollers, type Poller, parseIdentity, requireSameVersion } from './pollers';
 import { findVersions, leavesToNewer, type WorkerVersion } from './worker-versions';
 
@@ -51,7 +51,8 @@ async function awaitPolling(temporal: Temporal, environment: NodeJS.ProcessEnv):
   for (const until = Date.now() + pollsWithinMs; Date.now() < until; await pause(100)) {
     const ours = findDaemon('worker', environment);
     if (!ours) break;
-    const pollers = await findPollers(temporal);
+    // A server that has begun this moment may miss a look; the next one is soon.
+    const pollers = await findPollers(temporal).catch(noneWhenUnanswered);
     const own = pollers.find(({ identity }) => parseIdentity(identity)?.pid === ours.pid);
     if (own?.takesNew || (own && (await leavesToNewer(temporal, own, pollers)))) return;
   }
@@ -59,6 +60,11 @@ async function awaitPolling(temporal: Temporal, environment: NodeJS.ProcessEnv):
   throw new CliFailure('WORKER_MISSING', `the worker did not begin to poll\n${tail}`, {
     hint: `its log: ${logPath('worker', environment)} · or look: krakenctl worker run`,
   });
+}
+
+function noneWhenUnanswered(error: Error): Poller[] {
+  if (isConnectionLoss(error)) return [];
+  throw error;
 }
 
 export function workerState(environment: NodeJS.ProcessEnv): Promise<WorkerState> {
