@@ -9,7 +9,7 @@ export interface Death {
 }
 
 /**
- * A moment behind `at` of those that a deploy without deaths reaches, not so far that the deaths which are `left` have no room. The next
+ * A moment behind `at` of those that a deploy without deaths reaches, not so far that the deaths which are `left`, this one among them, have no room. The next
  * worker counts from where the last one died: so many of its kind lie between.
  */
 export function nextDeath(
@@ -17,8 +17,9 @@ export function nextDeath(
   moments: string[],
   { at, left }: { at: number; left: number },
 ): Death | undefined {
-  const room = Math.floor(((moments.length - at) / Math.max(1, left)) * 2);
-  const next = at + 1 + Math.floor(random() * Math.max(1, room));
+  const rest = moments.length - at - 1;
+  const room = Math.max(1, Math.floor((rest / (left + 1)) * 2));
+  const next = at + 1 + Math.floor(random() * room);
   const boundary = moments[next];
   if (boundary === undefined) return undefined;
   const nth = moments.slice(at + 1, next + 1).filter((moment) => moment === boundary).length;
