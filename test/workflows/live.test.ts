@@ -57,7 +57,8 @@ describe('what changes in place', () => {
     });
     expect(report.plan).toMatchObject({ rolling: true, counts: { replace: 15 } });
     expect(lives().filter(({ name }) => kept.test(name))).toEqual(before);
-    const lastLive = did().findLastIndex((line) => /config set|redis\.conf|nginx\.conf/.test(line));
+    // nginx.conf is written for each node that is left out and taken back.
+    const lastLive = did().findLastIndex((line) => /config set|redis\.conf/.test(line));
     const firstStop = did().findIndex((line) => line.includes(' stop '));
     expect([lastLive > 0, lastLive < firstStop]).toEqual([true, true]);
     for (const c of containers()) if (c.name.endsWith('origin')) expect(c.memoryBytes).toBe(2 ** 30);
