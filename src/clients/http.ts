@@ -1,48 +1,62 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { HostUnreachableError } from './errors';
 import type { HttpRequest, HttpResponse } from './host';
+import { Slots } from './slots';
 import type { SshConnection } from './ssh';
-import { StreamAgent } from './stream-agent';
+import { asSocket } from './stream-agent';
 
 const defaultTimeoutMs = 10_000;
 const biggestBody = 16 * 1024 * 1024;
 /** Each is a forward, which sshd does not count among its sessions. */
-const socketsPerPort = 4;
+const atOncePerPort = 4;
 
-/** HTTP to 127.0.0.1 of the host. */
-export function createHttp(ssh: SshConnection): (request: HttpRequest) => Promise<HttpResponse> {
-  const agents = new Map<number, StreamAgent>();
-  return (request) => {
-    let agent = agents.get(request.port);
-    if (!agent) {
-      // Not kept alive: a forward opens in a millisecond, and a server that drops idle connections would fail the next probe.
-      agent = new StreamAgent(() => ssh.forward(request.port), { maxSockets: socketsPerPort, keepAlive: false });
-      agents.set(request.port, agent);
+type Forwarding = Pick<SshConnection, 'host' | 'forward'>;
+
+/** HTTP to 127.0.0.1 of the host. It is over in `timeoutMs`, whatever its connection does. */
+export function createHttp(ssh: Forwarding): (request: HttpRequest) => Promise<HttpResponse> {
+  const ports = new Map<number, Slots>();
+  return async (request) => {
+    const { port, path, method = 'GET', timeoutMs = defaultTimeoutMs } = request;
+    const slots = ports.get(port) ?? new Slots(atOncePerPort);
+    ports.set(port, slots);
+    const over = new AbortController();
+    const late = new Promise<never>((_, reject) =>
+      over.signal.addEventListener('abort', () => reject(over.signal.reason)),
+    );
+    const timer = setTimeout(() => over.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    try {
+      return await Promise.race([late, slots.run(() => exchange(ssh, request, over.signal))]);
+    } catch (error) {
+      const what = `${method} http://127.0.0.1:${port}${path} on ${ssh.host}`;
+      throw new HostUnreachableError(`${what}: ${(error as Error).message}`, ssh.host, { cause: error });
+    } finally {
+      clearTimeout(timer);
     }
-    return send(ssh.host, agent, request);
   };
 }
 
-function send(host: string, agent: StreamAgent, request: HttpRequest): Promise<HttpResponse> {
-  const { port, path, method = 'GET', headers = {}, body, timeoutMs = defaultTimeoutMs } = request;
-  const what = `${method} http://127.0.0.1:${port}${path} on ${host}`;
-  return new Promise((resolve, reject) => {
+/** Over a forward of its own: one opens in a millisecond, and a server that drops idle connections would fail the next probe. */
+async function exchange(ssh: Forwarding, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+  signal.throwIfAborted();
+  const stream = asSocket(await ssh.forward(request.port));
+  try {
+    signal.throwIfAborted();
+    const { port, path, method = 'GET', headers = {}, body } = request;
     const length = body ? { 'content-length': String(body.length) } : {};
-    const sent = httpRequest({ agent, host: '127.0.0.1', port, path, method, headers: { ...headers, ...length } });
-    const timer = setTimeout(() => sent.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-    const fail = (error: Error) => {
-      clearTimeout(timer);
-      reject(new HostUnreachableError(`${what}: ${error.message}`, host, { cause: error }));
-    };
-    sent.on('error', fail);
-    sent.on('response', (response) => {
-      read(response).then((bytes) => {
-        clearTimeout(timer);
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: bytes });
-      }, fail);
+    const from = { host: '127.0.0.1', port, path, method, headers: { ...headers, ...length }, signal };
+    return await new Promise((resolve, reject) => {
+      const sent = httpRequest({ ...from, createConnection: () => stream as Socket });
+      sent.on('error', reject);
+      sent.on('response', (response) => {
+        const { statusCode: status = 0, headers } = response;
+        read(response).then((bytes) => resolve({ status, headers, body: bytes }), reject);
+      });
+      sent.end(body);
     });
-    sent.end(body);
-  });
+  } finally {
+    stream.destroy();
+  }
 }
 
 async function read(response: IncomingMessage): Promise<Buffer> {

@@ -137,13 +137,18 @@ export class SshConnection {
     return new Promise((resolve, reject) => {
       const fail = (why: string) =>
         reject(new HostUnreachableError(`${this.host}: opening ${what}: ${why}`, this.host));
-      const timer = setTimeout(() => fail('no answer within 10 s'), defaultConnectTimeoutMs);
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        fail('no answer within 10 s');
+      }, defaultConnectTimeoutMs);
       const onClose = () => fail('the SSH connection was lost');
       this.client.once('close', onClose);
       ask((error, stream) => {
         clearTimeout(timer);
         this.client.removeListener('close', onClose);
         if (error) reject(refusal(error, this.host, what));
+        else if (isLate) (stream as Duplex).destroy();
         else resolve(attach(stream));
       });
     });

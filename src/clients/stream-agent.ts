@@ -5,6 +5,23 @@ import { inspect } from 'node:util';
 /** What node:http asks of a socket and an SSH channel does not have. */
 const socketMethods = ['setKeepAlive', 'setNoDelay', 'setTimeout', 'ref', 'unref'] as const;
 
+/**
+ * An SSH channel as node:http takes it. Who gives one up reads it no more, and a channel is closed only for those who have read all of it:
+ * what is left is thrown away, or the pool would count the connection for ever.
+ */
+export function asSocket(stream: Duplex): Duplex {
+  for (const method of socketMethods) {
+    if (!(method in stream)) Object.assign(stream, { [method]: () => stream });
+  }
+  const destroy = stream.destroy.bind(stream);
+  stream.destroy = (error) => {
+    destroy(error);
+    stream.resume();
+    return stream;
+  };
+  return stream;
+}
+
 /** What node:http calls on an agent for each request; agents of other libraries override it too, though it has no type. */
 const { addRequest } = Agent.prototype as unknown as { addRequest: (...args: unknown[]) => void };
 
@@ -48,9 +65,7 @@ export class StreamAgent extends Agent {
   override createConnection(_options: unknown, done?: (error: Error | null, stream: Duplex) => void): undefined {
     this.connect().then(
       (stream) => {
-        for (const method of socketMethods) {
-          if (!(method in stream)) Object.assign(stream, { [method]: () => stream });
-        }
+        asSocket(stream);
         // An idle connection that breaks is only dropped; a busy one fails its request by itself.
         stream.on('error', () => undefined);
         // A channel stays half open when the other side has ended; the pool would hand it out once more.

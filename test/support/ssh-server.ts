@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Connection, Server, type ServerChannel, utils } from 'ssh2';
@@ -46,6 +46,14 @@ export async function startSshd(answer: Answer = 'run'): Promise<TestSshd> {
       tried.push(context.username);
       if (context.username === 'refused') context.reject();
       else context.accept();
+    });
+    client.on('tcpip', (accept, reject, { destIP, destPort }) => {
+      const socket = connect(destPort, destIP, () => {
+        const channel = accept();
+        channel.on('error', () => undefined);
+        socket.pipe(channel).pipe(socket);
+      });
+      socket.on('error', () => reject());
     });
     client.on('session', (accept) => {
       accept().on('exec', (acceptExec, _reject, { command }) => {
