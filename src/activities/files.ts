@@ -65,19 +65,25 @@ async function runningSum(connection: HostConnection, input: StepInput): Promise
   }
 }
 
+async function hangUp(connection: HostConnection, nginx: string): Promise<void> {
+  const test = await connection.engine.exec(nginx, ['nginx', '-t', '-q', '-c', `${mountedConfigFolder}/nginx.conf`]);
+  if (test.exitCode !== 0) {
+    throw new ActivityError('REMOTE_COMMAND', `nginx refuses its configuration: ${test.output.trim()}`, {
+      host: connection.host.id,
+      final: true,
+    });
+  }
+  await connection.engine.hangUp(nginx);
+}
+
 async function bringReload(connection: HostConnection, input: StepInput): Promise<Changed> {
   const want = wantedContainer(input);
   if ((await runningSum(connection, input)) === want.reloadSum) return { changed: false };
   const nginx = await connection.engine.inspect(want.name);
   if (!nginx) throw new ActivityError('ENGINE_ERROR', `${want.name} is gone`, { host: want.host, final: true });
-  const test = await connection.engine.exec(nginx.id, ['nginx', '-t', '-q', '-c', `${mountedConfigFolder}/nginx.conf`]);
-  if (test.exitCode !== 0) {
-    throw new ActivityError('REMOTE_COMMAND', `nginx refuses its configuration: ${test.output.trim()}`, {
-      host: want.host,
-      final: true,
-    });
-  }
-  await connection.engine.kill(nginx.id, 'HUP');
+  // After a power cut it may not run: who starts it now has it read its file.
+  if (nginx.state === 'running') await hangUp(connection, nginx.id);
+  else await connection.engine.start(nginx.id);
   const deadline = Date.now() + reloadSeenWithinMs;
   while (Date.now() < deadline) {
     if ((await runningSum(connection, input)) === want.reloadSum) return { changed: true };

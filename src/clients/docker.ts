@@ -62,7 +62,7 @@ function isRegistrySilent(text: string, what: string): boolean {
 
 type ContainerVerbs = Pick<
   Engine,
-  'version' | 'info' | 'names' | 'list' | 'inspect' | 'create' | 'start' | 'stop' | 'remove' | 'kill' | 'exec'
+  'version' | 'info' | 'names' | 'list' | 'inspect' | 'create' | 'start' | 'stop' | 'remove' | 'hangUp' | 'exec'
 >;
 
 /** Statuses that say "it is so already". */
@@ -120,7 +120,7 @@ function containerVerbs({ docker, ask }: EngineClient): ContainerVerbs {
     stop: (id, t) => ask(`stop ${id}`, () => already([304, 404], docker.getContainer(id).stop({ t }))),
     // With the volumes that have no name: what must outlive a container lies in folders.
     remove: (id) => ask(`rm ${id}`, () => already([404], docker.getContainer(id).remove({ v: true }))),
-    kill: (id, signal) => ask(`kill ${id}`, async () => void (await docker.getContainer(id).kill({ signal }))),
+    hangUp: (id) => ask(`hang up ${id}`, () => hangUp(docker, id)),
     exec: (id, argv) => ask(`exec ${argv[0]}`, () => execute(docker, id, argv)),
   };
 }
@@ -132,6 +132,11 @@ async function execute(docker: Docker, id: string, argv: string[]): Promise<{ ex
   for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
   const { ExitCode } = await exec.inspect();
   return { exitCode: ExitCode ?? -1, output: Buffer.concat(chunks).toString() };
+}
+
+async function hangUp(docker: Docker, id: string): Promise<void> {
+  const { exitCode, output } = await execute(docker, id, ['sh', '-c', 'kill -HUP 1']);
+  if (exitCode !== 0) throw new Error(output.trim() || `kill exited ${exitCode}`);
 }
 
 function toInfo(c: Docker.ContainerInspectInfo): ContainerInfo {

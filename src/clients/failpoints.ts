@@ -124,7 +124,7 @@ export const engineEffects: (keyof Engine)[] = [
   'start',
   'stop',
   'remove',
-  'kill',
+  'hangUp',
   'update',
   'keepEnded',
   'pull',

@@ -271,7 +271,11 @@ export interface Engine {
   start(id: string): Promise<void>;
   stop(id: string, timeoutSeconds: number): Promise<void>;
   remove(id: string): Promise<void>;
-  kill(id: string, signal: string): Promise<void>;
+  /**
+   * SIGHUP to the container's first process, sent from within: an Engine that sends a signal itself takes the container for stopped by a
+   * person, and does not start it again after a power cut.
+   */
+  hangUp(id: string): Promise<void>;
   /**
    * Limits of a container, running or not, in place; what is not named stays. Less memory than it holds is refused, also where the
    * kernel would end a process instead.

@@ -182,7 +182,7 @@ const engineVerbs = {
   start: 1,
   stop: 1,
   remove: 1,
-  kill: 1,
+  hangUp: 1,
   update: 1,
   keepEnded: 1,
   exec: 1,

@@ -148,6 +148,17 @@ test('limits are taken away again, also for a CPU limit that Docker itself canno
   await expectWhole(hosts, labName);
 });
 
+test('after reloads it is still the Engine that starts a load balancer again', async () => {
+  // What a power cut leaves; the host's others go on, so that its Redis keeps its masters.
+  const host = container(lab, 'node-3');
+  const name = nameOf('node-3', 'nginx');
+  const [{ HostConfig, State }] = JSON.parse(await onHost(host, ['docker', 'inspect', name]));
+  expect(HostConfig.RestartPolicy.Name).toBe('unless-stopped');
+  const config = `$(docker info -f '{{.DockerRootDir}}')/containers/$(docker inspect -f '{{.Id}}' ${name})/config.v2.json`;
+  const kept = JSON.parse(await onHost(host, ['sh', '-c', `cat ${config}`]));
+  expect([State.Running, kept.HasBeenManuallyStopped]).toEqual([true, false]);
+});
+
 test('a changed version is planned with its line of .env, replaces the Kraken parts and nothing else, and pushed images stay', async () => {
   const digest = await pushTiny(container(lab, 'node-1'), '127.0.0.1:5000/e2e/kept:1', 'before the change');
   const before = await idsOf(hosts);

@@ -369,9 +369,9 @@ function memoryEngine(host: MemoryHost): Engine {
       }),
     stop: (key) => lab.effect(id, `stop ${must(key).name}`, () => void Object.assign(must(key), { state: 'exited' })),
     remove: (key) => lab.effect(id, `remove ${find(key)?.name}`, () => void host.containers.delete(key)),
-    kill: (key, signal) =>
-      lab.effect(id, `kill ${must(key).name} ${signal}`, () => {
-        if (must(key).name.endsWith('-nginx') && signal === 'HUP') host.loadNginx();
+    hangUp: (key) =>
+      lab.effect(id, `hangUp ${must(key).name}`, () => {
+        if (must(key).name.endsWith('-nginx')) host.loadNginx();
       }),
     exec: async () => ({ exitCode: 0, output: '' }),
     logs: async () => 'last line',

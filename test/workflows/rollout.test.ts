@@ -146,7 +146,7 @@ describe('a rollout that goes wrong', () => {
     const before = stateWithoutRecord();
     lab.hook = (moment, effect) => {
       // The last thing that happens to node-1: from here on it serves.
-      if (moment === 'after' && effect === 'kill kraken-cluster-node-3-nginx HUP' && !nginxOut('node-3')) {
+      if (moment === 'after' && effect === 'hangUp kraken-cluster-node-3-nginx' && !nginxOut('node-3')) {
         const tracker = lab.machine('node-1').part('tracker')!;
         if (versionOf('node-1', 'tracker') === 'v0.1.28') Object.assign(tracker, { restartCount: 1, exitCode: 2 });
       }
