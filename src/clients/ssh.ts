@@ -214,7 +214,8 @@ function dial(options: SshOptions, sock: Duplex | undefined): Promise<Client> {
       client.setNoDelay(true);
       resolve(client);
     });
-    client.once('error', (error) => reject(keyFailure ?? dialFailure(error, host, target)));
+    // One that is cut before the handshake has two errors, and a second that nobody hears ends the process.
+    client.on('error', (error) => reject(keyFailure ?? dialFailure(error, host, target)));
     client.once('close', () => reject(keyFailure ?? dialFailure(new Error('closed while connecting'), host, target)));
     try {
       client.connect(config);

@@ -13,6 +13,8 @@ export function asSocket(stream: Duplex): Duplex {
   for (const method of socketMethods) {
     if (!(method in stream)) Object.assign(stream, { [method]: () => stream });
   }
+  // An idle connection that breaks is only dropped; a busy one fails its request by itself.
+  stream.on('error', () => undefined);
   const destroy = stream.destroy.bind(stream);
   stream.destroy = (error) => {
     destroy(error);
@@ -66,8 +68,6 @@ export class StreamAgent extends Agent {
     this.connect().then(
       (stream) => {
         asSocket(stream);
-        // An idle connection that breaks is only dropped; a busy one fails its request by itself.
-        stream.on('error', () => undefined);
         // A channel stays half open when the other side has ended; the pool would hand it out once more.
         stream.once('end', () => stream.destroy());
         done?.(null, stream);

@@ -1,4 +1,5 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import {
   HostKeyError,
   HostRefusedError,
@@ -138,4 +139,22 @@ describe('what a host that does not let us in says', () => {
     writeFileSync(sshd.knownHosts, '');
     await expect(sshd.open({ target })).rejects.toBeInstanceOf(HostUnreachableError);
   });
+});
+
+test('a host that cuts the connection before the handshake is unreachable, and nothing else happens', async () => {
+  sshd = await startSshd();
+  const uncaught: Error[] = [];
+  const note = (error: Error) => uncaught.push(error);
+  const cutting = createServer((socket) => socket.once('data', () => socket.resetAndDestroy()));
+  await new Promise<void>((resolve) => cutting.listen(0, '127.0.0.1', resolve));
+  const { port } = cutting.address() as AddressInfo;
+  process.on('uncaughtExceptionMonitor', note);
+  try {
+    const opening = sshd.open({ target: { address: '127.0.0.1', port, user: 'root' } });
+    await expect(opening).rejects.toBeInstanceOf(HostUnreachableError);
+    await new Promise((resolve) => cutting.close(resolve));
+  } finally {
+    process.off('uncaughtExceptionMonitor', note);
+  }
+  expect(uncaught).toEqual([]);
 });
