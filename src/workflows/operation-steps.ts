@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import type { ResolvedImages } from '../cluster/desired';
 import type { Observed } from '../cluster/observed';
+import type { Plan, Step } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { OpenedOperation, OperationLine } from '../contracts/activities';
 import type { FailureCode } from '../contracts/failures';
@@ -19,19 +20,29 @@ export function final(type: FailureCode, message: string, hint: string): Applica
   return ApplicationFailure.create({ type, message, nonRetryable: true, details: [{ hint }] });
 }
 
-/** What is not as it should be after all was done; empty is what success means. */
-export async function leftover(
+/** What would still be to do after all was done. */
+export async function lookAgain(
   input: { origins: SpecOrigins },
   spec: ClusterSpec,
   images: ResolvedImages,
-): Promise<string[]> {
+): Promise<Plan> {
   const observed = await observe(spec);
-  const plan = await planners.planDeploy({ spec, images, observed, origins: input.origins });
+  return planners.planDeploy({ spec, images, observed, origins: input.origins });
+}
+
+/** What is not as it should be, in words; empty is what success means. */
+export function leftover(plan: Plan): string[] {
   const unseen = plan.unseen.map((u) => `${u.host} cannot be seen`);
-  return [
-    ...unseen,
-    ...plan.stages.filter((s) => s.id !== 'record').flatMap((s) => s.steps.map((step) => step.summary)),
-  ];
+  return [...unseen, ...stepsOf(plan).map((step) => step.summary)];
+}
+
+/** A host that was away for a moment has its Redis masters elsewhere; handing them back moves no data and replaces nothing. */
+export function isRedisAlone(plan: Plan): boolean {
+  return plan.unseen.length === 0 && stepsOf(plan).length > 0 && stepsOf(plan).every((step) => step.kind === 'redis');
+}
+
+function stepsOf(plan: Plan): Step[] {
+  return plan.stages.filter((s) => s.id !== 'record').flatMap((s) => s.steps);
 }
 
 /** Another krakenctl's hosts, before anything is changed; the claim looks again under the fence. */

@@ -6,7 +6,7 @@ import type { FailureCode } from '../contracts/failures';
 import type { DeployInput } from '../contracts/operation';
 import { planners } from './activities';
 import { describeFailure } from './describe-failure';
-import { final, leftover, observe } from './operation-steps';
+import { final, leftover, lookAgain, observe } from './operation-steps';
 import type { Progress } from './progress';
 import { runPlan } from './run-plan';
 
@@ -78,7 +78,7 @@ async function rollBack(run: FailedRun, { spec, images }: LastGood): Promise<str
   if (plan.empty || plan.recordOnly) return undefined;
   const label = { id: 'back-', title: '↺ ' };
   await runPlan({ plan, spec, images, operation, epoch: opened.epoch, progress, label });
-  const left = await progress.during('back-look', '↺ second look', () => leftover(input, spec, images));
+  const left = await progress.during('back-look', '↺ second look', () => lookAgain(input, spec, images).then(leftover));
   if (left.length > 0) throw final('NOT_CONVERGED', left.slice(0, 5).join('; '), 'krakenctl plan');
   return describeBack(
     spec.nodes.map((n) => n.id),

@@ -141,6 +141,21 @@ describe('a rollout that goes wrong', () => {
     expect(stateWithoutRecord()).toEqual(before);
   });
 
+  test('a Redis master that went elsewhere meanwhile is handed back at the end, and nothing is taken back', async () => {
+    await bench.deploy();
+    const replica = lab.machine('node-1').redis(6380);
+    let moved = 0;
+    lab.hook = async (moment, effect) => {
+      if (moment !== 'after' || effect !== 'create kraken-cluster-node-2-origin' || moved > 0) return;
+      moved += 1;
+      await replica.failover();
+    };
+    expect(await bench.deploy(rollout('v0.1.28'))).toMatchObject({ changed: true });
+    expect(moved).toBe(1);
+    expect((await replica.replication()).role).toBe('slave');
+    expect(versionOf('node-3', 'origin')).toBe('v0.1.28');
+  });
+
   test('a part that the Engine had to start again is found before the next node begins', async () => {
     await bench.deploy();
     const before = stateWithoutRecord();
