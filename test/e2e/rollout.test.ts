@@ -23,7 +23,7 @@ let stage: RolloutStage;
 let moments: string[] = [];
 
 beforeAll(async () => {
-  stage = await RolloutStage.open({ vms: 2, perSecond: 12 });
+  stage = await RolloutStage.open({ vms: 2, perSecond: 10 });
 }, 300_000);
 afterAll(async () => {
   await stage.close();
