@@ -56,6 +56,8 @@ async function exchange(ssh: Forwarding, request: HttpRequest, signal: AbortSign
     });
   } finally {
     stream.destroy();
+    // A channel is closed only for those who have read all of it.
+    stream.resume();
   }
 }
 

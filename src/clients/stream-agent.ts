@@ -5,22 +5,13 @@ import { inspect } from 'node:util';
 /** What node:http asks of a socket and an SSH channel does not have. */
 const socketMethods = ['setKeepAlive', 'setNoDelay', 'setTimeout', 'ref', 'unref'] as const;
 
-/**
- * An SSH channel as node:http takes it. Who gives one up reads it no more, and a channel is closed only for those who have read all of it:
- * what is left is thrown away, or the pool would count the connection for ever.
- */
+/** An SSH channel as node:http takes it. */
 export function asSocket(stream: Duplex): Duplex {
   for (const method of socketMethods) {
     if (!(method in stream)) Object.assign(stream, { [method]: () => stream });
   }
   // An idle connection that breaks is only dropped; a busy one fails its request by itself.
   stream.on('error', () => undefined);
-  const destroy = stream.destroy.bind(stream);
-  stream.destroy = (error) => {
-    destroy(error);
-    stream.resume();
-    return stream;
-  };
   return stream;
 }
 
