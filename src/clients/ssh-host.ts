@@ -32,7 +32,7 @@ import { createTraffic } from './traffic';
 /** A request takes 3 ms on a kept connection and 40 ms on a new one. */
 const forwardedSockets = 7;
 /** Each of these is a session of sshd, of which it allows ten. */
-const dialStdioSockets = 4;
+const dialStdioSockets = 3;
 
 /** A host over one multiplexed SSH connection. */
 export class SshHost implements HostConnection {
