@@ -185,13 +185,18 @@ function foreignLayout(master: Pair, owners: Pair[]): TopologyStep {
   };
 }
 
+/** Who serves changes only where a range begins or has ended. */
 function pieces(pairs: Pair[], from: number, to: number): { range: [number, number]; owner?: Pair }[] {
+  if (from > to) return [];
+  const edges = pairs.flatMap((p) => ranges(p.is).flatMap(([first, last]) => [first, last + 1]));
+  const starts = [...new Set([from, ...edges.filter((slot) => from < slot && slot <= to)])].sort((a, b) => a - b);
   const found: { range: [number, number]; owner?: Pair }[] = [];
-  for (let slot = from; slot <= to; slot += 1) {
-    const owner = ownerOf(pairs, slot);
-    const last = found[found.length - 1];
-    if (last && last.owner === owner) last.range[1] = slot;
-    else found.push({ range: [slot, slot], owner });
+  for (const [at, start] of starts.entries()) {
+    const end = (starts[at + 1] ?? to + 1) - 1;
+    const owner = ownerOf(pairs, start);
+    const last = found.at(-1);
+    if (last && last.owner === owner) last.range[1] = end;
+    else found.push({ range: [start, end], owner });
   }
   return found;
 }

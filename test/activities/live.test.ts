@@ -1,11 +1,11 @@
 import { createActivities } from '../../src/activities';
 import { EngineError, FencedOffError, RedisReplyError } from '../../src/clients/errors';
-import { desiredState, requiredImages } from '../../src/cluster/desired-state';
+import { requiredImages } from '../../src/cluster/desired-state';
 import { limitValues, liveSum } from '../../src/cluster/live-values';
 import type { Step, StepKind } from '../../src/cluster/plan';
 import type { ClusterSpec, PartName } from '../../src/cluster/spec';
 import type { StepInput } from '../../src/contracts/activities';
-import { exampleSpec } from '../support/cluster';
+import { desiredOf, exampleSpec } from '../support/cluster';
 import { MemoryLab } from '../support/memory-hosts';
 
 let lab: MemoryLab;
@@ -29,7 +29,7 @@ beforeEach(async () => {
   lab.journal.length = 0;
 });
 
-const wanted = (spec: ClusterSpec) => desiredState(spec, images).hosts[0]!;
+const wanted = (spec: ClusterSpec) => desiredOf(spec, images).hosts[0]!;
 const container = (spec: ClusterSpec, part: PartName) => wanted(spec).containers.find((c) => c.part === part)!;
 const running = (part: string) => lab.machine('node-1').part(part)!;
 const redis = () => lab.machine('node-1').redis(6379);

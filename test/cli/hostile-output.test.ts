@@ -55,7 +55,7 @@ describe.each(modes)('in %s', (_, options) => {
         const { out, err } = writtenBy(options, sayEverywhere(text));
         for (const written of [out, err]) expect(written.replace(ownColors, '')).not.toMatch(obeyed);
       }),
-      { numRuns: 100 },
+      { numRuns: 300 },
     );
   });
 });

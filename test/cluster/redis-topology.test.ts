@@ -193,7 +193,7 @@ describe('Redis Cluster topology', () => {
         model.converge();
         expect(nextTopologyStep(desired, model.observe())).toEqual({ state: 'whole' });
       }),
-      { numRuns: 100 },
+      { numRuns: 300 },
     );
   });
 });

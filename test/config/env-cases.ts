@@ -138,10 +138,13 @@ const pool = [
 /** Texts that each key takes, alone. */
 export const rightTexts: Record<string, string[]> = Object.fromEntries(
   fieldNames.map((name) => {
-    const { default: text, example, secret } = findKey(name) as KeyDefinition;
+    const { default: text, example, secret, schema } = findKey(name) as KeyDefinition;
     const own = [text, example, ...(secret ? ['https://a.test/hook/123', 'a long enough secret'] : pool)];
+    // The schema is asked first: it forbids most of them, and a whole configuration takes a millisecond.
     const fits = (t: string | undefined): t is string =>
-      t !== undefined && loadConfig({ environment: { ...leastEnv, ...companions[name] }, flags: { [name]: t } }).ok;
+      t !== undefined &&
+      schema.safeParse(t).success &&
+      loadConfig({ environment: { ...leastEnv, ...companions[name] }, flags: { [name]: t } }).ok;
     return [name, [...new Set(own.filter(fits))]];
   }),
 );

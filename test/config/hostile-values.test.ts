@@ -23,16 +23,20 @@ const textKeys = keyNames.filter((name) => {
 });
 
 test.each([...textKeys, 'CLUSTER_NODE_2'])('nothing hostile passes %s into a spec', (key) => {
+  const faults: unknown[] = [];
   for (const text of hostile) {
     const asFlag = loadConfig({ environment: { ...leastEnv, IMAGE_SOURCE: 'load' }, flags: { [key]: text } });
     const asLine = loadConfig({
       envFile: { name: '.env', text: leastText.replace(new RegExp(`^${key}=.*\n`, 'm'), '') + lineOf(key, text) },
     });
     for (const loaded of [asFlag, asLine]) {
-      if (loaded.ok) expect(stringsIn([loaded.spec, loaded.logDir, loaded.metricsDir]).filter(isHarmful)).toEqual([]);
-      else expect(JSON.stringify(loaded.mistakes)).not.toMatch(/[\u0000-\u001f\u202e\u200b\u2028]/);
+      const said = loaded.ok ? '' : JSON.stringify(loaded.mistakes);
+      const harmful = loaded.ok ? stringsIn([loaded.spec, loaded.logDir, loaded.metricsDir]).filter(isHarmful) : [];
+      if (harmful.length > 0 || /[\u0000-\u001f\u202e\u200b\u2028]/.test(said)) faults.push({ text, harmful, said });
     }
   }
+  // Once: an expectation for each of 18,000 takes longer than what is looked at.
+  expect(faults).toEqual([]);
   expect(existsSync('canary')).toBe(false);
 });
 

@@ -41,7 +41,7 @@ test('each generated wrong value of each field is one mistake, and none throws',
       fc.pre(!findKey(key)!.schema.safeParse(text).success);
       expectOneMistake({ key, text, file: 'flag' }, loadFlag(key, text));
     }),
-    { numRuns: 400 },
+    { numRuns: 2000 },
   );
 });
 

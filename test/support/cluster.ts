@@ -86,7 +86,7 @@ export function exampleImages(spec: ClusterSpec, mark = 'a'): Record<string, str
 /** What was rendered in this file already, as a copy: most tests plan for the same few clusters, and writing their YAML takes the time. */
 const known = new Map<string, DesiredState>();
 
-function rendered(spec: ClusterSpec, images: Record<string, string>): DesiredState {
+export function desiredOf(spec: ClusterSpec, images: Record<string, string>): DesiredState {
   const key = JSON.stringify([spec, images]);
   const state = known.get(key) ?? desiredState(spec, images);
   known.set(key, state);
@@ -95,7 +95,7 @@ function rendered(spec: ClusterSpec, images: Record<string, string>): DesiredSta
 
 /** What would be seen on hosts that are exactly as desired. */
 export function observedAs(spec: ClusterSpec, images: Record<string, string>): Observed {
-  const desired = rendered(spec, images);
+  const desired = desiredOf(spec, images);
   const record: ClusterRecord = {
     format: 1,
     cluster: spec.name,
@@ -182,7 +182,7 @@ export function planFor(
   observed: Observed,
   pace?: RolloutPace,
 ): Plan {
-  const desired = rendered(spec, images);
+  const desired = desiredOf(spec, images);
   const seen = observed.hosts.filter((h): h is SeenHost => h.reachable);
   const record = newestRecord(seen, spec.nodes.length);
   const origins = {
@@ -197,7 +197,7 @@ export function planFor(
     spec,
     desired,
     observed,
-    because: explainChanges({ record, spec, images, origins, desired, render: rendered }),
+    because: explainChanges({ record, spec, images, origins, desired, render: desiredOf }),
     pace,
   });
 }
