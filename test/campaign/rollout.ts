@@ -11,7 +11,7 @@ Object.assign(globalThis, { expect });
 
 /**
  * `npm run campaign:rollout -- [--operations 3000] [--seed S] [--record]`: rollouts back and forth, and settings changed, under the loop.
- * `--fault kill|temporal --faults 30`: the worker or Temporal dies at moments of chance. `--scenario all` or names of them, separated by
+ * `--per-second 6`: how often the loop begins an operation. `--fault kill|temporal --faults 30`: the worker or Temporal dies at moments of chance. `--scenario all` or names of them, separated by
  * commas: versions that are bad, a power cut, a pause, a cancel, a terminate. The last line is JSON; SIGTERM ends it with what it has.
  */
 function argumentOf(name: string): string | undefined {
@@ -39,7 +39,7 @@ async function run(): Promise<Outcome & { name: string; seed: number }> {
   say(`seed ${seed}; the same again: npm run campaign:rollout -- ${process.argv.slice(2).join(' ')} --seed ${seed}`);
   await openLab();
   try {
-    const stage = await RolloutStage.open({ vms: numberOf('vms', 2), perSecond: 10 });
+    const stage = await RolloutStage.open({ vms: numberOf('vms', 2), perSecond: numberOf('per-second', 6) });
     try {
       const campaign: Campaign = { stage, seed, stop: stopping.signal, say };
       if (fault) return { name, seed, ...(await modes.faults(campaign, fault, numberOf('faults', 30))) };

@@ -23,12 +23,17 @@ export interface EngineEvent {
   signal?: number;
 }
 
-/** Ends when its input does. Each round costs the host one process. */
+/** Ends when its input does, or its events: a host that is back answers before its engine does. Each round costs the host one process. */
 const program = `
-docker events --filter type=container --filter event=kill --filter event=die --filter event=destroy --filter event=create \
-  --filter event=start --format 'E {{.TimeNano}} {{.Action}} {{.Actor.Attributes.name}} {{index .Actor.Attributes "signal"}}' &
+began=$EPOCHREALTIME
+(
+  until docker info > /dev/null 2>&1; do sleep 0.2; done
+  exec docker events --since "$began" --filter type=container --filter event=kill --filter event=die --filter event=destroy \\
+    --filter event=create --filter event=start \\
+    --format 'E {{.TimeNano}} {{.Action}} {{.Actor.Attributes.name}} {{index .Actor.Attributes "signal"}}'
+) &
 trap "kill $! 2> /dev/null" EXIT
-while :; do
+while kill -0 $! 2> /dev/null; do
   from=$EPOCHREALTIME
   said=$(curl -s -m 2 -w ' %{http_code}' http://127.0.0.1:5000/.krakenctl/config -o - http://127.0.0.1:8080/readiness -o /dev/null)
   printf 'L %s %s %s\\n' "$from" "$EPOCHREALTIME" "$(echo $said)"
