@@ -1,5 +1,5 @@
 import { type Acknowledged, freshImage, pull, push } from './load-image';
-import { StepFailure } from './load-request';
+import { ask, StepFailure } from './load-request';
 
 /**
  * The loop of every rollout: pushes and pulls through load balancers in turn, without retries, at a pace that nothing slows down: an
@@ -138,12 +138,28 @@ export class Load {
     void this.track({ kind: 'pull beside', target: name, image: nameOf(image) }, () => pull(image));
   }
 
+  /** An answer of 404 for what was acknowledged: which build-index knows the tag, at this moment. */
+  private async whoHas(image: string): Promise<string> {
+    const hosts = this.options.addresses.map((address) => address.replace(/:\d+$/, ''));
+    const path = `/tags/${encodeURIComponent(image)}`;
+    const said = hosts.map(async (host) => {
+      const asked = ask(`${host}:8082`, { step: 'tag', method: 'GET', path, wanted: [200] });
+      const status = await asked.then(
+        () => 200,
+        (error: StepFailure) => error.status,
+      );
+      return `${host} ${status}`;
+    });
+    return `; build-indexes then: ${(await Promise.all(said)).join(', ')}`;
+  }
+
   private track(what: Pick<Operation, 'kind' | 'target' | 'image'>, work: () => Promise<unknown>): Promise<void> {
     const operation: Operation = { ...what, at: Date.now(), ms: 0 };
     const started = performance.now();
     const done = work()
-      .catch((error: Error) => {
+      .catch(async (error: Error) => {
         operation.failure = error instanceof StepFailure ? error : new StepFailure('', 0, error.message);
+        if (operation.failure.status === 404) operation.failure.message += await this.whoHas(what.image);
       })
       .then(() => {
         operation.ms = performance.now() - started;
