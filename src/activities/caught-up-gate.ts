@@ -1,5 +1,6 @@
 import type { Acknowledged, HostConnection } from '../clients/host';
 import { dataFolder } from '../cluster/names';
+import { healthFilter, healthInterval } from '../cluster/render/kraken';
 import type { ClusterSpec } from '../cluster/spec';
 import type { GateActivities } from '../contracts/activities';
 import { type ActivityDependencies, connectTo } from './dependencies';
@@ -12,6 +13,8 @@ const askedAtOnce = 8;
 const marginSeconds = 30;
 /** Kraken takes any; backends are chosen by it, and ours is for all. */
 const namespace = 'krakenctl';
+/** Within this time the other parts see a part that answers and take it back, in their lists and rings (`render/kraken.ts`). */
+const settledMs = (healthFilter.passes + 2) * Number.parseInt(healthInterval, 10) * 1000;
 
 type Input = Parameters<GateActivities['awaitCaughtUp']>[0];
 
@@ -24,7 +27,9 @@ export async function awaitCaughtUp(deps: ActivityDependencies, input: Input) {
   const deadline = deps.now() + timeoutMs;
   const node = await connectTo(deps, spec, gate.host);
   const done = { blobs: new Set<string>(), tags: new Set<string>() };
+  const settledAt = deps.now() + (gate.settled ? settledMs : 0);
   for (;;) {
+    const isSettled = deps.now() >= settledAt;
     const taken = await takenInElsewhere(deps, spec, { host: gate.host, seconds: (deps.now() - sinceMs) / 1000 });
     const blobs = taken.blobs.filter((hex) => !done.blobs.has(hex));
     const tags = taken.tags.filter(({ name }) => !done.tags.has(name));
@@ -38,8 +43,8 @@ export async function awaitCaughtUp(deps: ActivityDependencies, input: Input) {
       else missing.push(`tag ${tag.name}`);
     });
     beat({ gate: 'caught-up', host: gate.host, missing: missing.length });
-    if (missing.length === 0) return { blobs: done.blobs.size, tags: done.tags.size };
-    if (deps.now() > deadline) throw lacks(gate.host, missing);
+    if (missing.length === 0 && isSettled) return { blobs: done.blobs.size, tags: done.tags.size };
+    if (missing.length > 0 && deps.now() > deadline) throw lacks(gate.host, missing);
     await pause(lookAgainMs);
   }
 }

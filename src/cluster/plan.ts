@@ -77,8 +77,11 @@ export type Gate =
   | { kind: 'quiet'; host: string }
   /** An image goes through this node's own parts, before anybody else's does. */
   | { kind: 'canary'; host: string }
-  /** A node that is back has what the others took in while it was away; `hours`: away for longer than this operation. */
-  | { kind: 'caught-up'; host: string; hours?: number }
+  /**
+   * A node that is back has what the others took in while it was away. `hours`: away for longer than this operation. `since`: the stage's node that was
+   * begun when this one went, where that is not the one under way. `settled`: nor is there more to come, since the others have taken it back.
+   */
+  | { kind: 'caught-up'; host: string; hours?: number; since?: string; settled?: true }
   /** Replaced parts run on, without a restart; 0 seconds is one look. */
   | { kind: 'steady'; replaced: ReplacedParts[]; seconds: number };
 

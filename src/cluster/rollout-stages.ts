@@ -54,10 +54,13 @@ export function rolloutStages(rollout: Rollout): { stages: Stage[]; order: Batch
   const worked = workedNodes(rollout, out);
   const order = batchesOf(spec, worked.map(partsAway), rollout.pace.batch);
   const done: ReplacedParts[] = [];
-  for (const batch of order.batches) {
+  let before: Worked[] = [];
+  for (const [index, batch] of order.batches.entries()) {
     const nodes = worked.filter((w) => batch.includes(w.host));
-    stages.push(...batchStages({ rollout, balancers, nodes, done, isFirst: done.length === 0 }));
+    const isLast = index === order.batches.length - 1;
+    stages.push(...batchStages({ rollout, balancers, nodes, before, done, isFirst: done.length === 0, isLast }));
     done.push(...replacedParts(nodes));
+    before = nodes;
   }
   return { stages, order };
 }
@@ -117,12 +120,17 @@ interface Batch {
   rollout: Rollout;
   balancers: Balancers;
   nodes: Worked[];
+  /** Those that were worked on just before. */
+  before: Worked[];
   done: ReplacedParts[];
   isFirst: boolean;
+  isLast: boolean;
 }
 
-function batchStages({ rollout, balancers, nodes, done, isFirst }: Batch): Stage[] {
-  const node = nodes.map((n) => n.host).join('+');
+const nameOf = (nodes: Worked[]) => nodes.map((n) => n.host).join('+');
+
+function batchStages({ rollout, balancers, nodes, before, done, isFirst, isLast }: Batch): Stage[] {
+  const node = nameOf(nodes);
   const drained = nodes.filter(servesThroughBalancers).map((n) => n.host);
   const replaced = [...done, ...replacedParts(nodes)];
   const { bakeMs = isFirst && replaced.length > 0 ? firstNodeBakeMs : 0 } = rollout.pace;
@@ -135,11 +143,10 @@ function batchStages({ rollout, balancers, nodes, done, isFirst }: Batch): Stage
   const passing = leaving.length > 0 && { passing: true as const };
   return [
     {
-      ...stage(
-        `${node}/out`,
-        leaving,
-        drained.map((host) => ({ kind: 'quiet', host })),
-      ),
+      ...stage(`${node}/out`, leaving, [
+        ...drained.map((host): Gate => ({ kind: 'quiet', host })),
+        ...(drained.length > 0 ? takenBack(before) : []),
+      ]),
       ...passing,
     },
     stage(
@@ -154,7 +161,7 @@ function batchStages({ rollout, balancers, nodes, done, isFirst }: Batch): Stage
     ),
     {
       ...stage(`${node}/back`, returning, [
-        ...nodes.filter(servesThroughBalancers).map(caughtUp),
+        ...nodes.filter(servesThroughBalancers).map((n) => caughtUp(n, isLast)),
         ...(replaced.length > 0 ? [{ kind: 'steady' as const, replaced, seconds }] : []),
       ]),
       ...passing,
@@ -162,9 +169,18 @@ function batchStages({ rollout, balancers, nodes, done, isFirst }: Batch): Stage
   ];
 }
 
-/** Nobody knows since when a node is out that an earlier operation has left out. */
-function caughtUp({ host, wasOut }: Worked): Gate {
-  return { kind: 'caught-up', host, ...(wasOut && { hours: longestAwayHours }) };
+/** Nobody knows since when a node is out that an earlier operation has left out. After the last one nobody looks again. */
+function caughtUp({ host, wasOut }: Worked, isLast: boolean): Gate {
+  return { kind: 'caught-up', host, ...(wasOut && { hours: longestAwayHours }), ...(isLast && { settled: true }) };
+}
+
+/**
+ * For some seconds after a node had caught up, the others still went without it (Kraken's own hysteresis): what they took in then is on them alone,
+ * and one of them is about to go.
+ */
+function takenBack(before: Worked[]): Gate[] {
+  const since = nameOf(before);
+  return before.filter(servesThroughBalancers).map(({ host }): Gate => ({ kind: 'caught-up', host, since }));
 }
 
 function leavingOut(node: string, drained: string[]): BalancerReason {

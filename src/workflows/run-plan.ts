@@ -16,8 +16,8 @@ export interface PlanRun {
   operation: OperationIdentity;
   epoch: number;
   progress: Progress;
-  /** When the node under way was begun. */
-  nodeStartedAt?: number;
+  /** When each node was begun; the last is the one under way. */
+  begun?: Map<string, number>;
   /** A rollback shows its stages beside those that it takes back. */
   label?: { id: string; title: string };
   /** Where a person or a window may hold it; nowhere where nothing is said. */
@@ -28,11 +28,16 @@ export interface PlanRun {
 export async function runPlan(run: PlanRun): Promise<void> {
   const stages = run.plan.stages.filter((s) => s.id !== 'record');
   const firstChange = stages.find((s) => s.id !== 'images');
+  const begun = new Map<string, number>();
   for (const group of groupsOf(stages)) {
     const { id, title } = shownAs(group, run);
     if (group[0] === firstChange || isNode(run, group[0]!)) await hold(run, group[0]!);
-    if (group[0]!.node === undefined) await run.progress.during(id, title, (shown) => runStage(run, group[0]!, shown));
-    else await run.progress.during(id, title, (shown) => runNode({ ...run, nodeStartedAt: Date.now() }, group, shown));
+    const { node } = group[0]!;
+    if (node === undefined) await run.progress.during(id, title, (shown) => runStage(run, group[0]!, shown));
+    else {
+      begun.set(node, Date.now());
+      await run.progress.during(id, title, (shown) => runNode({ ...run, begun }, group, shown));
+    }
   }
 }
 
@@ -136,11 +141,17 @@ async function pass(run: PlanRun, gate: Gate): Promise<void> {
   if (gate.kind === 'canary')
     return waits.awaitCanary.executeWithOptions({ summary }, [{ spec, gate, operation, timeoutMs: gateTimeoutMs }]);
   if (gate.kind === 'caught-up') {
-    const sinceMs = gate.hours ? Date.now() - gate.hours * 3_600_000 : (run.nodeStartedAt ?? Date.now());
+    const sinceMs = gate.hours ? Date.now() - gate.hours * 3_600_000 : begunAt(run, gate.since);
     await waits.awaitCaughtUp.executeWithOptions({ summary }, [{ spec, gate, sinceMs, timeoutMs: gateTimeoutMs }]);
     return;
   }
   return watch(run, gate, summary);
+}
+
+/** Where nothing is said, of the node under way. */
+function begunAt({ begun }: PlanRun, node?: string): number {
+  const at = node === undefined ? [...(begun?.values() ?? [])].at(-1) : begun?.get(node);
+  return at ?? Date.now();
 }
 
 /** In pieces, so that an activity is short however long a person wants to watch. */

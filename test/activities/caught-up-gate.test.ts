@@ -32,10 +32,10 @@ async function stage(own: { belongs: string[]; backend: Set<string> }) {
   };
   let clock = 1_000_000;
   const deps = { hostsFor: () => lab, now: () => (clock += 1000) } as unknown as ActivityDependencies;
-  const wait = (timeoutMs = 60_000) =>
+  const wait = (timeoutMs = 60_000, settled?: true) =>
     gateActivities(deps).awaitCaughtUp({
       spec,
-      gate: { kind: 'caught-up', host: 'node-2' },
+      gate: { kind: 'caught-up', host: 'node-2', settled },
       sinceMs: 0,
       timeoutMs,
     });
@@ -62,6 +62,19 @@ describe('a node that is back', () => {
     while (state.asked < 2) await new Promise((resolve) => setTimeout(resolve, 10));
     backend.add(hex(1));
     expect(await waiting).toEqual({ blobs: 1, tags: 0 });
+  });
+
+  test('as the last one is looked at again once the others have taken it back: meanwhile they still went without it', async () => {
+    const { lab, state, wait } = await stage({ belongs: [], backend: new Set() });
+    let looks = 0;
+    Object.defineProperty(lab.machine('node-3'), 'acknowledged', {
+      get: () => {
+        looks += 1;
+        return { blobs: [], tags: looks > 1 ? [{ name: 'a/b:2', digest: `sha256:${hex(3)}` }] : [] };
+      },
+    });
+    expect(await wait(60_000, true)).toEqual({ blobs: 0, tags: 1 });
+    expect(state.tags).toHaveLength(1);
   });
 
   test('that cannot get something is named with it, and no other node is begun', async () => {

@@ -68,8 +68,22 @@ describe('a rollout', () => {
 
   test('a node that is back has what others took in before the next is begun; one left out by somebody, of a whole day', () => {
     expect(stage(plan, 'node-1/back').gates[0]).toEqual({ kind: 'caught-up', host: 'node-1' });
+    expect(stage(plan, 'node-3/back').gates[0]).toEqual({ kind: 'caught-up', host: 'node-3', settled: true });
     const left = planFor(spec, images, leftOut('node-2'));
-    expect(stage(left, 'node-2/back').gates[0]).toEqual({ kind: 'caught-up', host: 'node-2', hours: 24 });
+    expect(stage(left, 'node-2/back').gates[0]).toEqual({
+      kind: 'caught-up',
+      host: 'node-2',
+      hours: 24,
+      settled: true,
+    });
+  });
+
+  test('before a node goes, the one before it has what the others took in until they had taken it back', () => {
+    expect(stage(plan, 'node-1/out').gates).toEqual([{ kind: 'quiet', host: 'node-1' }]);
+    expect(stage(plan, 'node-2/out').gates).toEqual([
+      { kind: 'quiet', host: 'node-2' },
+      { kind: 'caught-up', host: 'node-1', since: 'node-1' },
+    ]);
   });
 
   test('never has two nodes out, whatever is changed', () => {
