@@ -51,7 +51,7 @@ interface BenchOptions {
 
 export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Promise<Bench> {
   quietRuntime();
-  const namespace = options.environment ? 'default' : `tests-${process.env.JEST_WORKER_ID}`;
+  const namespace = options.environment ? 'default' : benchNamespaces[Number(process.env.JEST_WORKER_ID ?? 1) - 1]!;
   const environment =
     options.environment ??
     (await TestWorkflowEnvironment.createFromExistingServer({

@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { Backends } from './backend';
 import { BlobStore } from './blob-store';
 import type { Settings } from './configuration';
@@ -27,13 +28,15 @@ export async function startBuildIndex(settings: Settings, flags: Flags): Promise
   if (!flags.port) panic('must specify non-zero port');
   if (settings.parts('tag_types').length === 0) fatal('Error creating tag type manager: no config specified');
   const backends = new Backends(settings);
-  const cache = settings.text('store.cache_dir');
   const index: BuildIndex = {
     tags: new TagStore(settings, backends),
     backends,
     origins: new OriginCluster(watchHosts(settings, 'origin')),
     neighbours: watchHosts(settings, 'cluster'),
-    store: new BlobStore({ upload: settings.text('store.upload_dir'), cache: `${cache}/manifests` }),
+    store: new BlobStore({
+      upload: settings.text('store.upload_dir'),
+      cache: join(dirname(settings.text('store.cache_dir')), 'manifests'),
+    }),
     staggerMs: settings.duration('tagserver.duplicate_put_stagger', 1_200_000),
   };
   serve({

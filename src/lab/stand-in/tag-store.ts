@@ -63,7 +63,8 @@ export class TagStore {
     if ((await backend.size(tag)) === undefined) await backend.upload(tag, this.path(tag));
   }
 
+  /** As Kraken's own store has it: a folder for each name, and a repository's name has slashes. */
   private path(tag: string): string {
-    return join(this.folder, encodeURIComponent(tag));
+    return join(this.folder, tag, 'data');
   }
 }

@@ -1,9 +1,9 @@
 import { ports } from './configurations';
-import { eventually } from './docker';
-import { at, proxy } from './image-rules';
+import { docker, eventually } from './docker';
+import { at, holdersOf, proxy } from './image-rules';
 import { makeImage, pullImage, pushImage } from './registry-client';
 import { expect, expectEqual, type Rule } from './rules';
-import type { Stage } from './stage';
+import { partName, type Stage } from './stage';
 
 /** What a tag means, and who knows it. */
 const buildIndex = (stage: Stage, node: number) => at(stage, node, ports.buildIndex);
@@ -30,6 +30,27 @@ export const tagRules: Rule[] = [
       expectEqual(await digestOf(stage, 0, 'contract/tags:none'), '404', 'build-index');
       const answer = await fetch(`${proxy(stage, 0)}/v2/contract/tags/manifests/none`);
       expectEqual(answer.status, 404, 'proxy');
+    },
+  },
+  {
+    title:
+      'on its disk a build-index has a tag as <cache>/<repository>:<tag>/data, and an origin a blob as <cache>/<2>/<2>/<hex>/data',
+    async check(stage) {
+      const image = makeImage('contract/on-disk', 'one');
+      await pushImage(proxy(stage, 0), image);
+      const read = (node: number, part: 'build-index' | 'origin', path: string) =>
+        docker('exec', partName(stage.nodes[node]!, part), 'cat', `/var/cache/kraken/kraken-${part}/cache/${path}`);
+      for (const node of [0, 1, 2]) {
+        await eventually(async () =>
+          expectEqual(await read(node, 'build-index', 'contract/on-disk:one/data'), image.manifest.digest, 'tag'),
+        );
+      }
+      const { digest, hex } = image.layer;
+      const [holder = 0] = await holdersOf(stage, digest);
+      const path = `${hex.slice(0, 2)}/${hex.slice(2, 4)}/${hex}/data`;
+      await eventually(async () =>
+        expectEqual(await read(holder, 'origin', path), `${image.layer.bytes}`.trimEnd(), 'blob'),
+      );
     },
   },
   {
