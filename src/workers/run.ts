@@ -10,6 +10,7 @@ import type { Household } from './older-versions';
 import { VersionKeeper } from './version-keeper';
 import { type Seat, WorkerPair } from './worker-pair';
 import { loadWorkflowCode, type WorkflowCode } from './workflow-code';
+import { boundYoungSpace } from './young-space';
 
 export interface WorkerRun {
   /** `krakenctl@0.1.0`; shown to Temporal, so that the CLI can tell a worker of another version. */
@@ -32,6 +33,7 @@ const unversioned =
 
 /** Polls both queues until the signal aborts, then lets what runs come to an end (5 s) before it returns. */
 export async function runWorker(run: WorkerRun): Promise<void> {
+  boundYoungSpace();
   Runtime.install({ logger: new DefaultLogger('WARN') });
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const address = connectionOptions.address ?? 'localhost';

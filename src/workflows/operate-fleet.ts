@@ -23,8 +23,8 @@ import { final, spokenOf } from './operation-steps';
 import { Progress } from './progress';
 import { SafePoints } from './safe-points';
 
-/** A run of a fleet ends before its history becomes slow to read; the next goes on where it stopped. */
-const longestHistory = 8_000;
+/** A run of a fleet ends before its history becomes slow to read and large to keep; the next goes on where it stopped. */
+const longestHistory = 4_000;
 
 /**
  * Agents on many VMs as one operation: a sliding window, each VM a child of its own, so that its history stays small. It never holds

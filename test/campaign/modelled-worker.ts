@@ -1,10 +1,12 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../../src/activities';
 import { taskQueues } from '../../src/contracts/queues';
+import { boundYoungSpace } from '../../src/workers/young-space';
 import { RemoteHosts } from './remote-hosts';
 
 /** A worker as a process, over hosts that the campaign keeps. It says `ready`, and begins to poll at `go`. */
 async function main(): Promise<void> {
+  boundYoungSpace();
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const { CAMPAIGN_TEMPORAL: address, CAMPAIGN_NAMESPACE: namespace, CAMPAIGN_BUNDLE: codePath } = process.env;
   const connection = await NativeConnection.connect({ address });
