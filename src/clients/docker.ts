@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { labels } from '../cluster/names';
 import type { EngineClient } from './docker-client';
@@ -125,13 +126,36 @@ function containerVerbs({ docker, ask }: EngineClient): ContainerVerbs {
   };
 }
 
+/** An exec is looked at this often, at first; so long it may take. */
+const execLooksMs = 10;
+const execEndsWithinMs = 30_000;
+
+/**
+ * Detached. The connection of an attached exec outlives it in the Engine (seen on 20.10, up to two minutes) and looks like work of a client that is gone: who
+ * took over from a dead worker waited for it, for half a minute.
+ */
 async function execute(docker: Docker, id: string, argv: string[]): Promise<{ exitCode: number; output: string }> {
+  const exec = await docker.getContainer(id).exec({ Cmd: argv });
+  const answer = await exec.start({ Detach: true });
+  answer.resume();
+  for (let waited = 0; ; ) {
+    const { Running, ExitCode } = await exec.inspect();
+    if (!Running)
+      return ExitCode ? { exitCode: ExitCode, output: await outputOf(docker, id, argv) } : { exitCode: 0, output: '' };
+    if (waited > execEndsWithinMs) throw new Error(`${argv[0]} did not end within ${execEndsWithinMs / 1000} s`);
+    const pauseMs = Math.min(10 * execLooksMs, execLooksMs + waited / 4);
+    await pause(pauseMs);
+    waited += pauseMs;
+  }
+}
+
+/** Of the same program, once more: a detached one tells nothing but its exit code. */
+async function outputOf(docker: Docker, id: string, argv: string[]): Promise<string> {
   const exec = await docker.getContainer(id).exec({ Cmd: argv, AttachStdout: true, AttachStderr: true, Tty: true });
   const stream = await exec.start({ Tty: true });
   const chunks: Buffer[] = [];
   for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
-  const { ExitCode } = await exec.inspect();
-  return { exitCode: ExitCode ?? -1, output: Buffer.concat(chunks).toString() };
+  return Buffer.concat(chunks).toString();
 }
 
 async function hangUp(docker: Docker, id: string): Promise<void> {

@@ -283,6 +283,7 @@ export interface Engine {
   update(id: string, limits: ContainerLimits): Promise<void>;
   /** When its first process ends, it is not started again. */
   keepEnded(id: string): Promise<void>;
+  /** A program within the container that may run twice: when it failed it is run again, for what it says (`output`, empty otherwise). */
   exec(id: string, argv: string[]): Promise<{ exitCode: number; output: string }>;
   logs(id: string, options: { tail: number; sinceSeconds?: number; timestamps?: boolean }): Promise<string>;
   /** Ends when the container does or the signal aborts. */

@@ -18,6 +18,12 @@ const effectsAtOnce = 100;
 /** Image loads move gigabytes: few at once. */
 const streamsAtOnce = 4;
 
+/**
+ * Polls are opened as there is work. A worker that freezes keeps those it has open, and each is handed a task that nobody works on until its heartbeat (5 s)
+ * or its workflow task (10 s) runs out: ten of them, one after the other, held an operation up for most of a minute.
+ */
+const polls = { type: 'autoscaling', minimum: 1, initial: 2, maximum: 10 } as const;
+
 /** A workflow whose worker died is taken by another after this time; reading its history again costs milliseconds. */
 const stickyTimeout = '2s';
 
@@ -32,6 +38,7 @@ export class WorkerPair {
       shutdownGraceTime: '5s',
       maxHeartbeatThrottleInterval: '500ms',
       defaultHeartbeatThrottleInterval: '500ms',
+      activityTaskPollerBehavior: polls,
       ...(versioned && {
         workerDeploymentOptions: {
           useWorkerVersioning: true,
@@ -44,6 +51,7 @@ export class WorkerPair {
     const main = await Worker.create({
       ...common,
       workflowBundle: { code },
+      workflowTaskPollerBehavior: polls,
       stickyQueueScheduleToStartTimeout: stickyTimeout,
       maxConcurrentActivityTaskExecutions: effectsAtOnce,
     });
