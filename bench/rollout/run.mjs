@@ -71,7 +71,8 @@ function peersOf(up) {
   return {
     krakenctl: () => {
       writeEnv(up, { KRAKEN_VERSION: to });
-      const { ms } = krakenctl('deploy', '--yes');
+      // The peers watch nobody afterwards.
+      const { ms } = krakenctl('deploy', '--yes', '--bake', '0s');
       return { ms, nodes: nodesOfLast(up.hosts.map((host) => host.name)) };
     },
     ansible: () =>
