@@ -54,6 +54,14 @@ describe('a node that is back', () => {
     expect(state.tags).toEqual([`/tags/a/b:1/digest/sha256:${hex(3)}`]);
   });
 
+  test('is not asked for what is on its own disk already', async () => {
+    const { lab, state, wait } = await stage({ belongs: [hex(1)], backend: new Set() });
+    const same = { blobs: [hex(1)], tags: [{ name: 'a/b:1', digest: `sha256:${hex(3)}` }] };
+    for (const node of ['node-1', 'node-2', 'node-3']) lab.machine(node).acknowledged = same;
+    expect(await wait()).toEqual({ blobs: 1, tags: 1 });
+    expect([state.asked, state.tags]).toEqual([0, []]);
+  });
+
   test('is waited for while the one that took it in has not written it to its backend yet', async () => {
     const backend = new Set<string>();
     const { lab, state, wait } = await stage({ belongs: [hex(1)], backend });
