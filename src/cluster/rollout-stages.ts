@@ -131,7 +131,8 @@ const nameOf = (nodes: Worked[]) => nodes.map((n) => n.host).join('+');
 
 function batchStages({ rollout, balancers, nodes, before, done, isFirst, isLast }: Batch): Stage[] {
   const node = nameOf(nodes);
-  const drained = nodes.filter(servesThroughBalancers).map((n) => n.host);
+  const served = nodes.filter(servesThroughBalancers);
+  const drained = served.map((n) => n.host);
   const replaced = [...done, ...replacedParts(nodes)];
   const { bakeMs = isFirst && replaced.length > 0 ? firstNodeBakeMs : 0 } = rollout.pace;
   const seconds = Math.ceil(bakeMs / 1000);
@@ -154,14 +155,16 @@ function batchStages({ rollout, balancers, nodes, before, done, isFirst, isLast 
       parts.flatMap((p) => p.steps),
       distinct(parts.flatMap((p) => p.gates)),
     ),
+    // Beside the canary: the others' rings have the origin again a few seconds after it answers, and who asks it for what it lacks waits for a second.
     stage(
       `${node}/canary`,
       [],
-      drained.map((host) => ({ kind: 'canary', host })),
+      [...drained.map((host): Gate => ({ kind: 'canary', host })), ...served.map((n) => caughtUp(n))],
     ),
     {
       ...stage(`${node}/back`, returning, [
-        ...nodes.filter(servesThroughBalancers).map((n) => caughtUp(n, isLast)),
+        // After the last one nobody looks again.
+        ...(isLast ? served.map((n): Gate => ({ ...caughtUp(n), settled: true })) : []),
         ...(replaced.length > 0 ? [{ kind: 'steady' as const, replaced, seconds }] : []),
       ]),
       ...passing,
@@ -169,9 +172,9 @@ function batchStages({ rollout, balancers, nodes, before, done, isFirst, isLast 
   ];
 }
 
-/** Nobody knows since when a node is out that an earlier operation has left out. After the last one nobody looks again. */
-function caughtUp({ host, wasOut }: Worked, isLast: boolean): Gate {
-  return { kind: 'caught-up', host, ...(wasOut && { hours: longestAwayHours }), ...(isLast && { settled: true }) };
+/** Nobody knows since when a node is out that an earlier operation has left out. */
+function caughtUp({ host, wasOut }: Worked): Extract<Gate, { kind: 'caught-up' }> {
+  return { kind: 'caught-up', host, ...(wasOut && { hours: longestAwayHours }) };
 }
 
 /**

@@ -69,6 +69,8 @@ async function load({ stage, stop, say }: Campaign, wanted: number): Promise<Out
       seen.push(told.load);
       seconds[name] = [...(seconds[name] ?? []), told.seconds];
       say(`${name}: ${told.seconds} s, ${tell(told.load)}`);
+      for (const { kind, target, image, at, ms } of told.load.slowest)
+        say(`  ${new Date(at).toISOString()} ${Math.round(ms)} ms ${kind} ${image} at ${target}`);
     } catch (error) {
       outcome.violations.push(`${name}: ${(error as Error).message.slice(0, 3000)}`);
     }

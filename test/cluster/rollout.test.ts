@@ -51,7 +51,7 @@ describe('a rollout', () => {
       ids.indexOf(id),
     );
     expect(parts! < canary! && canary! < back! && back! < next!).toBe(true);
-    expect(stage(plan, 'node-1/canary').gates).toEqual([{ kind: 'canary', host: 'node-1' }]);
+    expect(stage(plan, 'node-1/canary').gates[0]).toEqual({ kind: 'canary', host: 'node-1' });
     expect(summaries(plan, 'node-1/back')).toEqual(spec.loadBalancers.flatMap((lb) => [`${lb} file`, `${lb} reload`]));
   });
 
@@ -67,7 +67,13 @@ describe('a rollout', () => {
   });
 
   test('a node that is back has what others took in before the next is begun; one left out by somebody, of a whole day', () => {
-    expect(stage(plan, 'node-1/back').gates[0]).toEqual({ kind: 'caught-up', host: 'node-1' });
+    expect(stage(plan, 'node-1/canary').gates[1]).toEqual({ kind: 'caught-up', host: 'node-1' });
+    expect(kinds(stage(plan, 'node-1/back').gates)).toEqual(['steady']);
+    const left = planFor(spec, images, leftOut('node-2'));
+    expect(stage(left, 'node-2/canary').gates[1]).toEqual({ kind: 'caught-up', host: 'node-2', hours: 24 });
+  });
+
+  test('the last node is looked at again when the others have taken it back', () => {
     expect(stage(plan, 'node-3/back').gates[0]).toEqual({ kind: 'caught-up', host: 'node-3', settled: true });
     const left = planFor(spec, images, leftOut('node-2'));
     expect(stage(left, 'node-2/back').gates[0]).toEqual({
