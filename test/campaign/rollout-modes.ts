@@ -63,14 +63,15 @@ async function load({ stage, stop, say }: Campaign, wanted: number): Promise<Out
   for (let n = 0; count() < wanted && !stop.aborted && outcome.violations.length === 0; n += 1) {
     const { name, change } = changes[n % changes.length]!;
     quiet.push(await stage.quiet(100));
+    say(`quiet: ${tell(quiet.at(-1)!)}`);
+    saySlowest(quiet.at(-1)!, say);
     outcome.runs += 1;
     try {
       const told = await change(stage, n);
       seen.push(told.load);
       seconds[name] = [...(seconds[name] ?? []), told.seconds];
       say(`${name}: ${told.seconds} s, ${tell(told.load)}`);
-      for (const { kind, target, image, at, ms } of told.load.slowest)
-        say(`  ${new Date(at).toISOString()} ${Math.round(ms)} ms ${kind} ${image} at ${target}`);
+      saySlowest(told.load, say);
     } catch (error) {
       outcome.violations.push(`${name}: ${(error as Error).message.slice(0, 3000)}`);
     }
@@ -97,6 +98,11 @@ async function load({ stage, stop, say }: Campaign, wanted: number): Promise<Out
     ratios: { p99_by_quiet: Math.round((middle(seen) / middle(quiet)) * 100) / 100, operations: count() },
     targets: { violations: { max: 0 }, p99_by_quiet: { max: 2 }, operations: { min: wanted } },
   };
+}
+
+function saySlowest({ slowest }: LoadReport, say: Campaign['say']): void {
+  for (const { kind, target, image, at, ms } of slowest)
+    say(`  ${new Date(at).toISOString()} ${Math.round(ms)} ms ${kind} ${image} at ${target}`);
 }
 
 const deathsPerRollout = 5;
