@@ -1,5 +1,6 @@
 import { krakenctl, must, versions } from '../support/lab';
 import { type LoadReport, percentile, tell } from '../support/load';
+import { slowAsks } from '../support/load-request';
 import {
   cancelInTheMiddle,
   changeSetting,
@@ -103,6 +104,8 @@ async function load({ stage, stop, say }: Campaign, wanted: number): Promise<Out
 function saySlowest({ slowest }: LoadReport, say: Campaign['say']): void {
   for (const { kind, target, image, at, ms } of slowest)
     say(`  ${new Date(at).toISOString()} ${Math.round(ms)} ms ${kind} ${image} at ${target}`);
+  for (const { at, ms, step, address } of slowAsks.splice(0))
+    say(`    ${new Date(at).toISOString()} ${ms} ms ${step} at ${address}`);
 }
 
 const deathsPerRollout = 5;

@@ -35,9 +35,18 @@ export class StepFailure extends Error {
   }
 }
 
+/** Requests that took long, newest last; for whoever looks where a slow operation's time went. */
+export const slowAsks: { at: number; step: string; address: string; ms: number }[] = [];
+const slowMs = 1_500;
+
 /** @throws {StepFailure} */
 export async function ask(address: string, one: Ask): Promise<Answer> {
-  const answer = await exchange(one.onto ?? address, one).catch((error: Error) => {
+  const at = Date.now();
+  const exchanged = exchange(one.onto ?? address, one).finally(() => {
+    const ms = Date.now() - at;
+    if (ms > slowMs) slowAsks.push({ at, step: one.step, address: one.onto ?? address, ms });
+  });
+  const answer = await exchanged.catch((error: Error) => {
     const why = error.name === 'AbortError' ? `no end within ${deadlineMs} ms` : error.message;
     throw new StepFailure(one.step, 0, `${one.onto ?? address}: ${why}`);
   });
