@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { type Lab, labUp, preloadImages, resetLab } from '../../src/lab/lab';
 import { expectWhole } from './end-state';
 import { json, krakenctl, labName, must, onRealKraken, type Run, type RunOptions, versions, writeEnv } from './lab';
@@ -50,6 +52,8 @@ export class RolloutStage {
     await must(['deploy', '--yes']);
     const machines = lab.hosts.filter((h) => h.name.startsWith('vm-')).slice(0, vms);
     if (vms > 0) await must(['agent', 'deploy', ...machines.map((vm) => vm.address)]);
+    // Gigabytes of images were just written: whoever pushes would wait for the disk, quiet or not.
+    await promisify(execFile)('sync');
     const load = await Load.start({
       addresses: nodesOf(lab).map((host) => `${host.address}:5000`),
       perSecond,
