@@ -6,6 +6,7 @@ import {
   executeChild,
   isCancellation,
   ParentClosePolicy,
+  patched,
   setHandler,
   startChild,
   WorkflowIdReusePolicy,
@@ -101,13 +102,24 @@ async function publish(
       await bring.ensureInstallImage.executeWithOptions({ summary: `${host}: agent image` }, [input]);
       await publishing.publishInstall.executeWithOptions({ summary: `${host}: /install` }, [input]);
     };
-    const results = await Promise.allSettled(
-      spec.loadBalancers.map((host) => progress.wait(stage, host, () => one(host))),
-    );
+    const bringTo = (host: string) => progress.wait(stage, host, () => one(host));
+    // One after the other: a node that writes an image serves slowly, and others take its place.
+    const results = patched('published-one-by-one')
+      ? await settledInTurn(spec.loadBalancers, bringTo)
+      : await Promise.allSettled(spec.loadBalancers.map(bringTo));
     const failed = results.filter((r): r is PromiseRejectedResult => r.status === 'rejected');
     if (failed.length === results.length) throw failed[0]!.reason;
     stage.detail = `${results.length - failed.length} of ${results.length} load balancers serve /install`;
   });
+}
+
+async function settledInTurn(
+  hosts: string[],
+  work: (host: string) => Promise<void>,
+): Promise<PromiseSettledResult<void>[]> {
+  const results: PromiseSettledResult<void>[] = [];
+  for (const host of hosts) results.push(...(await Promise.allSettled([work(host)])));
+  return results;
 }
 
 const dismissTitle = 'VMs that installed themselves are told to leave';

@@ -78,10 +78,12 @@ async function load({ stage, stop, say }: Campaign, wanted: number): Promise<Out
     }
   }
   const worst = (reports: LoadReport[], of: (report: LoadReport) => number) => Math.max(0, ...reports.map(of));
-  const middle = (reports: LoadReport[]) =>
-    percentile(
-      reports.map((r) => r.p99Ms),
-      50,
+  const together = (reports: LoadReport[]) =>
+    Math.round(
+      percentile(
+        reports.flatMap((r) => r.times),
+        99,
+      ),
     );
   return {
     ...outcome,
@@ -90,13 +92,13 @@ async function load({ stage, stop, say }: Campaign, wanted: number): Promise<Out
       failed: seen.reduce((sum, report) => sum + report.failed.length, 0),
       quiet_operations: quiet.reduce((sum, report) => sum + report.operations, 0),
       quiet_failed: quiet.reduce((sum, report) => sum + report.failed.length, 0),
-      p99_ms: middle(seen),
-      quiet_p99_ms: middle(quiet),
+      p99_ms: together(seen),
+      quiet_p99_ms: together(quiet),
       longest_gap_ms: worst(seen, (r) => r.longestGapMs),
       slowest_change_p99_ms: worst(seen, (r) => r.p99Ms),
       seconds,
     },
-    ratios: { p99_by_quiet: Math.round((middle(seen) / middle(quiet)) * 100) / 100, operations: count() },
+    ratios: { p99_by_quiet: Math.round((together(seen) / together(quiet)) * 100) / 100, operations: count() },
     targets: { violations: { max: 0 }, p99_by_quiet: { max: 2 }, operations: { min: wanted } },
   };
 }

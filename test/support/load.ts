@@ -40,7 +40,8 @@ export interface LoadReport {
   failed: Operation[];
   /** Bytes that came with a success and were not those that were owed. */
   wrongDigests: Operation[];
-  /** Of pushes and pulls through load balancers. */
+  /** Of pushes and pulls through load balancers, ms. */
+  times: number[];
   p50Ms: number;
   p99Ms: number;
   slowest: Operation[];
@@ -190,6 +191,7 @@ export function reportOf(operations: Operation[], from: number, to: number): Loa
     perSecond: round(judged.length / ((to - from) / 1000)),
     failed,
     wrongDigests: failed.filter((o) => o.failure!.owed !== undefined),
+    times,
     p50Ms: round(percentile(times, 50)),
     p99Ms: round(percentile(times, 99)),
     slowest: [...judged].sort((a, b) => b.ms - a.ms).slice(0, 5),

@@ -19,7 +19,8 @@ export function expectUnnoticed(told: Told): void {
 
 /** Each case counts only where the loop ran. */
 export function expectLoaded({ load }: Told): void {
-  expect(load.operations).toBeGreaterThan(20);
+  // A setting of the load balancers is changed within three seconds.
+  expect(load.operations).toBeGreaterThan(10);
   expect([load.perSecond >= 5, load.perSecond]).toEqual([true, load.perSecond]);
 }
 
