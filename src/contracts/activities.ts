@@ -8,6 +8,7 @@ import type { RolloutPace } from '../cluster/rollout-stages';
 import type { ClusterSpec } from '../cluster/spec';
 import type { AgentActivities } from './agents';
 import type { Changed } from './changed';
+import type { FirewallActivities } from './firewall';
 import type {
   Decision,
   InspectInput,
@@ -245,4 +246,5 @@ export type Activities = HostActivities &
   GateActivities &
   RecordActivities &
   ProofActivities &
-  AgentActivities;
+  AgentActivities &
+  FirewallActivities;

@@ -192,7 +192,7 @@ async function change(step: Step, input: StepInput, options: { summary: string }
 }
 
 /** At most `limit` at once; the first failure is thrown when those under way have ended, so that nothing runs on unseen. */
-async function inParallel<T>(items: T[], limit: number, work: (item: T) => Promise<void>): Promise<void> {
+export async function inParallel<T>(items: T[], limit: number, work: (item: T) => Promise<void>): Promise<void> {
   const failures: unknown[] = [];
   const queue = [...items];
   const take = async () => {

@@ -41,7 +41,7 @@ test('what is printed reads as the same network, and as IPv6 to others too', () 
       family: fc.constant(6 as const),
       value: fc
         .array(fc.constantFrom(0n, 0n, 1n), { minLength: 8, maxLength: 8 })
-        .map((g) => g.reduce((s, n) => s * 65536n + n, 0n)),
+        .map((g) => g.reduce<bigint>((s, n) => s * 65536n + n, 0n)),
       bits: fc.constant(128),
     }),
   );
