@@ -135,6 +135,8 @@ export interface PreflightReport {
   seen: string[];
   /** Ports between two hosts; those on which nothing listened, and nothing was to, were not tried. */
   ways: { tried: number; untried: number };
+  /** Hosts that have firewall rules of krakenctl; absent in what older workers answer. */
+  firewall?: string[];
   tookMs: number;
 }
 

@@ -217,6 +217,7 @@ export class MemoryHost implements HostConnection {
     missingPrograms: [],
     listeners: [],
     hasFiles: false,
+    hasFirewall: false,
     hasRecord: false,
   };
   readonly preflight: Preflight = {

@@ -5,6 +5,7 @@ import { clusterFolder } from '../names';
 
 /** A name of nft has no `-`, and the name of a cluster no `_`: no two clusters share one. */
 export function firewallTable(cluster: string): string {
+  if (!/^[a-z0-9-]+$/.test(cluster)) throw new RangeError(`no name of a cluster: ${JSON.stringify(cluster)}`);
   return `krakenctl_${cluster.replaceAll('-', '_')}`;
 }
 
