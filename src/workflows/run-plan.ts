@@ -174,6 +174,10 @@ async function change(step: Step, input: StepInput, options: { summary: string }
       return effects.ensureContainer.executeWithOptions(options, [input]);
     case 'remove':
       return effects.removeContainer.executeWithOptions(options, [input]);
+    case 'firewall': {
+      const { spec, epoch } = input;
+      return effects.removeFirewall.executeWithOptions(options, [{ spec, host: step.host, epoch }]);
+    }
     case 'folder':
       return removals.removeFolder.executeWithOptions(options, [input]);
     case 'reload':

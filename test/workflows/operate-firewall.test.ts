@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { WorkflowFailedError } from '@temporalio/client';
+import type { DestroyPlan } from '../../src/cluster/destroy-plan';
 import type { ClusterSpec } from '../../src/cluster/spec';
 import type { FirewallInput, FirewallInspection, FirewallReport } from '../../src/contracts/firewall';
+import type { DestroyInput } from '../../src/contracts/operation';
 import { exampleSpec } from '../support/cluster';
 import { failureOf } from '../support/failure-of';
 import { MemoryLab } from '../support/memory-hosts';
@@ -226,6 +228,22 @@ describe('firewall off', () => {
     expect(await operate({ action: 'off' })).toMatchObject({ changed: false });
     expect(lab.journal.length).toBe(before);
   });
+});
+
+test('a destroy takes the rules of the nodes along, before the folder that they lie in', async () => {
+  await bench.deploy();
+  await operate();
+  const rules = { contents: Buffer.from('rules'), mode: 0o644, changedAt: 1 };
+  for (const node of nodes) lab.machine(node).stored.set('/etc/kraken/cluster/firewall/rules.nft', rules);
+  const choice = { spec: exampleSpec(), keepData: false, skipUnreachable: false };
+  const { hash: planHash } = (await (await bench.begin('inspectRemains', choice)).result()) as DestroyPlan;
+  const { operation, owner } = inputOf();
+  const input: DestroyInput = { ...choice, owner, operation: { ...operation, verb: 'destroy' }, planHash };
+  await (await bench.begin('destroyCluster', input)).result();
+  for (const node of nodes) expect(stateOf(node)).toMatchObject({ loaded: undefined, unit: undefined });
+  const at = (pattern: RegExp) => lab.journal.findIndex((line) => pattern.test(line));
+  expect(at(/firewall remove$/)).toBeGreaterThan(at(/remove kraken-cluster-node-\d-redis$/));
+  expect(at(/firewall remove$/)).toBeLessThan(at(/remove \/etc\/kraken\/cluster$/));
 });
 
 test("another krakenctl's cluster gets no rules", async () => {
