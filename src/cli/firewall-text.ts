@@ -1,13 +1,16 @@
 import type { FirewallPlan } from '../cluster/firewall/firewall-plan';
 import type { FirewallLook, SeenFirewall } from '../cluster/firewall/observed';
 import type { ClusterSpec } from '../cluster/spec';
-import type { FirewallReport } from '../contracts/firewall';
+import type { FirewallInspection, FirewallReport } from '../contracts/firewall';
 import type { DeployView, DescribedReport } from './deploy-text';
-import type { FirewallView } from './firewall';
 import { differenceText, nameHost, ruleLines } from './firewall-rules-text';
 import { showHosts } from './host-ranges';
 import type { Colors } from './output';
 import { showBrief, showDuration } from './time-text';
+
+export interface FirewallView extends FirewallInspection {
+  through: 'worker' | 'this process';
+}
 
 export interface FirewallTextView {
   spec: ClusterSpec;

@@ -7,7 +7,7 @@ import type { Context } from './context';
 import { type ExitCode, exitCodes } from './exit-codes';
 import { CliFailure } from './failure';
 import { rulesByHost } from './firewall-rules-text';
-import { renderFirewallPlan, renderFirewallStatus } from './firewall-text';
+import { type FirewallView, renderFirewallPlan, renderFirewallStatus } from './firewall-text';
 import { reachWorker } from './inspect';
 import { makeOperation } from './operation-identity';
 import { findPollers, requireWorker } from './pollers';
@@ -43,10 +43,6 @@ export async function showFirewall(context: Context): Promise<ExitCode> {
   const { lines, drifts } = renderFirewallStatus({ spec: configuration.spec, look, colors: context.output.colors });
   context.output.lines(lines);
   return drifts ? exitCodes.pending : exitCodes.done;
-}
-
-export interface FirewallView extends FirewallInspection {
-  through: 'worker' | 'this process';
 }
 
 async function lookAtFirewall(

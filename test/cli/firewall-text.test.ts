@@ -1,5 +1,9 @@
-import type { FirewallView } from '../../src/cli/firewall';
-import { describeFirewall, renderFirewallPlan, renderFirewallStatus } from '../../src/cli/firewall-text';
+import {
+  describeFirewall,
+  type FirewallView,
+  renderFirewallPlan,
+  renderFirewallStatus,
+} from '../../src/cli/firewall-text';
 import { planFirewall } from '../../src/cluster/firewall/firewall-plan';
 import type { FirewallLook, SeenFirewall } from '../../src/cluster/firewall/observed';
 import type { ClusterSpec } from '../../src/cluster/spec';
