@@ -66,7 +66,7 @@ function reverted(run: FirewallRun, { host, seconds }: FirewallTrialInput, why: 
   return final(
     'FIREWALL_REVERTED',
     `${text}; ${others(run, host)}`,
-    'does FIREWALL_SSH name the machine of the worker? krakenctl firewall plan',
+    'does FIREWALL_SSH name the machine of the worker, or the bastion, as the host sees it? krakenctl firewall plan',
   );
 }
 

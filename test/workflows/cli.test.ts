@@ -88,7 +88,7 @@ test('rules that keep the worker out end with exit 9, and name the host and the 
   const applied = await run('firewall apply --trial 15s');
   expect(applied.code).toBe(9);
   expect(applied.err).toMatch(/FIREWALL_REVERTED node-1: no new login was possible within 15s/);
-  expect(applied.err).toContain('does FIREWALL_SSH name the machine of the worker?');
+  expect(applied.err).toContain('does FIREWALL_SSH name the machine of the worker, or the bastion,');
   expect((await run('firewall status')).out).toContain('node-1: rules were taken back at');
 });
 
