@@ -2,6 +2,7 @@ import { HostUnreachableError, OutcomeUnknownError } from '../clients/errors';
 import type { HostConnection } from '../clients/host';
 import { planFirewall } from '../cluster/firewall/firewall-plan';
 import { firewallHost } from '../cluster/firewall/rules';
+import { foreignHosts } from '../cluster/ownership';
 import type {
   FirewallActivities,
   FirewallStepInput,
@@ -32,8 +33,9 @@ export function firewallActivities(deps: ActivityDependencies, reader: FleetRead
   return {
     listFirewallHosts: ({ spec, action }) => fleets.list(spec, action === 'apply'),
     lookAtFirewall: look,
-    async planFirewall({ spec, action, looks }) {
-      return planFirewall({ cluster: spec.name, action, looks });
+    async planFirewall({ spec, action, looks, observed }) {
+      const foreign = foreignHosts(observed, deps.ownerId);
+      return { ...planFirewall({ cluster: spec.name, action, looks }), ...(foreign.length > 0 && { foreign }) };
     },
     async stageFirewall(input) {
       const { sum, text } = await fleets.fresh(input);

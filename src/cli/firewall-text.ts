@@ -21,7 +21,6 @@ export interface FirewallTextView {
 /** Which port is whose, then what would be done where. */
 export function renderFirewallPlan({ spec, look, colors }: FirewallTextView): string[] {
   const { plan, looks, enrolled } = look;
-  const changing = plan.hosts.filter(({ changes }) => changes);
   return [
     colors.bold(`cluster ${spec.name}: who may reach what`),
     ...ruleLines(
@@ -33,10 +32,15 @@ export function renderFirewallPlan({ spec, look, colors }: FirewallTextView): st
     ...changeLines({ spec, look, colors }),
     ...obstacleLines(plan, colors),
     ...enrolledLines(spec, enrolled, colors),
-    changing.length > 0
-      ? `krakenctl firewall apply changes ${changing.length} of ${looks.length} hosts · seen in ${showBrief(look.tookMs)}`
-      : colors.green(`nothing to change on ${plan.hosts.length} hosts · seen in ${showBrief(look.tookMs)}`),
+    `${verdictOf(look, colors)} · seen in ${showBrief(look.tookMs)}`,
   ];
+}
+
+function verdictOf({ plan, looks }: FirewallView, colors: Colors): string {
+  if (plan.conflicts.length > 0) return 'krakenctl firewall apply changes nothing before that is mended';
+  const changing = plan.hosts.filter(({ changes }) => changes).length;
+  if (changing > 0) return `krakenctl firewall apply changes ${changing} of ${looks.length} hosts`;
+  return colors.green(`nothing to change on ${plan.hosts.length} hosts`);
 }
 
 /** Hosts with the same reasons and differences stand together. */

@@ -1,5 +1,6 @@
 import type { FirewallAction, FirewallPlan } from '../cluster/firewall/firewall-plan';
 import type { FirewallLook } from '../cluster/firewall/observed';
+import type { Observed } from '../cluster/observed';
 import type { ClusterSpec } from '../cluster/spec';
 import type { Changed } from './changed';
 import type { OperationIdentity, OwnerIdentity } from './operation';
@@ -78,7 +79,12 @@ export interface FirewallActivities {
   listFirewallHosts(input: { spec: ClusterSpec; action: FirewallAction }): Promise<FirewallFleet>;
   /** Unreachable is an answer, not a failure. */
   lookAtFirewall(input: FirewallTarget): Promise<FirewallLook>;
-  planFirewall(input: { spec: ClusterSpec; action: FirewallAction; looks: FirewallLook[] }): Promise<FirewallPlan>;
+  planFirewall(input: {
+    spec: ClusterSpec;
+    action: FirewallAction;
+    looks: FirewallLook[];
+    observed: Observed;
+  }): Promise<FirewallPlan>;
   /** Lays the rules of one host beside those that hold. */
   stageFirewall(input: FirewallStepInput): Promise<Changed>;
   /** Loads them, with a timer that takes them back. */

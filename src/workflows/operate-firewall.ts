@@ -7,7 +7,7 @@ import type { FirewallInput, FirewallReport } from '../contracts/firewall';
 import { effects, lookers, planners } from './activities';
 import { describeFailure } from './describe-failure';
 import { bringFirewall, type FirewallRun, removeFirewall } from './firewall-steps';
-import { claim, final, noteOperation, observe } from './operation-steps';
+import { claim, final, noteOperation, observe, refuseForeign } from './operation-steps';
 import { Progress } from './progress';
 import { inParallel } from './run-plan';
 
@@ -55,7 +55,7 @@ async function look(input: FirewallInput) {
   });
   const order = new Map(hosts.map(({ id }, i) => [id, i]));
   looks.sort((a, b) => order.get(a.host)! - order.get(b.host)!);
-  const plan = await planners.planFirewall({ spec, action, looks });
+  const plan = await planners.planFirewall({ spec, action, looks, observed });
   const opened = await planners.openOperation({ observed, operation });
   return { observed, plan, opened, fleet };
 }
@@ -64,6 +64,7 @@ const looksAtOnce = 32;
 
 /** Everything that forbids the plan, before anything is changed anywhere. */
 function refuse({ skipUnreachable }: FirewallInput, plan: FirewallPlan): void {
+  refuseForeign(plan.foreign);
   const [first] = plan.conflicts;
   if (first) {
     const text = plan.conflicts.map(({ host, what }) => `${host}: ${what}`).join('; ');

@@ -252,5 +252,12 @@ test("another krakenctl's cluster gets no rules", async () => {
   const run = await other.begin('operateFirewall', inputOf());
   expect(await failureOf(run.result())).toMatchObject({ type: 'FOREIGN_OWNER' });
   expect(effects()).toEqual([]);
+  // Not one of the hosts was claimed before the first refused.
+  lab.machine('node-1').stored.delete('/var/lib/krakenctl/cluster/owner.json');
+  const before = lab.journal.length;
+  expect(await failureOf((await other.begin('operateFirewall', inputOf())).result())).toMatchObject({
+    type: 'FOREIGN_OWNER',
+  });
+  expect(lab.journal.length).toBe(before);
   await other.close();
 });

@@ -16,6 +16,8 @@ export interface FirewallPlan {
   /** What stands in the way; final. */
   conflicts: { host: string; what: string; mend: string }[];
   unseen: { host: string; role: 'node' | 'vm'; error: string }[];
+  /** Nodes that another krakenctl looks after; final. Known to whoever made the plan, and no part of its hash. */
+  foreign?: { host: string; why: string }[];
 }
 
 export interface PlannedFirewall {
@@ -69,7 +71,9 @@ function loadingReasons({ sum, loaded, keptSum, trialSum }: SeenFirewall): strin
   return keptSum === sum ? [] : ['the rules are others now'];
 }
 
-function keepingReasons({ unit, enabled }: SeenFirewall): string[] {
+function keepingReasons({ loaded, keptSum, unit, enabled }: SeenFirewall): string[] {
+  // Where there were never any it goes without saying.
+  if (loaded === 'none' && keptSum === undefined) return [];
   return unit && enabled ? [] : ['the rules do not come back when the host starts'];
 }
 
