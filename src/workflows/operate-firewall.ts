@@ -83,11 +83,16 @@ function nodesOf({ hosts }: FirewallPlan): string[] {
 
 const titles = { apply: 'rules onto the other hosts', off: 'rules away from all hosts' };
 
+function orderOf(plan: FirewallPlan, changing: PlannedFirewall[]) {
+  const isCanary = ({ host }: PlannedFirewall) => plan.canaries.includes(host);
+  return { canaries: changing.filter(isCanary), rest: changing.filter((planned) => !isCanary(planned)) };
+}
+
 function stagesOf({ plan, changing, input }: FirewallRun) {
-  const rest = changing.filter(({ host }) => !plan.canaries.includes(host));
+  const { canaries, rest } = orderOf(plan, changing);
   return [
     { id: 'claim', title: 'claim the hosts', steps: [] },
-    ...plan.canaries.map((host) => ({ id: host, title: `canary: rules onto ${host}`, steps: [host] })),
+    ...canaries.map(({ name }) => ({ id: name, title: `canary: rules onto ${name}`, steps: [name] })),
     ...(rest.length > 0 ? [{ id: 'hosts', title: titles[input.action], steps: rest }] : []),
     { id: 'record', title: 'record on the nodes', steps: [] },
   ];
@@ -95,18 +100,18 @@ function stagesOf({ plan, changing, input }: FirewallRun) {
 
 /** What was kept on a host stays when a later one fails: it was proven there, and each host's rules stand for themselves. */
 async function changeAll(run: FirewallRun): Promise<void> {
-  const { plan, changing, progress, input } = run;
-  for (const host of plan.canaries) {
-    const planned = changing.find((h) => h.host === host)!;
-    await progress.during(host, `canary: rules onto ${host}`, (stage) =>
-      progress.step(stage, `${host}: rules`, () => change(run, planned)),
+  const { progress, input } = run;
+  const { canaries, rest } = orderOf(run.plan, run.changing);
+  for (const planned of canaries) {
+    const { name } = planned;
+    await progress.during(name, `canary: rules onto ${name}`, (stage) =>
+      progress.step(stage, `${name}: rules`, () => change(run, planned)),
     );
   }
-  const rest = changing.filter(({ host }) => !plan.canaries.includes(host));
   if (rest.length === 0) return;
   await progress.during('hosts', titles[input.action], (stage) =>
     inParallel(rest, input.spec.concurrency, (planned) =>
-      progress.step(stage, `${planned.host}: rules`, () => change(run, planned)),
+      progress.step(stage, `${planned.name}: rules`, () => change(run, planned)),
     ),
   );
 }
@@ -118,7 +123,7 @@ async function change(run: FirewallRun, planned: PlannedFirewall): Promise<void>
   await CancellationScope.nonCancellable(() =>
     action === 'apply' ? bringFirewall(run, planned) : removeFirewall(run, planned),
   );
-  run.done.push(planned.host);
+  run.done.push(planned.name);
 }
 
 /** What the rules were made from goes into the record of what runs; nothing else of it is this operation's. */

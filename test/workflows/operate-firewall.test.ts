@@ -129,7 +129,7 @@ describe('firewall apply', () => {
     const failure = await failureOf(operate());
     expect(failure).toMatchObject({
       type: 'PROGRAM_MISSING',
-      message: expect.stringContaining('10.0.2.2:22: nft is missing'),
+      message: expect.stringContaining('10.0.2.2: nft is missing'),
     });
     expect(failure.details?.[0]).toMatchObject({ hint: 'apt-get install nftables' });
     expect(lab.journal.length).toBe(before);

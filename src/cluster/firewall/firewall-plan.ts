@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { vmName } from '../agents/vm';
 import type { FirewallLook, SeenFirewall } from './observed';
 
 export type FirewallAction = 'apply' | 'off';
@@ -22,6 +23,8 @@ export interface FirewallPlan {
 
 export interface PlannedFirewall {
   host: string;
+  /** What a person calls it. */
+  name: string;
   role: 'node' | 'vm';
   /** Of the rules that shall be there. */
   sum: string;
@@ -59,9 +62,15 @@ export function planFirewall({ cluster, action, looks }: PlanInput): FirewallPla
 
 function planApply(look: SeenFirewall): PlannedFirewall {
   const { host, role, sum } = look;
+  const name = nameOf(host);
   const loading = loadingReasons(look);
   const because = [...loading, ...keepingReasons(look)];
-  return { host, role, sum, changes: because.length > 0, loads: loading.length > 0, because };
+  return { host, name, role, sum, changes: because.length > 0, loads: loading.length > 0, because };
+}
+
+/** A VM by its address, as everywhere. */
+function nameOf(host: string): string {
+  return host.includes('@') ? vmName(host) : host;
 }
 
 function loadingReasons({ sum, loaded, keptSum, trialSum }: SeenFirewall): string[] {
@@ -79,13 +88,31 @@ function keepingReasons({ loaded, keptSum, unit, enabled }: SeenFirewall): strin
 
 function planOff({ host, role, sum, loaded, keptSum, trialSum, unitPresent }: SeenFirewall): PlannedFirewall {
   const isThere = loaded !== 'none' || keptSum !== undefined || trialSum !== undefined || unitPresent;
-  return { host, role, sum, changes: isThere, loads: false, because: isThere ? ['it has rules of this cluster'] : [] };
+  return {
+    host,
+    name: nameOf(host),
+    role,
+    sum,
+    changes: isThere,
+    loads: false,
+    because: isThere ? ['it has rules of this cluster'] : [],
+  };
 }
 
 function conflictsOf({ host, missing, error }: SeenFirewall): FirewallPlan['conflicts'] {
-  const programs = missing.map((program) => ({ host, what: `${program} is missing`, mend: mendOf(program) }));
+  const programs = missing.map((program) => ({
+    host: nameOf(host),
+    what: `${program} is missing`,
+    mend: mendOf(program),
+  }));
   if (programs.length > 0 || error === undefined) return programs;
-  return [{ host, what: `nft does not work: ${error}`, mend: 'see that its kernel has nf_tables: modprobe nf_tables' }];
+  return [
+    {
+      host: nameOf(host),
+      what: `nft does not work: ${error}`,
+      mend: 'see that its kernel has nf_tables: modprobe nf_tables',
+    },
+  ];
 }
 
 function mendOf(program: string): string {
