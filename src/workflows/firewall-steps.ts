@@ -79,7 +79,7 @@ function reverted({ run, name, step }: Trial, why: string) {
 
 function cuts({ run, name }: Trial, { cut }: FirewallCuts) {
   const from = [...new Set(cut.map((c) => c.from))];
-  const ports = [...new Set(cut.map((c) => c.port))].join(', ');
+  const ports = [...new Set(cut.map((c) => c.port))].sort((a, b) => a - b).join(', ');
   const text = `${name}: with the rules ${from.join(', ')} got no answer there any more (port ${ports}), so they were taken back`;
   const hint = `do its packets come from the address in .env? on ${from[0]}: ip route get the address of ${name}`;
   return final('FIREWALL_CUTS', `${text}; ${others(run, name)}`, hint);

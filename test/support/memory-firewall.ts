@@ -109,7 +109,7 @@ export function memoryFirewall(host: MemoryHost, state: MemoryFirewallState): Fi
       return { changed: true };
     },
     async remove() {
-      if (!state.loaded && !state.kept && !state.trial && !state.unit) return { changed: false };
+      if (!state.loaded && !state.kept && !state.trial && !state.unit && !state.reverted) return { changed: false };
       await effect('remove', () => {
         clearTimeout(state.timer);
         Object.assign(state, {

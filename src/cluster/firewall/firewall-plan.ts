@@ -86,17 +86,13 @@ function keepingReasons({ loaded, keptSum, unit, enabled }: SeenFirewall): strin
   return unit && enabled ? [] : ['the rules do not come back when the host starts'];
 }
 
-function planOff({ host, role, sum, loaded, keptSum, trialSum, unitPresent }: SeenFirewall): PlannedFirewall {
-  const isThere = loaded !== 'none' || keptSum !== undefined || trialSum !== undefined || unitPresent;
-  return {
-    host,
-    name: nameOf(host),
-    role,
-    sum,
-    changes: isThere,
-    loads: false,
-    because: isThere ? ['it has rules of this cluster'] : [],
-  };
+/** A note of rules that were taken back is a trace too. */
+function planOff(look: SeenFirewall): PlannedFirewall {
+  const { host, role, sum, loaded, keptSum, trialSum, unitPresent, reverted } = look;
+  const isThere =
+    loaded !== 'none' || unitPresent || [keptSum, trialSum, reverted].some((trace) => trace !== undefined);
+  const because = isThere ? ['it has rules of this cluster'] : [];
+  return { host, name: nameOf(host), role, sum, changes: isThere, loads: false, because };
 }
 
 function conflictsOf({ host, missing, error }: SeenFirewall): FirewallPlan['conflicts'] {

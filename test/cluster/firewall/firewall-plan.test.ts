@@ -79,6 +79,7 @@ test.each<[Partial<SeenFirewall>, boolean]>([
   [{ ...bare, loaded: 'other' }, true],
   [{ ...bare, unitPresent: true }, true],
   [{ ...bare, trialSum: 'a' }, true],
+  [{ ...bare, reverted: { at: '', sum: 'a', to: 'open' } }, true],
 ])('off: %j is taken away: %s', (change, changes) => expect(of(change, 'off').changes).toBe(changes));
 
 test('hosts that cannot be seen are no part of what changes, and change the plan', () => {
