@@ -41,7 +41,7 @@ module.exports = {
     {
       name: 'observer-imports-nothing-of-src',
       severity: 'error',
-      from: { path: '^test/support/(observer|end-state|agents|registry|tar|load[\\w-]*|watch[\\w-]*)\\.ts$' },
+      from: { path: '^test/support/(observer|end-state|agents|registry|tar|ways|load[\\w-]*|watch[\\w-]*)\\.ts$' },
       to: { path: '^src/' },
     },
     {

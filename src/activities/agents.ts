@@ -11,10 +11,11 @@ import { deactivateProgram } from '../cluster/render/agent/programs';
 import type { ClusterSpec } from '../cluster/spec';
 import type { Changed } from '../contracts/activities';
 import type { AgentActivities, AgentInput, AgentStepInput } from '../contracts/agents';
-import type { ActivityDependencies } from './dependencies';
+import { type ActivityDependencies, underFence } from './dependencies';
 import { ActivityError } from './failures';
 import { beat, cancellation, pause } from './heartbeat';
 import { isReady } from './hosts';
+import { eachOf } from './several';
 
 type Verbs =
   | 'lookAtAgent'
@@ -120,13 +121,7 @@ async function fencedVm<T>(
   work: (connection: HostConnection) => Promise<T>,
 ): Promise<T> {
   const connection = await connectVm(deps, spec, vm);
-  const lease = await connection.fence({ cluster: spec.name, realm: 'agents', epoch, patienceSeconds });
-  try {
-    cancellation()?.throwIfAborted();
-    return await work(connection);
-  } finally {
-    await lease.release();
-  }
+  return underFence(connection, { cluster: spec.name, realm: 'agents', epoch, patienceSeconds }, work);
 }
 
 interface Wanted {
@@ -264,19 +259,4 @@ async function notReady(connection: HostConnection, vm: VmAddress): Promise<Erro
     final: true,
     hint: `krakenctl agent logs ${vm}`,
   });
-}
-
-/** Like `Promise.all` over a map, with at most so many at once. */
-async function eachOf<T, R>(items: T[], atOnce: number, work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const lane = async () => {
-    while (next < items.length) {
-      const index = next++;
-      results[index] = await work(items[index]!);
-      beat({ seen: next });
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
-  return results;
 }

@@ -43,9 +43,17 @@ export async function fenced<T>(
   scope: FencedScope,
   work: (connection: HostConnection) => Promise<T>,
 ): Promise<T> {
-  const connection = await connectTo(deps, scope.spec, scope.host);
-  const { epoch, realm, patienceSeconds } = scope;
-  const lease = await connection.fence({ cluster: scope.spec.name, realm, epoch, patienceSeconds });
+  const { spec, host, ...fence } = scope;
+  return underFence(await connectTo(deps, spec, host), { cluster: spec.name, ...fence }, work);
+}
+
+/** The same over a connection that is there. */
+export async function underFence<T>(
+  connection: HostConnection,
+  { cluster, realm, epoch, patienceSeconds }: FenceScope,
+  work: (connection: HostConnection) => Promise<T>,
+): Promise<T> {
+  const lease = await connection.fence({ cluster, realm, epoch, patienceSeconds });
   try {
     // Waiting may have taken so long that Temporal gave this attempt up and began another.
     cancellation()?.throwIfAborted();

@@ -16,6 +16,10 @@ const looks: ReadonlySet<string> = new Set<keyof Activities>([
   'resolveAgentImage',
   'lookAtAgent',
   'listAgents',
+  'listFirewallHosts',
+  'lookAtFirewall',
+  'probeFirewall',
+  'inspectFirewall',
 ]);
 /**
  * Temporal is not told to count: tries that were handed to a frozen worker count for nothing, and it holds several polls open when it

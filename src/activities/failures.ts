@@ -48,6 +48,12 @@ const mappings: Mapping[] = [
     final: true,
     hint: 'look at it on that host and mend it by hand, then again',
   },
+  {
+    error: client.FirewallRefusedError,
+    code: 'FIREWALL_REFUSED',
+    final: true,
+    hint: 'nothing was loaded; this is a fault of krakenctl, or an nft before 0.9.1: nft --version',
+  },
   { error: client.FenceBusyError, code: 'FENCE_BUSY', final: false },
   { error: client.ImageMissingError, code: 'IMAGE_MISSING', final: true },
   {

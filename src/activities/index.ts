@@ -5,6 +5,7 @@ import { containerActivities } from './containers';
 import type { ActivityDependencies } from './dependencies';
 import { asActivities } from './execution';
 import { fileActivities } from './files';
+import { firewallActivities } from './firewall';
 import { fleetActivities } from './fleet';
 import { folderActivities } from './folders';
 import { gateActivities } from './gates';
@@ -20,6 +21,7 @@ import { redisActivities } from './redis-cluster';
 
 /** All activities over one set of clients. */
 export function createActivities(deps: ActivityDependencies): Activities {
+  const fleets = fleetActivities(deps);
   const lookers = { ...hostActivities(deps), ...imageActivities(deps), ...plannerActivities(deps) };
   return asActivities({
     ...lookers,
@@ -35,6 +37,7 @@ export function createActivities(deps: ActivityDependencies): Activities {
     ...recordActivities(deps),
     ...proofActivities(deps),
     ...agentActivities(deps),
-    ...fleetActivities(deps),
+    ...fleets,
+    ...firewallActivities(deps, fleets),
   });
 }

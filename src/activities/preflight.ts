@@ -24,7 +24,9 @@ export function preflightActivities(deps: ActivityDependencies): PreflightActivi
       const findings = judgePreflight(spec, { hosts, reaches, ownerId: deps.ownerId });
       const seen = hosts.filter((h) => h.reachable).map((h) => h.host);
       const untried = reaches.filter((r) => r.result === 'untested').length;
-      return { findings, seen, ways: { tried: reaches.length - untried, untried }, tookMs: deps.now() - startedAt };
+      const firewall = hosts.flatMap((h) => (h.reachable && h.machine.hasFirewall ? [h.host] : []));
+      const ways = { tried: reaches.length - untried, untried };
+      return { findings, seen, ways, firewall, tookMs: deps.now() - startedAt };
     },
     async ensureKernelSetting({ spec, host, mend }) {
       const known = kernelSettings.find((s) => s.name === mend.setting && s.want === mend.value);

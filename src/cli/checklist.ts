@@ -8,6 +8,8 @@ export interface ChecklistFacts {
   findings: Finding[];
   hosts: number;
   ways: { tried: number; untried: number };
+  /** Nodes that have rules of krakenctl. */
+  firewall: string[];
 }
 
 const wayCodes = [
@@ -24,7 +26,7 @@ const wayCodes = [
 ];
 
 /** The seed's production checklist, line by line; what is not built yet says so. */
-export function makeChecklist({ keysSet, warnings, findings, hosts, ways }: ChecklistFacts): ChecklistLine[] {
+export function makeChecklist({ keysSet, warnings, findings, hosts, ways, firewall }: ChecklistFacts): ChecklistLine[] {
   const cut = findings.filter((f) => wayCodes.includes(f.code) && f.level === 'failure').length;
   const all = `${hosts} hosts log in, and reach each other on every port that will be used`;
   const some = `${ways.tried} ports between hosts are open; ${ways.untried} were not tried, since nothing listens there now`;
@@ -46,8 +48,8 @@ export function makeChecklist({ keysSet, warnings, findings, hosts, ways }: Chec
     },
     {
       title: 'Configure firewall rules',
-      state: 'not yet',
-      note: 'krakenctl sets no rules; the line above says what is open',
+      state: firewall.length === hosts ? 'done' : 'open',
+      note: firewallNote(firewall.length, hosts),
     },
     {
       title: 'Test agent deployment',
@@ -61,4 +63,11 @@ export function makeChecklist({ keysSet, warnings, findings, hosts, ways }: Chec
       note: 'krakenctl config show --origin; each deploy keeps its record on the nodes',
     },
   ];
+}
+
+function firewallNote(withRules: number, hosts: number): string {
+  if (withRules === hosts)
+    return `all ${hosts} nodes have rules; krakenctl firewall status says whether they are those of .env`;
+  const now = withRules === 0 ? '' : `${withRules} of ${hosts} nodes have rules; `;
+  return `${now}krakenctl firewall plan shows them, krakenctl firewall apply puts them there`;
 }

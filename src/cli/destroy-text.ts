@@ -13,6 +13,7 @@ export function describeDestroyPlan(plan: DestroyPlan, { bold, dim, yellow }: Co
   return [
     bold(`cluster ${plan.cluster}: this will be removed`),
     ...containerLines(plan),
+    ...firewallLines(plan),
     ...folderLines(removed),
     ...(kept.length > 0 ? [bold('this stays'), ...folderLines(kept)] : []),
     ...plan.left.map((l) => yellow(` ! ${l.host} is left as it is: ${l.why}`)),
@@ -32,6 +33,12 @@ function containerLines(plan: DestroyPlan): string[] {
     bySet.set(set, [...(bySet.get(set) ?? []), host]);
   }
   return [...bySet].map(([set, hosts]) => ` - ${showHosts(hosts)}  ${set.split(' ').length} containers: ${set}`);
+}
+
+function firewallLines(plan: DestroyPlan): string[] {
+  const steps = plan.stages.flatMap((s) => s.steps).filter((s) => s.kind === 'firewall');
+  if (steps.length === 0) return [];
+  return [` - ${showHosts(steps.map((s) => s.host))}  firewall rules; those on VMs stay: krakenctl firewall off`];
 }
 
 function folderLines(folders: PlannedFolder[]): string[] {
@@ -57,7 +64,7 @@ export function describeDestroy(report: DestroyReport, { colors, progress }: Dep
   const took = progress?.endedAt ? ` in ${showDuration(progress.endedAt - progress.startedAt)}` : '';
   const steps = plan.stages.flatMap((s) => s.steps);
   const containers = steps.filter((s) => s.kind === 'remove').length;
-  const folders = steps.length - containers;
+  const folders = steps.filter((s) => s.kind === 'folder').length;
   const kept = plan.keepData ? ['data and record are kept; bring it back: krakenctl deploy'] : [];
   return {
     lines: [

@@ -3,6 +3,7 @@ import { recordFolder } from '../cluster/names';
 import type { ClusterSpec } from '../cluster/spec';
 import type { HostClusters, OperationLine, PreflightInput, PreflightReport } from '../contracts/activities';
 import type { ListedAgent } from '../contracts/agents';
+import type { FirewallAction, FirewallInspection } from '../contracts/firewall';
 import type { InspectInput, Inspection } from '../contracts/operation';
 import { type Composition, composeActivities } from '../workers/compose';
 
@@ -39,6 +40,13 @@ export function withVm<T>(spec: ClusterSpec, vm: string, work: (host: LocalHost)
 }
 
 export type LocalHost = Awaited<ReturnType<ReturnType<Composition['hostsFor']>['connect']>>;
+
+export function inspectFirewallLocally(input: {
+  spec: ClusterSpec;
+  action: FirewallAction;
+}): Promise<FirewallInspection> {
+  return withComposition({}, ({ activities }) => activities.inspectFirewall(input));
+}
 
 export function preflightLocally(input: PreflightInput): Promise<PreflightReport> {
   return withComposition({}, ({ activities }) => activities.preflightCluster(input));

@@ -13,6 +13,7 @@ export const nouns: Record<string, () => AddNoun> = {
   logs: () => (require('./commands/logs') as typeof import('./commands/logs')).addLogsCommand,
   agent: () => (require('./commands/agent') as typeof import('./commands/agent')).addAgentCommands,
   op: () => (require('./commands/op') as typeof import('./commands/op')).addOperationCommands,
+  firewall: () => (require('./commands/firewall') as typeof import('./commands/firewall')).addFirewallCommands,
   cluster: () => (require('./commands/cluster') as typeof import('./commands/cluster')).addClusterCommands,
   worker: () => (require('./commands/worker') as typeof import('./commands/worker')).addWorkerCommands,
   temporal: () => (require('./commands/temporal') as typeof import('./commands/temporal')).addTemporalCommands,

@@ -1,6 +1,8 @@
+import type { FirewallReport } from '../contracts/firewall';
 import type { DeployReport, DestroyReport, TakeOverReport } from '../contracts/operation';
 import { type DeployView, type DescribedReport, describeDeploy } from './deploy-text';
 import { describeDestroy } from './destroy-text';
+import { describeFirewall } from './firewall-text';
 import { describeFleet, isFleetReport } from './fleet-text';
 import { describeTakeOver } from './take-over-text';
 
@@ -9,6 +11,7 @@ export function describeReport(result: unknown, view: DeployView): DescribedRepo
   if (isFleetReport(result)) return describeFleet(result, view);
   const { operation } = result as { operation: { verb: string } };
   if (operation.verb === 'destroy') return describeDestroy(result as DestroyReport, view);
+  if (operation.verb === 'firewall') return describeFirewall(result as FirewallReport, view);
   if (operation.verb === 'takeover') return describeTakeOver(result as TakeOverReport, view);
   return { lines: describeDeploy(result as DeployReport, view), left: [] };
 }

@@ -112,6 +112,7 @@ function conclude(context: Context, followed: Followed, { spec, operation, link 
 const goingOn: Record<string, string> = {
   destroy: 'krakenctl cluster destroy goes on from there',
   takeover: 'krakenctl cluster take-over goes on from there',
+  firewall: 'krakenctl firewall plan shows what is left, firewall apply goes on from there',
 };
 
 function withOperation(failure: CliFailure, facts: { operation: string; link: string }): CliFailure {

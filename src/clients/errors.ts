@@ -50,6 +50,8 @@ export class RegistryUnreachableError extends ClientError {}
 export class RightsError extends ClientError {}
 /** A folder that is not ours to remove: a link, a mounted file system, a path outside of the known roots. Final. */
 export class FolderRefusedError extends ClientError {}
+/** nft does not take the rules. Final. */
+export class FirewallRefusedError extends ClientError {}
 /** A newer epoch holds the host. Final for this operation. */
 export class FencedOffError extends ClientError {
   constructor(

@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs';
-import type { AgentHost, Engine, HostFiles, HostFolders, RedisInstance } from './host';
+import type { AgentHost, Engine, FirewallHost, HostFiles, HostFolders, RedisInstance } from './host';
 
 /**
  * Moments at which a campaign kills or freezes this process. Switched on by the environment alone; without it nothing here is
@@ -11,7 +11,7 @@ import type { AgentHost, Engine, HostFiles, HostFolders, RedisInstance } from '.
  * each point that is reached.
  */
 
-export const drivers = ['docker', 'files', 'redis', 'fence', 'agent', 'activity'] as const;
+export const drivers = ['docker', 'files', 'redis', 'fence', 'agent', 'firewall', 'activity'] as const;
 export type Driver = (typeof drivers)[number];
 
 /**
@@ -30,7 +30,7 @@ interface Armed {
 }
 
 const form =
-  /^(docker|files|redis|fence|agent|activity)\.(before|during|mid-write|before-rename|after-rename|after):([\w*]+)#(\d+)=(kill|freeze)$/;
+  /^(docker|files|redis|fence|agent|firewall|activity)\.(before|during|mid-write|before-rename|after-rename|after):([\w*]+)#(\d+)=(kill|freeze)$/;
 
 export class Failpoints {
   private readonly seen = new Map<Armed, number>();
@@ -142,4 +142,5 @@ export const redisEffects: (keyof RedisInstance)[] = [
   'bumpEpoch',
   'configSet',
 ];
+export const firewallEffects: (keyof FirewallHost)[] = ['stage', 'tryOut', 'keep', 'takeBack', 'enable', 'remove'];
 export const agentEffects: (keyof AgentHost)[] = ['install', 'activate', 'deactivate', 'restart'];

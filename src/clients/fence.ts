@@ -16,6 +16,8 @@ import type { SshConnection } from './ssh';
 /** A train of effects pays for the lock once. */
 const lingerMs = 250;
 const beatEveryMs = 1000;
+/** A host that does not answer keeps nobody from leaving. */
+const letGoWithinMs = 2000;
 /** Silence after which the host ends our session; shorter than the heartbeat timeout of effects, after which another worker begins. */
 const defaultPatienceSeconds = 4;
 
@@ -49,6 +51,13 @@ export class Fence {
     held.shares.push(patience);
     beat(held);
     return { release: async () => this.release(key, held, patience) };
+  }
+
+  /** At once, and resolves when the host has let go too. For a connection that nobody else shares. */
+  async letGoOfAll(): Promise<void> {
+    const all = await Promise.allSettled(this.held.values());
+    this.held.clear();
+    await Promise.all(all.map((result) => (result.status === 'fulfilled' ? whenLetGo(result.value) : undefined)));
   }
 
   private async hold(key: string, scope: FenceScope): Promise<Held> {
@@ -88,6 +97,14 @@ function letGo(held: Held): void {
   held.isLost = true;
   clearInterval(held.beating);
   held.channel.end('done\n');
+}
+
+async function whenLetGo(held: Held): Promise<void> {
+  clearTimeout(held.linger);
+  if (held.isLost) return;
+  const closed = new Promise<void>((resolve) => held.channel.once('close', () => resolve()));
+  letGo(held);
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, letGoWithinMs))]);
 }
 
 async function take(options: FenceOptions, scope: FenceScope): Promise<Held> {

@@ -1,5 +1,6 @@
 import type { PublishedInstall } from '../cluster/agents/install-source';
 import type { AgentFacts } from '../cluster/agents/observed';
+import type { FirewallFacts } from '../cluster/firewall/observed';
 import type { ObservedFolder } from '../cluster/observed';
 import type { MachineFacts } from '../cluster/preflight/facts';
 import type { KernelMend } from '../cluster/preflight/findings';
@@ -25,6 +26,7 @@ export interface HostConnection {
   readonly agent: AgentHost;
   /** What VMs install from, where this host is a load balancer. */
   readonly installs: InstallSource;
+  readonly firewall: FirewallHost;
   /** Opens the fence for effects of an operation; see {@link Fence}. */
   fence(scope: FenceScope): Promise<FenceLease>;
 }
@@ -32,7 +34,34 @@ export interface HostConnection {
 /** Connections by host, one each, shared by all activities of a worker; reconnects when one was lost. */
 export interface Hosts {
   connect(host: HostSpec): Promise<HostConnection>;
+  /** A new login, shared with nobody: shows that one is possible now. */
+  login(host: HostSpec): Promise<Login>;
   close(): Promise<void>;
+}
+
+export interface Login {
+  connection: HostConnection;
+  /** Lets go of the host as one who is done. */
+  leave(): Promise<void>;
+}
+
+/** Our own rules of the host's firewall; see `firewall-host.ts`. */
+export interface FirewallHost {
+  observe(cluster: string): Promise<FirewallFacts>;
+  /** Lays rules beside those that hold, when nft has read them. @throws {FirewallRefusedError} */
+  stage(cluster: string, rules: { sum: string; text: string }): Promise<{ changed: boolean }>;
+  /**
+   * Loads the staged rules, with a timer that takes them back. `kept`: they hold already. `gone`: others, or none, are staged.
+   */
+  tryOut(cluster: string, trial: { sum: string; seconds: number }): Promise<'loaded' | 'kept' | 'gone'>;
+  /** Rules on trial hold from now on. `kept`: they did already. `reverted`: they were taken back. `gone`, `unloaded`: others are there. */
+  keep(cluster: string, sum: string): Promise<'kept-now' | 'kept' | 'reverted' | 'gone' | 'unloaded'>;
+  /** What is on trial goes at once. */
+  takeBack(cluster: string): Promise<{ changed: boolean }>;
+  /** The rules come back when the host starts. */
+  enable(cluster: string, unit: { sum: string; text: string }): Promise<{ changed: boolean }>;
+  /** Rules, files, timers and unit go; resolves when none was seen any more. */
+  remove(cluster: string): Promise<{ changed: boolean }>;
 }
 
 export interface AgentQuery {
@@ -339,8 +368,8 @@ export interface RedisClusterNode {
  */
 export interface FenceScope {
   cluster: string;
-  /** `agents`: a fence of its own, so that a fleet's operation and the cluster's do not end each other. */
-  realm?: 'agents';
+  /** A fence of its own, so that operations of a fleet, of the cluster, and on the rules of a VM do not end each other. */
+  realm?: 'agents' | 'firewall';
   /** Epoch of the operation, see `owner.json`. */
   epoch: number;
   /** Silence of ours after which the host ends our session. Default 4; longer for what fills the line. */

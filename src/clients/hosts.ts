@@ -1,5 +1,5 @@
 import type { HostSpec, SshTarget } from '../cluster/spec';
-import type { HostConnection, Hosts } from './host';
+import type { HostConnection, Hosts, Login } from './host';
 import { Slots } from './slots';
 import { SshConnection } from './ssh';
 import { SshHost } from './ssh-host';
@@ -44,6 +44,10 @@ export function createHosts(options: HostsOptions): Hosts {
       known.set(key, dialling);
       dialling.catch(() => known.get(key) === dialling && known.delete(key));
       return dialling;
+    },
+    async login(host): Promise<Login> {
+      const connection = await dial(host);
+      return { connection, leave: () => connection.leave() };
     },
     async close() {
       const all = await Promise.allSettled(known.values());

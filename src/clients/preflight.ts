@@ -32,7 +32,7 @@ ss -Hltnp 2>/dev/null | awk -v wanted=" $ports " '{
   say listen "$port \${pid:--} \${id:--} $name"
 done
 say clock "$(date +%s%3N)"
-[ -d "/etc/kraken/$cluster" ] && say files yes
+for f in "/etc/kraken/$cluster"/*; do case $f in */firewall) [ -e "$f/rules.nft" ] && say firewall yes;; *) [ -e "$f" ] && say files yes;; esac; done
 [ -e "/var/lib/krakenctl/$cluster/state.json" ] && say record yes
 :`;
 
@@ -82,6 +82,7 @@ export function parseMachine(text: string, ourClockMs: number): MachineFacts {
       };
     }),
     hasFiles: all('files').length > 0,
+    hasFirewall: all('firewall').length > 0,
     hasRecord: all('record').length > 0,
   };
 }

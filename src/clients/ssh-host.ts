@@ -3,15 +3,25 @@ import type { HostSpec } from '../cluster/spec';
 import { createAgentHost } from './agent-host';
 import { createEngine } from './docker';
 import { HostUnreachableError } from './errors';
-import { agentEffects, engineEffects, fileEffects, folderEffects, redisEffects, withFailpoints } from './failpoints';
+import {
+  agentEffects,
+  engineEffects,
+  fileEffects,
+  firewallEffects,
+  folderEffects,
+  redisEffects,
+  withFailpoints,
+} from './failpoints';
 import { Fence } from './fence';
 import { createFiles } from './files';
+import { createFirewallHost } from './firewall-host';
 import { createFolders } from './folders';
 import type {
   AgentHost,
   Engine,
   FenceLease,
   FenceScope,
+  FirewallHost,
   HostConnection,
   HostFiles,
   HostFolders,
@@ -44,7 +54,9 @@ export class SshHost implements HostConnection {
   readonly traffic: Traffic;
   readonly agent: AgentHost;
   readonly installs: InstallSource;
-  private readonly fences: Fence;
+  readonly firewall: FirewallHost;
+  private readonly held: Fence;
+  private readonly fences: Pick<Fence, 'lease'>;
   private readonly redises = new Map<number, RedisInstance>();
 
   private constructor(
@@ -60,6 +72,7 @@ export class SshHost implements HostConnection {
     this.http = createHttp(ssh);
     this.agent = withFailpoints('agent', agentEffects, createAgentHost(ssh, rights.sudo));
     this.installs = createInstallSource(ssh, rights.sudo);
+    this.firewall = withFailpoints('firewall', firewallEffects, createFirewallHost(ssh, rights.sudo));
     this.preflight = {
       forwards: rights.socket === 'forward',
       machine: (query) => askMachine(ssh, rights.sudo, query),
@@ -68,7 +81,8 @@ export class SshHost implements HostConnection {
       setKernel: (mend) => setKernel(ssh, rights.sudo, mend),
     };
     this.traffic = createTraffic(ssh, rights.sudo);
-    this.fences = withFailpoints('fence', ['lease'], new Fence({ ssh, sudo: rights.sudo, dialEngine: dial }));
+    this.held = new Fence({ ssh, sudo: rights.sudo, dialEngine: dial });
+    this.fences = withFailpoints('fence', ['lease'], this.held);
   }
 
   static async over(host: HostSpec, ssh: SshConnection): Promise<SshHost> {
@@ -89,6 +103,12 @@ export class SshHost implements HostConnection {
 
   fence(scope: FenceScope): Promise<FenceLease> {
     return this.fences.lease(scope);
+  }
+
+  /** Without this a host takes an end of the connection for a break, and looks for what it may have left under way. */
+  async leave(): Promise<void> {
+    await this.held.letGoOfAll();
+    this.ssh.close();
   }
 
   close(): void {

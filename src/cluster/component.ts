@@ -4,13 +4,26 @@ import { redisSettings } from './render/redis';
 import { storageRouterPort } from './render/storage-router';
 import { type ClusterSpec, type HostSpec, type PartName, partNames } from './spec';
 
+/**
+ * Who has to reach a port; the firewall's rules are made of it. `itself`: its own host alone. `nodes`: the nodes. `fleet`: nodes and VMs.
+ * `clients`: whoever pushes and pulls.
+ */
+export type Audience = 'itself' | 'nodes' | 'fleet' | 'clients';
+
+export interface OpenPort {
+  port: number;
+  from: Audience;
+}
+
+const to = (from: Audience, ...ports: number[]): OpenPort[] => ports.map((port) => ({ port, from }));
+
 /** What each part is: one row a part, read by everything that has to know something about "an origin" or "a tracker". */
 export interface Component {
   /** Image reference as hosts pull it. */
   image(spec: ClusterSpec): string;
   command(spec: ClusterSpec, node: HostSpec): string[];
-  /** Ports that it listens on, on the host's network. */
-  ports(spec: ClusterSpec): number[];
+  /** Ports that it listens on, on the host's network, and who has to reach each. */
+  listens(spec: ClusterSpec): OpenPort[];
   readiness(spec: ClusterSpec): Readiness;
   /** Parts, on whatever host, that must be there before it can work. They stand before it in {@link partNames}. */
   waitsFor: PartName[];
@@ -42,7 +55,7 @@ function redis(port: (spec: ClusterSpec) => number, waitsFor: PartName[]): Compo
     image: (spec) => spec.images.redis,
     // The official image's starter changes to its redis user exactly when the first word is redis-server.
     command: () => ['redis-server', `${mountedConfigFolder}/redis.conf`],
-    ports: (spec) => [port(spec), port(spec) + 10_000],
+    listens: (spec) => to('nodes', port(spec), port(spec) + 10_000),
     readiness: (spec) => ({ kind: 'redis', port: port(spec) }),
     waitsFor,
     state: '/data',
@@ -61,7 +74,7 @@ export const components: Record<PartName, Component> = {
       ...['envoy', '-c', `${mountedConfigFolder}/envoy.yaml`],
       ...['--concurrency', '1', '--disable-hot-restart', '--log-level', 'warning'],
     ],
-    ports: (spec) => [spec.ports.redisRouter, spec.ports.redisRouterAdmin, storageRouterPort(spec)],
+    listens: (spec) => to('itself', spec.ports.redisRouter, spec.ports.redisRouterAdmin, storageRouterPort(spec)),
     readiness: (spec) => ({ kind: 'http', port: spec.ports.redisRouterAdmin, path: '/ready' }),
     waitsFor: ['redis', 'redis-replica'],
     tmpfs: [],
@@ -69,7 +82,8 @@ export const components: Record<PartName, Component> = {
   testfs: {
     image: krakenImage('testfs'),
     command: () => ['/bin/sh', `${mountedConfigFolder}/start.sh`],
-    ports: (spec) => [spec.ports.testfs],
+    // Each node's storage router reads from all of them.
+    listens: (spec) => to('nodes', spec.ports.testfs),
     readiness: (spec) => ({ kind: 'http', port: spec.ports.testfs, path: '/health' }),
     waitsFor: [],
     // testfs has no setting for its folder: it makes one under /tmp.
@@ -84,7 +98,8 @@ export const components: Record<PartName, Component> = {
       ...['--blobserver-hostname', node.address, '--blobserver-port', `${spec.ports.origin}`],
       ...['--peer-ip', node.address, '--peer-port', `${spec.ports.originPeer}`],
     ],
-    ports: (spec) => [spec.ports.origin, spec.ports.originPeer],
+    // Agents fetch pieces from origins.
+    listens: ({ ports }) => [...to('nodes', ports.origin), ...to('fleet', ports.originPeer)],
     readiness: (spec) => ({ kind: 'http', port: spec.ports.origin, path: '/readiness' }),
     waitsFor: ['redis-router', 'testfs'],
     state: '/var/cache/kraken/kraken-origin',
@@ -94,7 +109,7 @@ export const components: Record<PartName, Component> = {
   tracker: {
     image: krakenImage('tracker'),
     command: (spec) => ['/usr/bin/kraken-tracker', ...krakenConfig, '--port', `${spec.ports.tracker}`],
-    ports: (spec) => [spec.ports.tracker],
+    listens: (spec) => to('nodes', spec.ports.tracker),
     readiness: (spec) => ({ kind: 'http', port: spec.ports.tracker, path: '/readiness' }),
     waitsFor: ['redis-router', 'origin'],
     tmpfs: krakenTmpfs,
@@ -103,7 +118,7 @@ export const components: Record<PartName, Component> = {
   'build-index': {
     image: krakenImage('build-index'),
     command: (spec) => ['/usr/bin/kraken-build-index', ...krakenConfig, '--port', `${spec.ports.buildIndex}`],
-    ports: (spec) => [spec.ports.buildIndex],
+    listens: (spec) => to('nodes', spec.ports.buildIndex),
     readiness: (spec) => ({ kind: 'http', port: spec.ports.buildIndex, path: '/readiness' }),
     waitsFor: ['redis-router', 'testfs', 'origin'],
     state: '/var/cache/kraken/kraken-build-index',
@@ -113,7 +128,7 @@ export const components: Record<PartName, Component> = {
   proxy: {
     image: krakenImage('proxy'),
     command: (spec) => ['/usr/bin/kraken-proxy', ...krakenConfig, '--port', `${spec.ports.proxy}`],
-    ports: (spec) => [spec.ports.proxy],
+    listens: (spec) => to('nodes', spec.ports.proxy),
     // A proxy has no /readiness: it answers 404 there.
     readiness: (spec) => ({ kind: 'http', port: spec.ports.proxy, path: '/health' }),
     waitsFor: ['origin', 'build-index'],
@@ -124,7 +139,7 @@ export const components: Record<PartName, Component> = {
   nginx: {
     image: (spec) => spec.images.nginx,
     command: () => ['nginx', '-c', `${mountedConfigFolder}/nginx.conf`, '-g', 'daemon off;'],
-    ports: (spec) => [spec.ports.lbProxy, spec.ports.lbTracker],
+    listens: ({ ports }) => to('clients', ports.lbProxy, ports.lbTracker),
     readiness: (spec) => ({ kind: 'http', port: spec.ports.lbProxy, path: '/health' }),
     waitsFor: ['proxy', 'tracker', 'build-index'],
     // What VMs install from, and where they leave their names.
@@ -144,8 +159,12 @@ export function partsOf(spec: ClusterSpec, node: HostSpec): PartName[] {
   return partNames.filter((part) => part !== 'nginx' || spec.loadBalancers.includes(node.id));
 }
 
+export function portsOfPart(spec: ClusterSpec, part: PartName): number[] {
+  return components[part].listens(spec).map(({ port }) => port);
+}
+
 export function capabilitiesOf(spec: ClusterSpec, part: PartName): string[] {
-  const isPrivileged = components[part].ports(spec).some((port) => port < 1024);
+  const isPrivileged = portsOfPart(spec, part).some((port) => port < 1024);
   return isPrivileged ? [...capabilities, 'NET_BIND_SERVICE'].sort() : [...capabilities];
 }
 

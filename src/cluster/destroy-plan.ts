@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { firewallFolder, firewallTable } from './firewall/names';
 import { type ClusterFolder, clusterFolder, clusterFolderKinds } from './names';
 import {
   type HostFolders,
@@ -80,6 +81,7 @@ export function planDestroy(input: DestroyPlanInput, ownerId: string): DestroyPl
     ? []
     : [
         ...containerStages(containers),
+        firewallStage(spec, seen),
         folderStage(
           { id: 'files', title: 'configuration and logs' },
           removedFolders.filter((f) => f.what !== 'data'),
@@ -165,6 +167,27 @@ function containerStages(containers: { host: string; c: ObservedContainer }[]): 
       )
       .sort((a, b) => (a.id < b.id ? -1 : 1)),
   }));
+}
+
+/** Before the folder that they lie in: what loads them at a start of the host lies elsewhere. */
+function firewallStage({ name }: ClusterSpec, seen: SeenHost[]): Stage {
+  const folder = `${firewallFolder(name)}/`;
+  const hosts = seen.filter(({ files }) => files.some(({ path }) => path.startsWith(folder)));
+  return {
+    id: 'firewall',
+    title: 'firewall rules',
+    gates: [],
+    steps: hosts.map(({ host }) => ({
+      id: `firewall/${host}/firewall/${firewallTable(name)}`,
+      host,
+      kind: 'firewall',
+      action: 'remove',
+      target: firewallTable(name),
+      summary: `${host}: remove the firewall rules`,
+      changes: [],
+      because: ['they are of this cluster'],
+    })),
+  };
 }
 
 function folderStage(stage: Pick<Stage, 'id' | 'title'>, folders: Pick<PlannedFolder, 'host' | 'path'>[]): Stage {

@@ -16,6 +16,8 @@ export type StepKind =
   | 'redis'
   | 'record'
   | 'folder'
+  /** Rules of our own in a host's firewall. */
+  | 'firewall'
   | 'handover';
 export type StepAction = 'create' | 'replace' | 'change' | 'remove';
 

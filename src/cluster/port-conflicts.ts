@@ -1,11 +1,11 @@
-import { components, partsOf } from './component';
+import { components, type OpenPort, partsOf, portsOfPart } from './component';
 import type { SeenHost } from './observed';
 import type { Plan, Step } from './plan';
 import type { ClusterSpec, HostSpec, PartName } from './spec';
 
-/** Ports of one node and the part behind each. */
-export function portsOf(spec: ClusterSpec, node: HostSpec): { port: number; part: PartName }[] {
-  return partsOf(spec, node).flatMap((part) => components[part].ports(spec).map((port) => ({ port, part })));
+/** Ports of one node, the part behind each, and who has to reach it. */
+export function portsOf(spec: ClusterSpec, node: HostSpec): (OpenPort & { part: PartName })[] {
+  return partsOf(spec, node).flatMap((part) => components[part].listens(spec).map((open) => ({ ...open, part })));
 }
 
 export function portNumbersOf(spec: ClusterSpec, node: HostSpec): number[] {
@@ -17,7 +17,7 @@ export function portConflicts(spec: ClusterSpec, is: SeenHost, containers: Step[
   // A part that is replaced lets go of its own ports first.
   const starting = containers.filter((step) => step.action === 'create' || step.action === 'change');
   return starting.flatMap((step) => {
-    const ports = step.part ? components[step.part].ports(spec) : [];
+    const ports = step.part ? portsOfPart(spec, step.part) : [];
     // Another part of ours may be about to move away from one.
     const ours = is.containers.filter((c) => c.cluster === spec.name).map((c) => c.id);
     const held = (is.listeners ?? []).filter((l) => ports.includes(l.port) && !ours.includes(l.containerId ?? ''));

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseNetwork, showNetwork } from './firewall/networks';
 
 /**
  * What a person asked for, as values: the only input of {@link desiredState}. Every default of the product that concerns a
@@ -34,6 +35,12 @@ export type Limit = z.infer<typeof limitSchema>;
 
 /** IPv4 or a host's name: it is written into texts of NGINX, Redis and shell. */
 const address = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/);
+
+/** Canonical: it is written into rules. */
+const network = z.string().refine((text) => {
+  const read = parseNetwork(text);
+  return read !== undefined && showNetwork(read) === text;
+});
 
 export const sshTargetSchema = z.object({
   address,
@@ -127,6 +134,17 @@ export const specSchema = z.object({
     }),
     limit: limitSchema,
   }),
+  /** Sources beside nodes and VMs; absent: none is set. */
+  firewall: z
+    .object({
+      /** Who may reach the load balancers; absent: anyone. */
+      clients: z.array(network).min(1).optional(),
+      /** Who counts as a VM. */
+      peers: z.array(network).min(1).optional(),
+      /** Who may reach sshd; absent: it is not filtered. */
+      ssh: z.array(network).min(1).optional(),
+    })
+    .optional(),
   logs: z.object({
     /** Docker json-file rotation. */
     maxSizeBytes: bytes,

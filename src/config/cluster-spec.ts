@@ -52,6 +52,7 @@ export function toClusterSpec({ values, nodes, defaultKeyPath, home }: SpecParts
       },
       limit: { memoryBytes: v.AGENT_MEMORY_LIMIT, cpus: v.AGENT_CPU_LIMIT },
     },
+    ...toFirewall(values),
     logs: { maxSizeBytes: v.LOG_MAX_SIZE, maxFiles: v.LOG_MAX_FILES },
     concurrency: v.CONCURRENCY,
   } satisfies ClusterSpec);
@@ -81,6 +82,12 @@ function toPorts(v: Complete): ClusterSpec['ports'] {
     redisRouterAdmin: v.REDIS_ROUTER_ADMIN_PORT,
     testfs: v.TESTFS_PORT,
   };
+}
+
+/** Absent as a whole where nothing of it is set, as in every spec of before there was one. */
+function toFirewall({ FIREWALL_CLIENTS, FIREWALL_PEERS, FIREWALL_SSH }: Values): Pick<ClusterSpec, 'firewall'> {
+  if (!FIREWALL_CLIENTS && !FIREWALL_PEERS && !FIREWALL_SSH) return {};
+  return { firewall: { clients: FIREWALL_CLIENTS, peers: FIREWALL_PEERS, ssh: FIREWALL_SSH } };
 }
 
 function toLimits(v: Complete): ClusterSpec['limits'] {

@@ -15,6 +15,7 @@ export const sections = {
   rollout: 'Changes of a running cluster',
   logs: 'Logs and metrics',
   agents: 'Agents on VMs',
+  firewall: 'Firewall',
   tls: 'TLS (not built yet)',
   auth: 'Authentication (not built yet)',
   recovery: 'Recovery and alerts (not built yet)',

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { KeyDefinition } from './key';
 import { agentKeys } from './keys/agents';
 import { clusterKeys, nodeKey, sshKeys } from './keys/cluster';
+import { firewallKeys } from './keys/firewall';
 import { imageKeys } from './keys/images';
 import { limitKeys } from './keys/limits';
 import { authKeys, backupKeys, recoveryKeys, tlsKeys } from './keys/not-built';
@@ -22,6 +23,7 @@ export const keys = {
   ...rolloutKeys,
   ...logKeys,
   ...agentKeys,
+  ...firewallKeys,
   ...tlsKeys,
   ...authKeys,
   ...recoveryKeys,

@@ -8,6 +8,7 @@ import type { RolloutPace } from '../cluster/rollout-stages';
 import type { ClusterSpec } from '../cluster/spec';
 import type { AgentActivities } from './agents';
 import type { Changed } from './changed';
+import type { FirewallActivities } from './firewall';
 import type {
   Decision,
   InspectInput,
@@ -134,6 +135,8 @@ export interface PreflightReport {
   seen: string[];
   /** Ports between two hosts; those on which nothing listened, and nothing was to, were not tried. */
   ways: { tried: number; untried: number };
+  /** Hosts that have firewall rules of krakenctl; absent in what older workers answer. */
+  firewall?: string[];
   tookMs: number;
 }
 
@@ -245,4 +248,5 @@ export type Activities = HostActivities &
   GateActivities &
   RecordActivities &
   ProofActivities &
-  AgentActivities;
+  AgentActivities &
+  FirewallActivities;

@@ -25,6 +25,8 @@ export const workflowTypes = {
   takeOver: 'takeOverCluster',
   inspectOwnership: 'inspectOwnership',
   inspectClusters: 'inspectClusters',
+  firewall: 'operateFirewall',
+  inspectFirewall: 'inspectFirewall',
   fleet: 'operateFleet',
   agent: 'bringAgent',
   keepAgent: 'keepAgent',

@@ -12,6 +12,7 @@ const packages = [
   'docker.io',
   'iproute2',
   'iptables',
+  'nftables',
   'ca-certificates',
   'curl',
   'procps',
@@ -76,13 +77,15 @@ exit 1
 
 /** Makes the host as new, but for its images: what krakenctl and Kraken put there is removed. */
 const reset = `#!/bin/sh
-for unit in /etc/systemd/system/kraken-*; do
+systemctl stop 'krakenctl-firewall-*.timer' 2> /dev/null
+for unit in /etc/systemd/system/kraken-* /etc/systemd/system/krakenctl-*; do
   [ -e "$unit" ] || continue
   systemctl disable --now --quiet "$(basename "$unit")" 2> /dev/null
   rm -f "$unit"
   changed=yes
 done
 [ -z "$changed" ] || systemctl daemon-reload
+for table in $(nft list tables inet 2> /dev/null | sed -n 's/^table inet \\(krakenctl_.*\\)/\\1/p'); do nft delete table inet "$table"; done
 ids=$(docker ps -aq)
 [ -z "$ids" ] || docker rm -f -v $ids > /dev/null || exit 1
 rm -rf /etc/kraken /var/lib/kraken /var/log/kraken /var/lib/krakenctl /run/krakenctl*

@@ -185,6 +185,10 @@ async function change(step: Step, input: StepInput, options: { summary: string }
       return effects.ensureContainer.executeWithOptions(options, [input]);
     case 'remove':
       return effects.removeContainer.executeWithOptions(options, [input]);
+    case 'firewall': {
+      const { spec, epoch } = input;
+      return effects.removeFirewall.executeWithOptions(options, [{ spec, host: step.host, epoch }]);
+    }
     case 'folder':
       return removals.removeFolder.executeWithOptions(options, [input]);
     case 'reload':
@@ -203,7 +207,7 @@ async function change(step: Step, input: StepInput, options: { summary: string }
 }
 
 /** At most `limit` at once; the first failure is thrown when those under way have ended, so that nothing runs on unseen. */
-async function inParallel<T>(items: T[], limit: number, work: (item: T) => Promise<void>): Promise<void> {
+export async function inParallel<T>(items: T[], limit: number, work: (item: T) => Promise<void>): Promise<void> {
   const failures: unknown[] = [];
   const queue = [...items];
   const take = async () => {

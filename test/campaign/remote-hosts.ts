@@ -16,6 +16,7 @@ import type {
   HostFiles,
   HostFolders,
   Hosts,
+  Login,
   RedisInstance,
 } from '../../src/clients/host';
 import type { HostSpec } from '../../src/cluster/spec';
@@ -65,7 +66,7 @@ async function perform(lab: MemoryLab, { host, path, args }: Ask): Promise<unkno
   const client =
     noun === 'redis'
       ? machine.redis(verb as number)
-      : machine[noun as 'engine' | 'files' | 'folders' | 'traffic' | 'agent' | 'installs'];
+      : machine[noun as 'engine' | 'files' | 'folders' | 'traffic' | 'agent' | 'installs' | 'firewall'];
   const method = (noun === 'redis' ? rest[0] : verb) as string;
   if (method === 'pull' || method === 'load') args.push(() => undefined);
   if (method === 'write') {
@@ -112,12 +113,18 @@ export class RemoteHosts implements Hosts {
       traffic: nouns<HostConnection['traffic']>('traffic'),
       agent: nouns<HostConnection['agent']>('agent'),
       installs: nouns<HostConnection['installs']>('installs'),
+      firewall: nouns<HostConnection['firewall']>('firewall'),
       http: (request) => this.ask(host, ['http'], [request]) as ReturnType<HostConnection['http']>,
       fence: async (scope) => {
         await guarded.lease(scope);
         return { release: async () => undefined };
       },
     };
+  }
+
+  /** What is modelled has one way in. */
+  async login(host: HostSpec): Promise<Login> {
+    return { connection: await this.connect(host), leave: async () => undefined };
   }
 
   async close(): Promise<void> {}

@@ -31,7 +31,7 @@ const render = (findings: Finding[]) =>
       through: 'the worker',
       tookMs: 1400,
       findings,
-      checklist: makeChecklist({ keysSet: 12, warnings: 0, findings, hosts: 3, ways }),
+      checklist: makeChecklist({ keysSet: 12, warnings: 0, findings, hosts: 3, ways, firewall: [] }),
     },
     colors,
   );
@@ -49,18 +49,35 @@ test('the ten lines of the production checklist stand there, those not built as 
   const lines = render([]);
   const list = lines.slice(lines.indexOf('production checklist') + 1).filter(Boolean);
   expect(list).toHaveLength(10);
-  expect(list.filter((line) => line.includes('not yet:'))).toHaveLength(5);
+  expect(list.filter((line) => line.includes('not yet:'))).toHaveLength(4);
   expect(list.find((line) => line.includes('Validate network connectivity'))).toMatch(/^ ✔/);
   expect(lines).toContain(' ✔ nothing speaks against a deploy');
 });
 
 test('a way that is cut fails its line of the checklist', () => {
-  const list = makeChecklist({ keysSet: 12, warnings: 0, findings: [blocked], hosts: 3, ways });
+  const list = makeChecklist({ keysSet: 12, warnings: 0, findings: [blocked], hosts: 3, ways, firewall: [] });
   expect(list.find((line) => line.title === 'Validate network connectivity')).toMatchObject({ state: 'failed' });
 });
 
 test('ports that were not tried are told, and are no ✔', () => {
-  const list = makeChecklist({ keysSet: 12, warnings: 0, findings: [], hosts: 3, ways: { tried: 0, untried: 72 } });
+  const list = makeChecklist({
+    keysSet: 12,
+    warnings: 0,
+    findings: [],
+    hosts: 3,
+    ways: { tried: 0, untried: 72 },
+    firewall: [],
+  });
   const line = list.find((l) => l.title === 'Validate network connectivity');
   expect(line).toMatchObject({ state: 'open', note: expect.stringContaining('72 were not tried') });
+});
+
+test.each([
+  [[], 'open', /^krakenctl firewall plan shows them/],
+  [['node-1'], 'open', /^1 of 3 nodes have rules; /],
+  [['node-1', 'node-2', 'node-3'], 'done', /^all 3 nodes have rules/],
+])('the line of the firewall with rules on %j', (firewall, state, note) => {
+  const list = makeChecklist({ keysSet: 12, warnings: 0, findings: [], hosts: 3, ways, firewall });
+  const line = list.find((l) => l.title === 'Configure firewall rules');
+  expect(line).toMatchObject({ state, note: expect.stringMatching(note) });
 });

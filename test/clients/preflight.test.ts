@@ -29,6 +29,7 @@ test('what a host says of itself is read; names and settings may have spaces', (
       { port: 7000, pid: undefined, containerId: undefined, program: undefined },
     ],
     hasFiles: false,
+    hasFirewall: false,
     hasRecord: true,
   });
 });

@@ -26,6 +26,7 @@ function goodHost(host: string): Seen {
       missingPrograms: [],
       listeners: [],
       hasFiles: false,
+      hasFirewall: false,
       hasRecord: false,
     },
     engine: {

@@ -53,6 +53,13 @@ const flags = [
 ];
 
 // biome-ignore format: a table
+const networks = [
+  '', 'office', '10.0.1', '10.0.1.256', '010.0.1.1', '10.0.1.5/24', '10.0.0.0/33', '10.0.0.0/08', '10.0.0.0-10.0.0.9',
+  '10.0.0.0/8;10.1.0.0/16', '10.0.0.1,,10.0.0.2', '::1::2', '2001:db8::/129', 'fe80::1%eth0', '::ffff:10.0.0.1',
+  '10.0.0.0/8 } accept',
+];
+
+// biome-ignore format: a table
 export const wrongTexts: Record<KeyName | 'CLUSTER_NODE_2', string[]> = {
   CLUSTER_NODE_2: addresses,
   CLUSTER_NAME: [
@@ -184,4 +191,7 @@ export const wrongTexts: Record<KeyName | 'CLUSTER_NODE_2', string[]> = {
   AGENT_RELAY_PORT: ports,
   AGENT_MEMORY_LIMIT: sizes,
   AGENT_CPU_LIMIT: cores,
+  FIREWALL_CLIENTS: networks,
+  FIREWALL_PEERS: networks,
+  FIREWALL_SSH: networks,
 };

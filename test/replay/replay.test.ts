@@ -15,6 +15,7 @@ import {
 import { exampleSpec } from '../support/cluster';
 import { MemoryLab } from '../support/memory-hosts';
 import { type Bench, openBench } from '../support/temporal';
+import { recordFirewalls } from './firewalls';
 import { holdFleet, recordHolds, tellings } from './held-operations';
 
 /**
@@ -49,7 +50,8 @@ async function record(): Promise<void> {
     const path = join(folder, `${recording}-${name}.json`);
     // What was recorded once stays: it is a witness of the code of its day.
     if (existsSync(path)) return;
-    const args = ['workflow', 'show', '-w', run.workflowId, '-o', 'json', '--address', address];
+    const where = ['--address', address, '--namespace', `tests-${process.env.JEST_WORKER_ID}`];
+    const args = ['workflow', 'show', '-w', run.workflowId, '-o', 'json', ...where];
     writeFileSync(path, execFileSync(temporal, args, { maxBuffer: 1e8 }));
   };
   await keep('deploy-fresh', await bench.start());
@@ -66,6 +68,7 @@ async function record(): Promise<void> {
   await recordTakeOver(lab, keep);
   await bench.close();
   await recordRollouts(keep);
+  await recordFirewalls(keep);
 }
 
 /** The watching of new parts is real time. */

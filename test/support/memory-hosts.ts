@@ -22,6 +22,7 @@ import type {
   HttpRequest,
   HttpResponse,
   ImageInfo,
+  Login,
   Preflight,
   Traffic,
 } from '../../src/clients/host';
@@ -29,6 +30,7 @@ import type { EnrolledVm } from '../../src/cluster/agents/install-source';
 import type { MachineFacts } from '../../src/cluster/preflight/facts';
 import type { HostSpec } from '../../src/cluster/spec';
 import { type MemoryAgentState, memoryAgent, memoryInstalls } from './memory-agent';
+import { isShut, memoryFirewall, newFirewallState } from './memory-firewall';
 import { MemoryRedisCluster } from './memory-redis';
 import { MemoryRegistry } from './memory-registry';
 
@@ -71,6 +73,18 @@ export class MemoryLab implements Hosts {
     return machine;
   }
 
+  /** Address of the machine that logs in, as rules on sshd see it. */
+  operator = '10.0.0.5';
+  /** Logins that were begun, let in or not. */
+  logins = 0;
+
+  async login(host: HostSpec): Promise<Login> {
+    this.logins += 1;
+    const connection = (await this.connect(host)) as MemoryHost;
+    if (isShut(connection.firewallState, this.operator)) throw refused(host.id, 'timed out');
+    return { connection, leave: async () => undefined };
+  }
+
   async close(): Promise<void> {}
 
   async effect<T>(host: string, name: string, work: () => T | Promise<T>): Promise<T> {
@@ -95,6 +109,8 @@ export class MemoryHost implements HostConnection {
   readonly agentState: MemoryAgentState = { releases: new Set(), facts: {} };
   readonly agent: AgentHost;
   readonly installs = memoryInstalls(this);
+  readonly firewallState = newFirewallState();
+  readonly firewall = memoryFirewall(this, this.firewallState);
   /** Paths that are links, for what must be refused. */
   readonly links = new Set<string>();
   /** Bytes that a part holds and cannot give back. */
@@ -201,6 +217,7 @@ export class MemoryHost implements HostConnection {
     missingPrograms: [],
     listeners: [],
     hasFiles: false,
+    hasFirewall: false,
     hasRecord: false,
   };
   readonly preflight: Preflight = {

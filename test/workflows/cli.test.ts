@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { workerIdentity } from '../../src/cli/pollers';
@@ -49,6 +50,46 @@ test('no worker, or one of another version: exit 7 with the line to type, and no
   expect(await json('deploy')).toMatchObject({ error: { code: 'WORKER_VERSION' } });
   other.kill();
   expect(await json('op attach')).toMatchObject({ error: { code: 'NO_OPERATION' } });
+});
+
+test('firewall plan, apply, status and off: what is pending, what is loaded, and that it is gone', async () => {
+  await startWorker();
+  const planned = await run('firewall plan');
+  expect(planned.code).toBe(3);
+  expect(planned.out).toMatch(/ 6379 {2}redis +nodes\n/);
+  expect(planned.out).toContain('krakenctl firewall apply changes 3 of 3 hosts');
+  expect((await run('firewall apply --trial 5s')).code).toBe(2);
+  const applied = await run('firewall apply --reason audit');
+  expect(applied).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/rules are kept on node-1\.\.3\n.*Done.*firewall-1/s),
+  });
+  expect(await run('firewall plan')).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('nothing to change on 3 hosts'),
+  });
+  lab.machine('node-2').firewallState.loaded = 'of another hand';
+  expect(await run('firewall status')).toMatchObject({
+    code: 3,
+    out: expect.stringContaining('changed by another hand'),
+  });
+  expect(await json('firewall status')).toMatchObject({
+    data: { hosts: [{ loaded: 'kept' }, { loaded: 'other' }, {}] },
+  });
+  expect((await run('op show')).out).toMatch(/firewall-1[\s\S]*audit/);
+  expect(await json('firewall off')).toMatchObject({ ok: true, data: { changed: true, action: 'off' } });
+  const off = await run('firewall status');
+  expect(off).toMatchObject({ code: 0, out: expect.stringContaining('no rules of krakenctl') });
+});
+
+test('rules that keep the worker out end with exit 9, and name the host and the way on', async () => {
+  await startWorker();
+  appendFileSync(line.envFile, '\nFIREWALL_SSH=10.9.9.9\n');
+  const applied = await run('firewall apply --trial 15s');
+  expect(applied.code).toBe(9);
+  expect(applied.err).toMatch(/FIREWALL_REVERTED node-1: no new login was possible within 15s/);
+  expect(applied.err).toContain('does FIREWALL_SSH name the machine of the worker, or the bastion,');
+  expect((await run('firewall status')).out).toContain('node-1: rules were taken back at');
 });
 
 test('plan, deploy, deploy again, status: what a person types first', async () => {

@@ -157,6 +157,7 @@ function conclude(context: Context, configuration: Configuration, { report, thro
     findings,
     hosts: spec.nodes.length,
     ways: report.ways,
+    firewall: report.firewall ?? [],
   });
   const failures = findings.filter((f) => f.level === 'failure');
   const data = { cluster: spec.name, hosts: report.seen, through, tookMs: report.tookMs, findings, checklist };

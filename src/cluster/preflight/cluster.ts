@@ -12,7 +12,7 @@ type Seen = Extract<HostFacts, { reachable: true }>;
 /** Those that other hosts must reach; a router of Redis and storage serves its own host alone. */
 export function sharedPortsOf(spec: ClusterSpec, node: HostSpec): number[] {
   return portsOf(spec, node)
-    .filter(({ part }) => part !== 'redis-router')
+    .filter(({ from }) => from !== 'itself')
     .map(({ port }) => port);
 }
 

@@ -11,8 +11,10 @@ export interface MachineFacts {
   missingPrograms: string[];
   /** Who listens on a port that will be used. */
   listeners: Listener[];
-  /** `/etc/kraken/<cluster>` is there. */
+  /** `/etc/kraken/<cluster>` is there, with more in it than rules of a firewall. */
   hasFiles: boolean;
+  /** Rules of our firewall are kept there. */
+  hasFirewall: boolean;
   /** `state.json` of this cluster is there. */
   hasRecord: boolean;
 }
