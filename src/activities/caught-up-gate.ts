@@ -13,8 +13,11 @@ const askedAtOnce = 8;
 const marginSeconds = 30;
 /** Kraken takes any; backends are chosen by it, and ours is for all. */
 const namespace = 'krakenctl';
-/** Within this time the other parts see a part that answers and take it back, in their lists and rings (`render/kraken.ts`). */
-const settledMs = (healthFilter.passes + 2) * Number.parseInt(healthInterval, 10) * 1000;
+/**
+ * From this gate on, the others need no longer to take a part back in their lists and rings: so many good looks and a refresh of the ring
+ * (`render/kraken.ts`), of which the canary and the load balancers took two seconds.
+ */
+const usualSettledMs = (healthFilter.passes + 0.5) * Number.parseInt(healthInterval, 10) * 1000;
 
 type Input = Parameters<GateActivities['awaitCaughtUp']>[0];
 
@@ -27,7 +30,7 @@ export async function awaitCaughtUp(deps: ActivityDependencies, input: Input) {
   const deadline = deps.now() + timeoutMs;
   const node = await connectTo(deps, spec, gate.host);
   const done = { blobs: new Set<string>(), tags: new Set<string>() };
-  const settledAt = deps.now() + (gate.settled ? settledMs : 0);
+  const settledAt = deps.now() + (gate.settled ? (deps.settledMs ?? usualSettledMs) : 0);
   for (;;) {
     const isSettled = deps.now() >= settledAt;
     const seconds = (deps.now() - sinceMs) / 1000;
@@ -104,7 +107,9 @@ async function hasBlob(node: HostConnection, spec: ClusterSpec, hex: string): Pr
   const path = `/internal/namespace/${namespace}/blobs/${digest}`;
   const isThere = async () => (await node.http({ port, path: `${path}?local=true`, method: 'HEAD' })).status === 200;
   if (await isThere()) return true;
-  const { headers } = await node.http({ port, path: `/blobs/${digest}/locations` });
+  const { status, headers } = await node.http({ port, path: `/blobs/${digest}/locations` });
+  // An error says nothing of where it belongs.
+  if (status !== 200) return false;
   const { address } = spec.nodes.find(({ id }) => id === node.host.id)!;
   if (!String(headers['origin-locations'] ?? '').includes(`${address}:${port}`)) return true;
   await node.http({ port, path: `${path}/metainfo` });

@@ -13,6 +13,8 @@ export interface ActivityDependencies {
   ownerId: string;
   /** Milliseconds since the epoch. */
   now: () => number;
+  /** How long the other parts take to take one back; as they are configured to, unless they are in memory. */
+  settledMs?: number;
 }
 
 export async function connectTo(

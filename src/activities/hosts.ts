@@ -52,13 +52,14 @@ interface Look {
 async function look({ deps, spec, connection, probe, startedAt }: Look): Promise<ObservedHost> {
   const host = connection.host.id;
   const names = partNames.map((part) => containerName(spec.name, host, part));
+  const reading = readRecord(connection, spec.name);
   const [version, containers, images, files, record, nginx, redis, machine, ready] = await Promise.all([
     connection.engine.version(),
     connection.engine.list({ cluster: spec.name, names }),
     connection.engine.images(),
     observeFiles(connection, spec),
-    readRecord(connection, spec.name),
-    runningNginx(connection, spec),
+    reading,
+    runningNginx(connection, spec, reading),
     observeRedisOf(connection, spec),
     connection.preflight.machine({
       cluster: spec.name,
@@ -162,14 +163,30 @@ function parseJson<T>(bytes: Buffer | undefined, host: string, name: string): T 
   }
 }
 
-async function runningNginx(connection: HostConnection, spec: ClusterSpec) {
+type RunningNginx = ReturnType<typeof readRunningConfig>;
+
+/** Where its port is another one now, it still listens where the record has it. */
+async function runningNginx(
+  connection: HostConnection,
+  spec: ClusterSpec,
+  reading: Promise<{ record?: ClusterRecord }>,
+): Promise<RunningNginx | undefined> {
   if (!spec.loadBalancers.includes(connection.host.id)) return undefined;
+  const { record } = await reading;
+  const ports = [spec.ports.lbProxy, record?.spec.ports.lbProxy ?? spec.ports.lbProxy];
+  for (const port of new Set(ports)) {
+    const answer = await askNginx(connection, port);
+    if (answer) return answer;
+  }
+  return {};
+}
+
+async function askNginx(connection: HostConnection, port: number): Promise<RunningNginx | undefined> {
   try {
-    const request = { port: spec.ports.lbProxy, path: '/.krakenctl/config', timeoutMs: probeTimeoutMs };
-    const response = await connection.http(request);
-    return response.status === 200 ? readRunningConfig(response.body.toString()) : {};
+    const response = await connection.http({ port, path: '/.krakenctl/config', timeoutMs: probeTimeoutMs });
+    return response.status === 200 ? readRunningConfig(response.body.toString()) : undefined;
   } catch {
-    return {};
+    return undefined;
   }
 }
 

@@ -2,10 +2,11 @@ import { explainChanges } from '../cluster/because';
 import { planDeploy } from '../cluster/deploy-plan';
 import { planDestroy } from '../cluster/destroy-plan';
 import { windowOpensIn } from '../cluster/maintenance-window';
-import { isSeen } from '../cluster/observed';
+import { type ClusterRecord, isSeen } from '../cluster/observed';
 import { foreignHosts, judgeOwnership, judgeTakeOver } from '../cluster/ownership';
 import { highestRecord, lastGoodOf, newestRecord, nextEpoch } from '../cluster/record';
-import type { PlannerActivities } from '../contracts/activities';
+import { judgeWayBack } from '../cluster/undo';
+import type { OpenedOperation, PlannerActivities } from '../contracts/activities';
 import type { ActivityDependencies } from './dependencies';
 import { render } from './rendering';
 
@@ -21,6 +22,9 @@ export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, '
     },
     async planDestroy(input) {
       return planDestroy(input, ownerId);
+    },
+    async judgeWayBack({ spec, to, name }) {
+      return judgeWayBack(spec, to, name);
     },
     async windowOpensIn(input) {
       return windowOpensIn(input);
@@ -43,8 +47,14 @@ export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, '
         generation: (highest?.generation ?? 0) + 1,
         counts: { ...highest?.counts, [operation.verb]: count },
         images: newest?.images ?? {},
-        ...(newest && !newest.destroyed && { lastGood: lastGoodOf(newest) }),
+        ...(newest && !newest.destroyed && goodStates(newest)),
       };
     },
   };
+}
+
+function goodStates(record: ClusterRecord): Pick<OpenedOperation, 'lastGood' | 'before' | 'broughtBy'> {
+  const { before, broughtBy, operation } = record;
+  const { id, name } = broughtBy ?? operation;
+  return { lastGood: lastGoodOf(record), ...(before && { before }), broughtBy: { id, name } };
 }

@@ -63,6 +63,7 @@ function renderOrder(plan: Plan, hosts: number): string[] {
 
 function renderNext(plan: Plan, { options }: PlanView): string {
   if (plan.foreign?.length) return ' a deploy would refuse; where that krakenctl is lost: krakenctl cluster take-over';
+  if (plan.conflicts.some((c) => c.notBuilt)) return ' a deploy would refuse: put the former value back into .env';
   if (plan.conflicts.length > 0) return ' mend this by hand first; a deploy would refuse';
   if (plan.unseen.length > 0) return ' a deploy would refuse until every host is seen: krakenctl status';
   return ` apply exactly this: krakenctl deploy${options ? ` ${options}` : ''} --plan ${planToken(plan)}`;

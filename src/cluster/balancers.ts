@@ -55,9 +55,12 @@ interface Balancer {
   file?: string;
   /** What an NGINX that starts now would say of itself. */
   written?: string;
-  /** Absent where no NGINX answers: it will read the file when it starts. */
+  /** Absent where no NGINX runs: it will read the file when it starts. */
   running?: string;
 }
+
+/** It runs and did not say with what. */
+const unknown = '(unknown)';
 
 /** What the load balancers have, as a plan goes on: each call of {@link Balancers.bring} says what is to do from where the last one left them. */
 export class Balancers {
@@ -73,7 +76,9 @@ export class Balancers {
       if (!is) return [];
       const onDisk = is.files.find((f) => f.path === balancerPath(spec));
       const file = onDisk?.mode === 0o644 ? onDisk.sha256 : undefined;
-      return [{ host: id, file, running: is.nginx?.runningConfig }];
+      const name = containerName(spec.name, id, 'nginx');
+      const runs = is.containers.some((c) => c.name === name && c.state === 'running');
+      return [{ host: id, file, running: is.nginx?.runningConfig ?? (runs ? unknown : undefined) }];
     });
   }
 
@@ -123,5 +128,6 @@ export class Balancers {
 }
 
 function shortOr(sum: string | undefined): string {
-  return sum === undefined ? '(absent)' : shortDigest(sum);
+  if (sum === undefined) return '(absent)';
+  return sum === unknown ? unknown : shortDigest(sum);
 }

@@ -11,6 +11,7 @@ import { newestRecord } from './record';
 import { describeRedisAction, instanceName, nextTopologyStep } from './redis-topology';
 import { type RolloutPace, rolloutStages } from './rollout-stages';
 import type { ClusterSpec, PartName } from './spec';
+import { unbuiltChanges } from './unbuilt-changes';
 
 export interface DeployPlanInput {
   spec: ClusterSpec;
@@ -52,10 +53,13 @@ export function planDeploy(input: DeployPlanInput): Plan {
     ...(left.length > 0 && { left }),
     unseen,
     recordStale,
-    conflicts: differences.flatMap((d) => {
-      const is = seen.find((h) => h.host === d.host)!;
-      return [...d.conflicts, ...portConflicts(input.spec, is, d.containers)];
-    }),
+    conflicts: [
+      ...unbuiltChanges(record, input.spec),
+      ...differences.flatMap((d) => {
+        const is = seen.find((h) => h.host === d.host)!;
+        return [...d.conflicts, ...portConflicts(input.spec, is, d.containers)];
+      }),
+    ],
   };
   return { ...plan, hash: createHash('sha256').update(JSON.stringify(plan)).digest('hex') };
 }

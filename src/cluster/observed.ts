@@ -153,6 +153,8 @@ export interface ClusterRecord {
   counts: Record<string, number>;
   /** The state before this one, which an undo comes back to. */
   before?: LastGood;
+  /** Which operation brought this state, where the last one only mended it. */
+  broughtBy?: { id: string; name: string };
   /** Set by a destroy that left something on purpose; the next deploy writes a record without it. */
   destroyed?: { at: string; dataKept: boolean; left: string[] };
 }

@@ -108,6 +108,15 @@ export interface LeftOut {
   operation?: string;
 }
 
+export interface Conflict {
+  /** `cluster` where it is about all of them. */
+  host: string;
+  what: string;
+  why: string;
+  /** Nobody's fault on a host: krakenctl cannot do it yet. */
+  notBuilt?: true;
+}
+
 export interface Plan {
   cluster: string;
   /** First 12 hex characters name a plan to a person; the whole is compared. */
@@ -129,8 +138,8 @@ export interface Plan {
   unseen: { host: string; error: string }[];
   /** Desired state lies elsewhere than the record says, or the record is missing on some node. */
   recordStale: boolean;
-  /** Foreign containers or files in our way; final. */
-  conflicts: { host: string; what: string; why: string }[];
+  /** Foreign containers or files in our way, and what cannot be done yet; final. */
+  conflicts: Conflict[];
   /** Hosts that another krakenctl looks after; final. Known to whoever made the plan, and no part of its hash. */
   foreign?: { host: string; why: string }[];
 }

@@ -11,13 +11,17 @@ export type UndoVerdict =
  * |--------------------------------------------|----------------------------------------------------------------|
  * | is what was applied last                   | goes back to the state before it, with that state's digests    |
  * | has another after it                       | refused: that one comes first                                  |
+ * | only mended what was there                 | goes back to the state before what was mended                  |
  * | brought the cluster into being             | refused: there is nothing before it                            |
  * | changed which nodes there are, the storage | refused: data would be left where nobody asks for it           |
  */
 export function judgeUndo(record: ClusterRecord | undefined, wanted: string | undefined): UndoVerdict {
   if (!record || record.destroyed) return refused('nothing is recorded on the nodes', 'krakenctl status');
-  const { operation, before, spec } = record;
-  if (wanted !== undefined && wanted !== operation.name && wanted !== operation.id) {
+  const { before, spec } = record;
+  // One that only mended what runs has brought nothing that could be taken back.
+  const operation = record.broughtBy ?? record.operation;
+  const names = [operation, record.operation].flatMap(({ id, name }) => [id, name]);
+  if (wanted !== undefined && !names.includes(wanted)) {
     const why = `${wanted} is not what was applied last, that is ${operation.name}: only the last change can be taken back`;
     return refused(why, `krakenctl op undo ${operation.name}, or deploy the settings of before`);
   }
@@ -26,19 +30,24 @@ export function judgeUndo(record: ClusterRecord | undefined, wanted: string | un
       `before ${operation.name} there was nothing to go back to`,
       'krakenctl cluster destroy takes it away',
     );
+  return judgeWayBack(spec, before, operation.name);
+}
+
+/** From what was wanted to a state of before: an undo and a rollback go the same way, and are refused for the same reasons. */
+export function judgeWayBack(from: ClusterSpec, to: LastGood, name: string): UndoVerdict {
   const nodes = (s: ClusterSpec) => s.nodes.map(({ id, address }) => `${id} ${address}`).join(', ');
-  if (nodes(before.spec) !== nodes(spec))
+  if (nodes(to.spec) !== nodes(from))
     return refused(
-      `${operation.name} changed which nodes there are; moving data between them is not built yet`,
+      `${name} changed which nodes there are; moving data between them is not built yet`,
       'krakenctl plan',
     );
-  if (before.spec.storage.backend !== spec.storage.backend)
+  if (to.spec.storage.backend !== from.storage.backend)
     return refused(
-      `${operation.name} changed the storage; what was pushed since then is not in the former one`,
+      `${name} changed the storage; what was pushed since then is not in the former one`,
       'krakenctl plan',
     );
   // How to log in is not what is taken back: the way of today works today.
-  return { state: 'possible', spec: { ...before.spec, ssh: spec.ssh, nodes: spec.nodes }, to: before };
+  return { state: 'possible', spec: { ...to.spec, ssh: from.ssh, nodes: from.nodes }, to };
 }
 
 function refused(why: string, hint: string): UndoVerdict {

@@ -6,6 +6,7 @@ import type { Gate, Plan, Step } from '../cluster/plan';
 import type { Finding, KernelMend } from '../cluster/preflight/findings';
 import type { RolloutPace } from '../cluster/rollout-stages';
 import type { ClusterSpec } from '../cluster/spec';
+import type { UndoVerdict } from '../cluster/undo';
 import type { AgentActivities } from './agents';
 import type { Changed } from './changed';
 import type { FirewallActivities } from './firewall';
@@ -52,6 +53,8 @@ export interface ImageActivities {
 }
 
 export interface PlannerActivities {
+  /** Whether it is safe to go from what was wanted to the state before it, and to which spec. */
+  judgeWayBack(input: { spec: ClusterSpec; to: LastGood; name: string }): Promise<UndoVerdict>;
   planDeploy(input: {
     spec: ClusterSpec;
     images: ResolvedImages;
@@ -109,6 +112,10 @@ export interface OpenedOperation {
   images: ResolvedImages;
   /** What was applied and proven last; absent before the first deploy. */
   lastGood?: LastGood;
+  /** The state before that one. */
+  before?: LastGood;
+  /** What brought that one; later operations may have mended it. */
+  broughtBy?: { id: string; name: string };
 }
 
 export interface InspectionActivities {

@@ -20,6 +20,7 @@ export const failureCodes = [
   'FENCE_BUSY',
   'FOREIGN_OWNER',
   'FOREIGN_RESOURCE',
+  'CHANGE_NOT_BUILT',
   'REDIS_ERROR',
   'REDIS_LAYOUT',
   'PLAN_STALE',

@@ -50,7 +50,7 @@ async function perform(deploy: Deploy): Promise<DeployReport> {
   );
   try {
     await run(deploy, { opened, plan, images });
-    const proof = plan.recordOnly ? undefined : await prove(deploy, { opened, plan, images });
+    const proof = isProven(plan, opened) ? undefined : await prove(deploy, { opened, plan, images });
     await progress.during('record', 'record on the nodes', () => record(deploy, { opened, plan, images }));
     return { ...report, changed: true, proof };
   } catch (error) {
@@ -82,6 +82,12 @@ function refuse({ planHash, undo }: DeployInput, { plan, opened }: { plan: Plan;
   }
   if (plan.conflicts.length > 0) {
     const text = plan.conflicts.map((c) => `${c.host}: ${c.what}: ${c.why}`).join('; ');
+    if (plan.conflicts.every((c) => c.notBuilt))
+      throw final(
+        'CHANGE_NOT_BUILT',
+        `${text}; nothing was changed`,
+        'put the former value back into .env, then: krakenctl plan',
+      );
     throw final('FOREIGN_RESOURCE', text, 'mend it by hand on that host, then deploy again');
   }
   if (plan.unseen.length > 0) {
@@ -102,6 +108,12 @@ async function run({ input, progress, safePoints }: Deploy, { opened, plan, imag
   const { spec, operation, policy } = input;
   const { epoch } = opened;
   await runPlan({ plan, spec, images, operation, epoch, progress, holds: { safePoints, policy } });
+}
+
+/** What runs was proven by the operation that recorded it; where that one did not come to its end, nobody has proven it. */
+function isProven(plan: Plan, { lastGood }: OpenedOperation): boolean {
+  if (!plan.recordOnly) return false;
+  return lastGood?.desiredHash === plan.desiredHash || !patched('proof-before-record');
 }
 
 /** "Nothing left to change" is what success means; Redis masters that moved meanwhile are handed back once. */
@@ -159,7 +171,7 @@ async function record(deploy: Deploy, { opened, plan, images }: Outcome): Promis
     desiredHash: plan.desiredHash,
     operation: { id: operation.id, name: opened.name, actor: operation.actor, endedAt: new Date().toISOString() },
     counts: opened.counts,
-    ...(opened.lastGood && opened.lastGood.desiredHash !== plan.desiredHash && { before: opened.lastGood }),
+    ...beforeOf(opened, plan),
   };
   const writes = spec.nodes.map(({ id: host }) =>
     effects.writeRecord.executeWithOptions({ summary: `${host}: write the record` }, [
@@ -170,6 +182,15 @@ async function record(deploy: Deploy, { opened, plan, images }: Outcome): Promis
   const failed = results.filter((r): r is PromiseRejectedResult => r.status === 'rejected');
   if (spec.nodes.length - failed.length <= spec.nodes.length / 2) throw failed[0]!.reason;
   await noteEnd(deploy, { opened, plan }, 'done');
+}
+
+/** The state that an undo goes back to, and which operation brought what runs: one that only mends it changes neither. */
+function beforeOf(
+  { lastGood, before, broughtBy }: OpenedOperation,
+  plan: Plan,
+): Pick<ClusterRecord, 'before' | 'broughtBy'> {
+  if (lastGood && lastGood.desiredHash !== plan.desiredHash) return { before: lastGood };
+  return { ...(before && { before }), ...(broughtBy && { broughtBy }) };
 }
 
 async function noteEnd(

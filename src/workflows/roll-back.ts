@@ -1,6 +1,7 @@
-import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
+import { ApplicationFailure, isCancellation, patched } from '@temporalio/workflow';
 import type { LastGood } from '../cluster/observed';
 import type { Plan } from '../cluster/plan';
+import type { ClusterSpec } from '../cluster/spec';
 import type { OpenedOperation, OperationLine } from '../contracts/activities';
 import type { FailureCode } from '../contracts/failures';
 import type { DeployInput } from '../contracts/operation';
@@ -59,9 +60,11 @@ function ended(code: FailureCode, message: string, { error }: FailedRun) {
 }
 
 /** The last good state by a plan like any other, one node at a time; resolves with what was done, undefined for nothing. */
-async function rollBack(run: FailedRun, { spec, images }: LastGood): Promise<string | undefined> {
+async function rollBack(run: FailedRun, lastGood: LastGood): Promise<string | undefined> {
   const { input, opened, progress } = run;
   const { operation } = input;
+  const { images } = lastGood;
+  const spec = await specOfBefore(run, lastGood);
   const plan = await progress.during('back', 'look, and plan the way back', async () => {
     const observed = await observe(spec);
     const pace = { batch: 1, bakeMs: 0 };
@@ -84,6 +87,14 @@ async function rollBack(run: FailedRun, { spec, images }: LastGood): Promise<str
     spec.nodes.map((n) => n.id),
     plan,
   );
+}
+
+/** @throws {ApplicationFailure} where it is not safe to go back. */
+async function specOfBefore({ input, opened }: FailedRun, to: LastGood): Promise<ClusterSpec> {
+  if (!patched('way-back-judged')) return to.spec;
+  const verdict = await planners.judgeWayBack({ spec: input.spec, to, name: opened.name });
+  if (verdict.state === 'refused') throw final('CHANGE_NOT_BUILT', verdict.why, verdict.hint);
+  return verdict.spec;
 }
 
 function describeBack(nodes: string[], plan: Plan): string {

@@ -85,6 +85,13 @@ describe('a node that is back', () => {
     expect(state.tags).toHaveLength(1);
   });
 
+  test('whose origin answers with errors has not caught up', async () => {
+    const { lab, wait } = await stage({ belongs: [], backend: new Set() });
+    lab.machine('node-3').acknowledged = { blobs: [hex(1)], tags: [] };
+    lab.machine('node-2').http = async () => ({ status: 502, headers: {}, body: Buffer.alloc(0) });
+    await expect(wait(4_000)).rejects.toThrow('node-2 lacks what others took in');
+  });
+
   test('that cannot get something is named with it, and no other node is begun', async () => {
     const { lab, wait } = await stage({ belongs: [hex(1)], backend: new Set() });
     lab.machine('node-3').acknowledged = { blobs: [hex(1)], tags: [] };

@@ -19,6 +19,7 @@ async function main(): Promise<void> {
       archives: { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) },
       ownerId: 'owner-1',
       now: Date.now,
+      settledMs: 0,
     }),
     maxHeartbeatThrottleInterval: '500ms' as const,
     defaultHeartbeatThrottleInterval: '500ms' as const,

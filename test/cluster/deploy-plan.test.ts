@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { isSeen, type Observed, type SeenHost } from '../../src/cluster/observed';
 import type { Step } from '../../src/cluster/plan';
 import { newestRecord } from '../../src/cluster/record';
+import type { ClusterSpec } from '../../src/cluster/spec';
 import { exampleImages, exampleSpec, observedAs, planFor, seenHost } from '../support/cluster';
 
 const spec = exampleSpec();
@@ -203,6 +204,21 @@ describe('the deploy plan', () => {
     const plan = planFor(spec, images, observed);
     expect(plan.unseen).toEqual([{ host: 'node-2', error: 'timed out' }]);
     expect(plan.stages.flatMap((s) => s.steps).filter((s) => s.host === 'node-2' && s.kind !== 'record')).toEqual([]);
+  });
+
+  test.each<[string, (s: ClusterSpec) => void, RegExp]>([
+    ['another port of Redis', (s) => Object.assign(s.ports, { redis: 6390 }), /REDIS_PORT 6379 → 6390.*put 6379 back/],
+    [
+      'another port of its replicas',
+      (s) => Object.assign(s.ports, { redisReplica: 6390 }),
+      /REDIS_REPLICA_PORT 6380 → 6390/,
+    ],
+    ['a node more', (s) => s.nodes.push({ ...s.nodes[0]!, id: 'node-4', address: '10.0.1.13' }), /node-4 would join/],
+  ])('%s is refused for a running cluster before anything is changed', (_, change, says) => {
+    const other = exampleSpec(change);
+    const { conflicts } = planFor(other, images, observedAs(spec, images));
+    expect(conflicts.map(({ what, why }) => `${what}: ${why}`)).toEqual([expect.stringMatching(says)]);
+    expect(conflicts[0]).toMatchObject({ host: 'cluster', notBuilt: true });
   });
 
   test('a record that one node misses is written again, and nothing else is done', () => {

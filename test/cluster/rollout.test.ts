@@ -45,6 +45,15 @@ describe('a rollout', () => {
     expect(stage(plan, 'node-1').steps.every((s) => s.host === 'node-1')).toBe(true);
   });
 
+  test('reloads load balancers that run and do not say with what: they listen elsewhere, or were too busy to say', () => {
+    const observed = observedAs(spec, images);
+    for (const host of observed.hosts) Object.assign(host, { nginx: {} });
+    const silent = planFor(upgrade, upgraded, observed);
+    expect(summaries(silent, 'node-1/out')).toEqual(
+      spec.loadBalancers.flatMap((lb) => [`${lb} file node-1`, `${lb} reload node-1`]),
+    );
+  });
+
   test('tries a node by a canary before anybody else may use it, and watches it before the next begins', () => {
     const ids = plan.stages.map((s) => s.id);
     const [parts, canary, back, next] = ['node-1', 'node-1/canary', 'node-1/back', 'node-2/out'].map((id) =>

@@ -23,6 +23,15 @@ describe('an undo', () => {
     },
   );
 
+  test.each(['deploy-2', 'deploy-3', undefined])(
+    'of what was mended since (%s) goes to the state before what was mended',
+    (wanted) => {
+      const { id, name } = record.operation;
+      const mended = { ...record, operation: operation('deploy-3'), broughtBy: { id, name } };
+      expect(judgeUndo(mended, wanted)).toMatchObject({ state: 'possible', to: { operation: { name: 'deploy-1' } } });
+    },
+  );
+
   test('logs in as today, whatever was true then', () => {
     expect(judgeUndo(record, undefined)).toMatchObject({ spec: { ssh: { keyPath: '/keys/new' } } });
   });

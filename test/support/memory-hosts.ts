@@ -390,7 +390,8 @@ function memoryEngine(host: MemoryHost): Engine {
       lab.effect(id, `hangUp ${must(key).name}`, () => {
         if (must(key).name.endsWith('-nginx')) host.loadNginx();
       }),
-    exec: async () => ({ exitCode: 0, output: '' }),
+    // No part has an nginx of its own here that could be told to finish.
+    exec: async (_id, [program]) => ({ exitCode: program === 'sh' ? 3 : 0, output: '' }),
     logs: async () => 'last line',
     followLogs: async () => undefined,
     images: async () => [...host.loaded.values()],

@@ -63,6 +63,7 @@ export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Pro
     archives: { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) },
     ownerId: options.ownerId ?? 'owner-1',
     now: Date.now,
+    settledMs: 0,
   };
   const suffix = randomUUID();
   // Both queues of the product are renamed by one suffix: the stream queue is named in workflow code, so it is shared.

@@ -14,6 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => bench.close());
 
+const recordPath = '/var/lib/krakenctl/cluster/state.json';
 const policy = { batch: 1, approveEachNode: false, approveWithinMs: 1000, bakeMs: 0, rollback: true };
 const rollout = (version: string, change: Partial<typeof policy> = {}) => {
   return (input: DeployInput) => {
@@ -81,9 +82,7 @@ describe('a rollout', () => {
   test('what was applied before is kept in the record, to come back to', async () => {
     await bench.deploy();
     const first = await bench.deploy(rollout('v0.1.28'));
-    const record = JSON.parse(
-      lab.machine('node-1').stored.get('/var/lib/krakenctl/cluster/state.json')!.contents.toString(),
-    );
+    const record = JSON.parse(lab.machine('node-1').stored.get(recordPath)!.contents.toString());
     expect(record).toMatchObject({ generation: 2, before: { generation: 1, operation: { name: 'deploy-1' } } });
     expect(record.before.spec.images.version).toBe('v0.1.27');
     const undone = await bench.deploy((input) => {
@@ -186,6 +185,35 @@ describe('a rollout that goes wrong', () => {
     expect(plan.stages.find((s) => s.id === 'node-1/back')?.steps[0]?.because[0]).toContain('has left node-1 out');
     expect(nginxOut('node-2')).toBeUndefined();
     expect(versionOf('node-1', 'origin')).toBe('v0.1.27');
+  });
+
+  test('what runs without having been recorded is proven before it is', async () => {
+    await bench.deploy();
+    for (const node of ['node-1', 'node-2', 'node-3']) {
+      const { stored } = lab.machine(node);
+      const file = stored.get(recordPath)!;
+      const record = { ...JSON.parse(file.contents.toString()), desiredHash: 'of another state' };
+      stored.set(recordPath, { ...file, contents: Buffer.from(JSON.stringify(record)) });
+    }
+    const again = await bench.deploy();
+    expect(again.plan).toMatchObject({ recordOnly: true });
+    expect(again.proof).toMatchObject({ pushedThrough: 'node-1' });
+  });
+
+  test('an operation that only mends keeps what an undo goes back to', async () => {
+    await bench.deploy();
+    await bench.deploy(rollout('v0.1.28'));
+    const { host } = lab.machine('node-2');
+    const connection = await lab.connect(host);
+    const proxy = lab.machine('node-2').part('proxy')!;
+    await connection.engine.remove(proxy.id);
+    await bench.deploy(rollout('v0.1.28'));
+    const record = JSON.parse(lab.machine('node-1').stored.get(recordPath)!.contents.toString());
+    expect(record).toMatchObject({
+      operation: { name: 'deploy-3' },
+      broughtBy: { name: 'deploy-2' },
+      before: { spec: { images: { version: 'v0.1.27' } } },
+    });
   });
 
   test('a way back that fails too is said as such', async () => {
