@@ -120,6 +120,16 @@ test('what is left behind makes the command exit 5, with what happens to it next
   ]);
 });
 
+test('a host of the cluster that was left is named, and with it what brings it what it lacks', () => {
+  const unseen = [{ host: 'node-3', error: 'no route to host' }];
+  const line = ' ! node-3 was left: no route to host   → once it is back: krakenctl agent publish';
+  expect(describeFleet(report({ unseen }), { colors }).lines[0]).toBe(line);
+  expect(describeFleet(report({ unseen, verb: 'publish' }), { colors })).toMatchObject({
+    lines: [line, expect.stringContaining('Done. agents-3')],
+    left: [],
+  });
+});
+
 test('nothing to change is said as such, and a report of a deploy is none of a fleet', () => {
   expect(describeFleet(report({ done: 12, changed: 0 }), { colors })).toEqual({
     lines: ['nothing to change · 12 of 12 agents serve, 0 changed'],

@@ -82,16 +82,20 @@ find_balancer() {
   fail "no load balancer answers: $balancers" "curl http://\${balancers%% *}/health; then: krakenctl agent publish"
 }
 
-# The mark of the newest krakenctl agent remove for this machine, under the address by which the load balancers know it.
+# The mark of the newest krakenctl agent remove for this machine, under the address by which the load balancers know it. All are asked:
+# one that was away then does not know.
 dismissal() {
-  address=$(curl -fsS -m 5 "http://$balancer/install/whoami") || return 0
-  curl -fsS -m 5 "http://$balancer/install/dismissed" 2> /dev/null | awk -v a="$address" '$1 == a { print $2 }'
+  for each in $balancers; do
+    address=$(curl -fsS -m 5 "http://$each/install/whoami" 2> /dev/null) || continue
+    curl -fsS -m 5 "http://$each/install/dismissed" 2> /dev/null | awk -v a="$address" '$1 == a { print $2 }'
+  done | sort -n | tail -n 1
 }
 
 # Whoever installs again after it was dismissed stays: it has seen that mark.
 is_dismissed() {
   mark=$(dismissal)
-  [ -n "$mark" ] && [ "$mark" != "$(cat "$base/dismissed" 2> /dev/null)" ]
+  seen=$(cat "$base/dismissed" 2> /dev/null || :)
+  [ -n "$mark" ] && [ "$mark" -gt "\${seen:-0}" ]
 }
 
 # What came through the pipe cannot be read again, so it is fetched once more.
