@@ -198,7 +198,9 @@ place() {
     fail "the release is damaged" "nothing was changed"
   fi
   chmod 755 "$fresh"
-  printf '%s\\n' "$image" > "$base/image.id"
+  printf '%s\\n' "$image" > "$fresh/image.id"
+  attended=
+  [ -e "$base/unattended" ] || attended=yes
   : > "$base/unattended"
   dismissal > "$base/dismissed"
   if [ -e "$base/releases/$release" ]; then rm -rf "$base/releases/$release"; fi
@@ -214,6 +216,7 @@ become_ready() {
 }
 
 put_back() {
+  [ -z "\${attended:-}" ] || rm -f "$base/unattended"
   if [ -n "$previous" ] && [ "$previous" != "$base/releases/$release" ]; then
     sh "$previous/activate" > /dev/null || :
     rm -rf "$base/releases/$release"
@@ -225,8 +228,9 @@ put_back() {
   if [ -n "$brought" ]; then docker image rm -f "$image" > /dev/null 2>&1 || :; fi
 }
 
-# The one before stays, to go back to.
+# The one before stays, to go back to. Releases of an older krakenctl start from the image whose id lies beside all of them.
 prune() {
+  if [ -z "$previous" ] || [ -e "$previous/image.id" ]; then rm -f "$base/image.id"; fi
   for folder in "$base"/releases/*; do
     [ "$folder" = "$base/releases/$release" ] || [ "$folder" = "$previous" ] || rm -rf "$folder"
   done
@@ -237,7 +241,7 @@ uninstall() {
     say "nothing to remove"
     return
   fi
-  image=$(cat "$base/image.id" 2> /dev/null || :)
+  image=$(cat "$current/image.id" 2> /dev/null || cat "$base/image.id" 2> /dev/null || :)
   sh "$current/deactivate" > /dev/null
   if [ -n "$image" ]; then docker image rm -f "$image" > /dev/null 2>&1 || :; fi
   release=none
