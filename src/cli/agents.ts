@@ -4,7 +4,7 @@ import type { EnrolledVm } from '../cluster/agents/install-source';
 import { type VmAddress, vmAddress, vmName } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
 import { type NamedVm, parseVms, readVmFile } from '../config/vm-names';
-import type { AgentPull, FleetInput, FleetReport, FleetVerb, ListedAgent } from '../contracts/agents';
+import type { AgentPull, FleetInput, FleetVerb, ListedAgent } from '../contracts/agents';
 import { fleetWorkflowId, parkedQuery, searchAttributes, taskQueues, workflowTypes } from '../contracts/queues';
 import { type Configuration, readConfiguration } from './configuration';
 import { type Temporal, withTemporal } from './connect';
@@ -70,6 +70,7 @@ export async function operateFleet(context: Context, { verb, words, options }: F
   if (verb === 'remove') requireTargets(named, options);
   return withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
+    const { leftBehind } = require('./left-behind') as typeof import('./left-behind');
     const vms = options.retryFailed ? await leftBehind(temporal, spec, options.retryFailed) : named;
     if (verb === 'deploy' && vms.length === 0) {
       throw new CliFailure('USAGE', 'no VM is named', {
@@ -148,24 +149,6 @@ function requirePortion(option: string, text: string, least: number): string {
     'USAGE',
     `${option} ${text}: expected a whole number from ${least} on, or a percentage such as 10%`,
   );
-}
-
-/** VMs that an earlier operation left, as its report says. */
-async function leftBehind(temporal: Temporal, spec: ClusterSpec, wanted: string): Promise<VmAddress[]> {
-  const { listRuns, pickOperation } = require('./operation-list') as typeof import('./operation-list');
-  const runs = await listRuns(temporal, spec.name, 50);
-  const run = pickOperation(
-    runs.filter((r) => r.verb === 'agents'),
-    wanted,
-  );
-  if (!run?.runId) {
-    throw new CliFailure('NO_OPERATION', `no operation of agents "${wanted}"`, { hint: 'krakenctl op list' });
-  }
-  const handle = temporal.client.workflow.getHandle(fleetWorkflowId(spec.name), run.runId);
-  const report = (await handle.result().catch(() => undefined)) as FleetReport | undefined;
-  if (!report) throw new CliFailure('NO_OPERATION', `${wanted} has no report: it is ${run.result}`);
-  if (report.left.length === 0) throw new CliFailure('USAGE', `${wanted} left no VM behind`);
-  return report.left.map(({ vm }) => vm);
 }
 
 async function pinVmKeys({ output }: Context, { spec }: Configuration, vms: VmAddress[]): Promise<void> {

@@ -256,11 +256,11 @@ class Fleet {
     const names = left.map((l) => `${nameOf(l.vm)}: ${l.why}`).join('; ');
     const untried = plan.vms.length - next;
     const text = `${left.length} of at most ${plan.maxFailures} VMs are left, so no more are begun (${untried} were not): ${names}`;
-    throw final(
-      'FLEET_STOPPED',
-      text.slice(0, 2000),
-      'krakenctl agent list shows each; --max-failures allows some to be away',
-    );
+    const again = `krakenctl agent ${this.input.verb} --retry-failed ${this.state.name} tries those again`;
+    throw final('FLEET_STOPPED', text.slice(0, 2000), {
+      hint: `krakenctl agent list shows each; ${again}; --max-failures allows some to be away`,
+      left: left.map(({ vm }) => vm),
+    });
   }
 
   private report(): FleetReport {

@@ -132,6 +132,7 @@ describe('operateFleet', () => {
     const failure = await failureOf(operate({ vms: vms(6) }));
     expect(failure).toMatchObject({ type: 'FLEET_STOPPED', message: expect.stringContaining('10.0.2.1: ') });
     expect(failure.message).toContain('5 were not');
+    expect(failure.details).toEqual([{ hint: expect.stringContaining('--retry-failed agents-1'), left: [vms(6)[0]] }]);
     expect(done()).toEqual([]);
   });
 
