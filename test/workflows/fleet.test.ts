@@ -61,6 +61,10 @@ async function turnOff(names: string[]): Promise<void> {
   }
 }
 
+function raise(message: string): never {
+  throw new Error(message);
+}
+
 async function eventually(what: string, look: () => boolean | Promise<boolean>): Promise<void> {
   for (const until = Date.now() + 30_000; !(await look()); ) {
     if (Date.now() > until) throw new Error(`${what}: not within 30 s`);
@@ -134,6 +138,18 @@ describe('operateFleet', () => {
     expect(failure.message).toContain('5 were not');
     expect(failure.details).toEqual([{ hint: expect.stringContaining('--retry-failed agents-1'), left: [vms(6)[0]] }]);
     expect(done()).toEqual([]);
+  });
+
+  test('a pull that fails on one VM is the answer of that VM; the others have theirs', async () => {
+    await operate({ vms: vms(2) });
+    const { agentState } = lab.machine('10.0.2.1');
+    Object.defineProperty(agentState, 'running', { get: () => raise('out of file descriptors') });
+    const input = { spec: fleetInput().spec, vms: vms(2), image: `library/app@sha256:${'a'.repeat(64)}` };
+    const answers = (await (await bench.begin('pullOnVms', input)).result()) as { vm: string }[];
+    expect(answers.toSorted((a, b) => (a.vm < b.vm ? -1 : 1))).toMatchObject([
+      { vm: vms(2)[0], ok: false, error: expect.stringContaining('out of file descriptors') },
+      { vm: vms(2)[1], ok: true },
+    ]);
   });
 
   test('what forbids an agent is failed and named, not parked', async () => {
