@@ -85,15 +85,31 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       if (spec.images.source === 'load') return identify(deps, spec, reference);
       return resolveThroughNodes(deps, spec, { reference, known });
     },
-    async pushSentinel({ spec, operation }) {
+    async pushSentinel({ spec, operation, away = [] }) {
       const repository = 'krakenctl-canary/agents';
       const port = spec.ports.lbProxy;
-      const door = await connectTo(deps, spec, spec.loadBalancers[0]!);
-      const image = { port, repository, tag: `t${operation.id.charCodeAt(operation.id.length - 1) % 16}` };
-      const { digest } = await pushTinyImage(door, { ...image, contents: operation.id });
+      const tag = `t${operation.id.charCodeAt(operation.id.length - 1) % 16}`;
+      const image = { port, repository, tag, contents: operation.id };
+      const balancers = spec.loadBalancers.filter((host) => !away.includes(host));
+      const push = async (host: string) => pushTinyImage(await connectTo(deps, spec, host), image);
+      const { digest } = await onFirst(balancers, push);
       return { repository, digest };
     },
   };
+}
+
+/** One host after the other until one has done it; what the last one said where none has. */
+async function onFirst<T>(hosts: string[], work: (host: string) => Promise<T>): Promise<T> {
+  let failure: unknown;
+  for (const host of hosts) {
+    try {
+      return await work(host);
+    } catch (error) {
+      if (!(error instanceof ClientError)) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
 }
 
 function fencedNode<T>(

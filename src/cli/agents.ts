@@ -4,12 +4,12 @@ import type { EnrolledVm } from '../cluster/agents/install-source';
 import { type VmAddress, vmAddress, vmName } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
 import { type NamedVm, parseVms, readVmFile } from '../config/vm-names';
-import type { AgentPull, FleetInput, FleetReport, FleetVerb, ListedAgent } from '../contracts/agents';
+import type { AgentPull, FleetInput, FleetVerb, ListedAgent } from '../contracts/agents';
 import { fleetWorkflowId, parkedQuery, searchAttributes, taskQueues, workflowTypes } from '../contracts/queues';
 import { type Configuration, readConfiguration } from './configuration';
 import { type Temporal, withTemporal } from './connect';
 import type { Context } from './context';
-import { type ExitCode, exitCodes } from './exit-codes';
+import type { ExitCode } from './exit-codes';
 import { CliFailure } from './failure';
 import { parseWholeNumber } from './numbers';
 import { makeOperation } from './operation-identity';
@@ -70,6 +70,7 @@ export async function operateFleet(context: Context, { verb, words, options }: F
   if (verb === 'remove') requireTargets(named, options);
   return withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
+    const { leftBehind } = require('./left-behind') as typeof import('./left-behind');
     const vms = options.retryFailed ? await leftBehind(temporal, spec, options.retryFailed) : named;
     if (verb === 'deploy' && vms.length === 0) {
       throw new CliFailure('USAGE', 'no VM is named', {
@@ -86,7 +87,7 @@ interface FleetStart extends Pick<FleetInput, 'verb' | 'spec' | 'vms' | 'policy'
   onReport?: (report: unknown) => void;
 }
 
-function startFleet(
+export function startFleet(
   context: Context,
   temporal: Temporal,
   { verb, spec, vms, policy, options, onReport }: FleetStart,
@@ -99,37 +100,13 @@ function startFleet(
   return runOperation(context, temporal, { start, spec, options, onReport });
 }
 
-/** After the cluster's deploy: the agents of the record follow as an operation of their own, where they are not as they should be. */
-export async function followWithAgents(
-  context: Context,
-  temporal: Temporal,
-  { spec, options, report }: { spec: ClusterSpec; options: Pick<FleetOptions, 'maxFailures'>; report: object },
-): Promise<ExitCode> {
-  const { agents, enrolled } = await lookAtAgents(temporal, spec);
-  const behind = agents.filter(({ plan }) => plan.kind !== 'work' || plan.activate);
-  if (behind.length === 0 && enrolled.length === 0) return exitCodes.done;
-  context.output.line();
-  const verb = behind.length > 0 ? 'upgrade' : 'publish';
-  const who = behind.length > 0 ? `${behind.length} of ${agents.length} agents` : 'VMs that installed themselves';
-  context.output.line(`${who} follow (--no-agents leaves them)`);
-  const policy = readPolicy(spec, options);
-  let fleet: unknown;
-  const onReport = (ended: unknown) => {
-    fleet = ended;
-  };
-  const code = await startFleet(context, temporal, { verb, spec, vms: [], policy, options: {}, onReport });
-  // One answer for both, where a program reads it.
-  context.output.result({ ...report, agents: fleet });
-  return code;
-}
-
 function requireTargets(named: VmAddress[], { all, retryFailed }: FleetOptions): void {
   if (named.length > 0 && all) throw new CliFailure('USAGE', '--all and names of VMs: expected one of them');
   if (named.length > 0 || all || retryFailed) return;
   throw new CliFailure('USAGE', 'no VM is named', { hint: 'krakenctl agent remove 10.0.2.10, or --all' });
 }
 
-function readPolicy(spec: ClusterSpec, options: FleetOptions): FleetPolicy {
+export function readPolicy(spec: ClusterSpec, options: Omit<FleetOptions, keyof RunOptions>): FleetPolicy {
   const { maxFailures = '0', canary = '1', batch = '100%' } = options;
   return {
     concurrency: spec.concurrency,
@@ -148,24 +125,6 @@ function requirePortion(option: string, text: string, least: number): string {
     'USAGE',
     `${option} ${text}: expected a whole number from ${least} on, or a percentage such as 10%`,
   );
-}
-
-/** VMs that an earlier operation left, as its report says. */
-async function leftBehind(temporal: Temporal, spec: ClusterSpec, wanted: string): Promise<VmAddress[]> {
-  const { listRuns, pickOperation } = require('./operation-list') as typeof import('./operation-list');
-  const runs = await listRuns(temporal, spec.name, 50);
-  const run = pickOperation(
-    runs.filter((r) => r.verb === 'agents'),
-    wanted,
-  );
-  if (!run?.runId) {
-    throw new CliFailure('NO_OPERATION', `no operation of agents "${wanted}"`, { hint: 'krakenctl op list' });
-  }
-  const handle = temporal.client.workflow.getHandle(fleetWorkflowId(spec.name), run.runId);
-  const report = (await handle.result().catch(() => undefined)) as FleetReport | undefined;
-  if (!report) throw new CliFailure('NO_OPERATION', `${wanted} has no report: it is ${run.result}`);
-  if (report.left.length === 0) throw new CliFailure('USAGE', `${wanted} left no VM behind`);
-  return report.left.map(({ vm }) => vm);
 }
 
 async function pinVmKeys({ output }: Context, { spec }: Configuration, vms: VmAddress[]): Promise<void> {
@@ -187,7 +146,7 @@ export interface AgentRow extends ListedAgent {
   parked?: ParkedAgent;
 }
 
-interface Listing {
+export interface AgentListing {
   agents: ListedAgent[];
   digest?: string;
   enrolled: EnrolledVm[];
@@ -199,13 +158,13 @@ export async function listAgents(
   temporal: Temporal,
   spec: ClusterSpec,
   vms?: VmAddress[],
-): Promise<{ agents: AgentRow[] } & Pick<Listing, 'unseen' | 'enrolled'>> {
+): Promise<{ agents: AgentRow[] } & Pick<AgentListing, 'unseen' | 'enrolled'>> {
   const [listing, parked] = await Promise.all([lookAtAgents(temporal, spec, vms), listParked(temporal, spec)]);
   const agents = listing.agents.map((agent) => ({ ...agent, parked: parked.get(vmName(agent.vm)) }));
   return { agents, unseen: listing.unseen, enrolled: listing.enrolled };
 }
 
-function lookAtAgents(temporal: Temporal, spec: ClusterSpec, vms?: VmAddress[]): Promise<Listing> {
+export function lookAtAgents(temporal: Temporal, spec: ClusterSpec, vms?: VmAddress[]): Promise<AgentListing> {
   return temporal.client.workflow.execute(workflowTypes.listAgents, {
     taskQueue: taskQueues.main,
     workflowId: `kraken-${spec.name}-inspect-${randomBytes(4).toString('hex')}`,

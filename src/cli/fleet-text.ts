@@ -21,11 +21,12 @@ const shownVms = 20;
 /** The last lines of an operation on agents. */
 export function describeFleet(report: FleetReport, { colors, progress }: DeployView): DescribedReport {
   const { name, verb, total, done, changed, left } = report;
+  const away = (report.unseen ?? []).map(
+    ({ host, error }) => ` ! ${host} was left: ${error}   → once it is back: krakenctl agent publish`,
+  );
   if (verb === 'publish') {
-    return {
-      lines: [colors.green(`Done. ${name}: VMs can install: curl -fsSL http://LOAD-BALANCER/install | sh`)],
-      left: [],
-    };
+    const last = `Done. ${name}: VMs can install: curl -fsSL http://LOAD-BALANCER/install | sh`;
+    return { lines: [...away, colors.green(last)], left: [] };
   }
   const took = progress?.endedAt ? ` in ${showDuration(progress.endedAt - progress.startedAt)}` : '';
   const lines = left.slice(0, shownVms).map(({ vm, state, why, hint }) => {
@@ -33,6 +34,7 @@ export function describeFleet(report: FleetReport, { colors, progress }: DeployV
     return ` ${state === 'parked' ? colors.yellow('!') : colors.red('✘')} ${vmName(vm)}: ${state}: ${why}   → ${next}`;
   });
   if (left.length > shownVms) lines.push(`   and ${left.length - shownVms} more: krakenctl agent list`);
+  lines.push(...away);
   const gone = report.dismissed ?? [];
   if (gone.length > 0)
     lines.push(` i ${gone.join(', ')} installed itself and takes its agent away within five minutes`);

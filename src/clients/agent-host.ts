@@ -25,7 +25,9 @@ else echo unit absent; fi
 [ -d "$base/releases/$release" ] && (cd "$base/releases/$release" && sha256sum --quiet --check sums) > /dev/null 2>&1 && echo complete yes
 [ -r "$base/choice" ] && echo choice $(cat "$base/choice")
 docker inspect --format '{{if eq (index .Config.Labels "${labels.cluster}") "'"$cluster"'"}}container {{index .Config.Labels "${labels.fingerprint}"}} {{.State.Status}} {{.State.StartedAt}} {{.Config.Image}}{{end}}' "kraken-$cluster-agent" 2> /dev/null
-{ docker image inspect "$image" || { [ -r "$base/image.id" ] && docker image inspect "$(cat "$base/image.id")"; }; } > /dev/null 2>&1 && echo image yes
+own=$(cat "$base/releases/$release/image.id" 2> /dev/null)
+{ docker image inspect "$image" || { [ -n "$own" ] && docker image inspect "$own"; }; } > /dev/null 2>&1 && echo image yes
+[ -z "$own" ] || echo own "$own"
 if [ "$(docker inspect --format '{{.State.Running}}' "kraken-$cluster-agent" 2> /dev/null)" != true ]; then for p in $ports; do w=$(ss -Hltnp "sport = :$p" 2> /dev/null | sed -n '1s/.*users:(("\\([^"]*\\)".*/\\1/p;1q'); [ -z "$(ss -Hltn "sport = :$p" 2> /dev/null)" ] || echo taken $p \${w:-unknown}; done; fi
 echo free $(df -PB1 /var/lib/docker 2> /dev/null | awk 'NR == 2 { print $4 }'); :`;
 
@@ -44,8 +46,8 @@ chmod 755 "$t"; find "$t" -type f -exec sync {} +
 if [ -e "$d" ]; then : > "$base/repaired"; mv -T -- "$d" "$base/releases/.old.$$"; fi
 mv -T -- "$t" "$d"; sync "$base/releases"; whole; echo written`;
 
-/** stdin: cluster, release. */
-const activateProgram = `${underEffectLock}IFS= read -r cluster; IFS= read -r release; base=/var/lib/kraken/$cluster/agent; rm -f "$base/unattended"; exec sh "$base/releases/$release/activate"`;
+/** stdin: cluster, release. The id of an image beside all releases is an older krakenctl's; the release that was started from it is no more in force. */
+const activateProgram = `${underEffectLock}IFS= read -r cluster; IFS= read -r release; base=/var/lib/kraken/$cluster/agent; rm -f "$base/unattended"; sh "$base/releases/$release/activate" || exit; rm -f "$base/image.id"`;
 
 /** stdin: the program. */
 const deactivateProgram = `${underEffectLock}exec sh -s`;
@@ -69,7 +71,7 @@ export function createAgentHost(ssh: SshConnection, sudo: string): AgentHost {
     (await run(program, input, timeoutMs)).stdout.toString().trim();
   return {
     async observe(query) {
-      return parseFacts(await text(observeProgram, linesOf(query)));
+      return parseFacts(await text(observeProgram, linesOf(query)), query);
     },
     async install(cluster, release) {
       const header = Buffer.from(`${cluster}\n${release.id}\n${release.sumOfSums}\n`);
@@ -110,14 +112,15 @@ function linesOf({ cluster, release, image, ports }: AgentQuery): string {
 }
 
 /** Later lines of a word add to its earlier ones. */
-function parseFacts(text: string): AgentFacts {
+function parseFacts(text: string, wanted: AgentQuery): AgentFacts {
   const words = new Map<string, string[]>();
   for (const line of text.split('\n')) {
     const [word = '', ...rest] = line.split(' ');
     words.set(word, [...(words.get(word) ?? []), rest.join(' ').trim()]);
   }
   const first = (word: string) => words.get(word)?.[0] || undefined;
-  const [release, state, startedAt, image] = first('container')?.split(' ') ?? [];
+  const [release, state, startedAt, image = ''] = first('container')?.split(' ') ?? [];
+  const isWanted = image === wanted.image || image === first('own');
   return {
     unit: first('unit') ?? 'unknown',
     enabled: first('enabled') === 'yes',
@@ -125,7 +128,7 @@ function parseFacts(text: string): AgentFacts {
     owner: first('owner'),
     current: first('current'),
     complete: first('complete') === 'yes',
-    container: release && state ? { release, state, startedAt: startedAt ?? '', image: image ?? '' } : undefined,
+    container: release && state ? { release, state, startedAt: startedAt ?? '', image, isWanted } : undefined,
     image: first('image') === 'yes',
     choice: parseChoice(first('choice')),
     nodeOf: first('node'),

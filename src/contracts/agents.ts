@@ -37,9 +37,17 @@ export interface FleetState {
   left: LeftVm[];
   startedAt: number;
   stages: StageProgress[];
+  /** Hosts of the cluster that were left; missing in what an older krakenctl carried on. */
+  unseen?: UnseenHost[];
   /** What people decided so far, and who pauses it now. */
   decisions?: Decision[];
   paused?: Decision;
+}
+
+/** A host of the cluster that did not answer, and so has not what the others have. */
+export interface UnseenHost {
+  host: string;
+  error: string;
 }
 
 /** A VM that is not as it should be. Parked ones are tried again for days without a command. */
@@ -63,6 +71,8 @@ export interface FleetReport {
   digest: string;
   /** VMs that installed themselves and were told to leave. */
   dismissed?: string[];
+  /** Hosts of the cluster that were left: they lack this operation's record, or what VMs install from. */
+  unseen?: UnseenHost[];
 }
 
 /** A tiny image of one operation, which each new agent pulls and which is read back there. */
@@ -102,7 +112,7 @@ export interface FleetView {
   highestEpoch: number;
   /** VMs that installed themselves. */
   enrolled: EnrolledVm[];
-  unseen: { host: string; error: string }[];
+  unseen: UnseenHost[];
 }
 
 export interface OpenedFleet {
@@ -159,7 +169,8 @@ export interface AgentActivities {
   openInstallWave(input: InstallInput & { percent: number }): Promise<Changed>;
   /** Tells VMs that installed themselves to leave, on one load balancer. */
   dismissVms(input: { spec: ClusterSpec; host: string; epoch: number; addresses: string[] }): Promise<Changed>;
-  pushSentinel(input: { spec: ClusterSpec; operation: OperationIdentity }): Promise<Sentinel>;
+  /** Through the first load balancer that takes it; those that are away are not asked. */
+  pushSentinel(input: { spec: ClusterSpec; operation: OperationIdentity; away?: string[] }): Promise<Sentinel>;
   lookAtAgent(input: AgentInput): Promise<AgentLook>;
   ensureAgentImage(input: AgentStepInput): Promise<Changed>;
   ensureAgentRelease(input: AgentStepInput): Promise<Changed>;

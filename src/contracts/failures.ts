@@ -59,4 +59,6 @@ export interface FailureDetails {
   hint?: string;
   /** Of a rollback: the code of what failed first. */
   failedWith?: string;
+  /** Of a fleet that was stopped: VMs that are not as they should be. */
+  left?: string[];
 }

@@ -18,6 +18,9 @@ export const effect: ActivityOptions = {
   retry: { initialInterval: '300ms', backoffCoefficient: 2, maximumInterval: '10s' },
 };
 
+/** On a host of several that have the same: one that goes away meanwhile is left after a minute, so that it holds nobody up. */
+export const oneOfSeveral: Pick<ActivityOptions, 'scheduleToCloseTimeout'> = { scheduleToCloseTimeout: '60s' };
+
 /** Removes a folder: millions of files take minutes, and each attempt goes on where the one before was cut. */
 export const removing: ActivityOptions = {
   startToCloseTimeout: '30m',
@@ -42,12 +45,21 @@ export const agentProving: ActivityOptions = {
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10s' },
 };
 
+/** Of a load balancer that takes long for a large image and is there. One that is off is left after these, which are about three minutes. */
+const triesOfOneOfSeveral = 8;
+
 /** Writes an image of some hundred megabytes as an archive on a load balancer. */
 export const publishingInstall: ActivityOptions = {
   startToCloseTimeout: '12m',
   scheduleToCloseTimeout: '30m',
   heartbeatTimeout: '10s',
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: triesOfOneOfSeveral },
+};
+
+/** The image that is published there, moved as long as `streaming` lets one try be. */
+export const publishingImage: Pick<ActivityOptions, 'scheduleToCloseTimeout' | 'retry'> = {
+  scheduleToCloseTimeout: '30m',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: triesOfOneOfSeveral },
 };
 
 /** Pulls of a person: hundreds of megabytes on a slow line. */

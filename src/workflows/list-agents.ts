@@ -1,7 +1,9 @@
+import { isCancellation } from '@temporalio/workflow';
 import type { EnrolledVm } from '../cluster/agents/install-source';
 import type { ClusterSpec } from '../cluster/spec';
 import type { AgentPull, ListedAgent } from '../contracts/agents';
 import { lookers, pulls } from './activities';
+import { describeFailure } from './describe-failure';
 
 export interface AgentListing {
   agents: ListedAgent[];
@@ -27,10 +29,17 @@ export async function pullOnVms(input: { spec: ClusterSpec; vms: string[]; image
   const { spec, vms, image } = input;
   const answers: AgentPull[] = [];
   const waiting = [...vms];
-  const lane = async () => {
-    for (let vm = waiting.shift(); vm !== undefined; vm = waiting.shift()) {
-      answers.push(await pulls.pullOnVm.executeWithOptions({ summary: `${vm}: pull ${image}` }, [{ spec, vm, image }]));
+  const pull = async (vm: string): Promise<AgentPull> => {
+    try {
+      return await pulls.pullOnVm.executeWithOptions({ summary: `${vm}: pull ${image}` }, [{ spec, vm, image }]);
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const { message, hint } = describeFailure(error);
+      return { vm, ok: false, error: message, hint };
     }
+  };
+  const lane = async () => {
+    for (let vm = waiting.shift(); vm !== undefined; vm = waiting.shift()) answers.push(await pull(vm));
   };
   await Promise.all(Array.from({ length: Math.min(spec.concurrency, vms.length) }, lane));
   return answers;

@@ -13,13 +13,14 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { FleetBatch } from '../cluster/agents/fleet-plan';
-import type { FleetRecord } from '../cluster/agents/fleet-record';
 import type { OperationLine } from '../contracts/activities';
 import type { AgentInput, FleetInput, FleetReport, FleetState } from '../contracts/agents';
 import type { StageProgress } from '../contracts/operation';
 import { agentWorkflowId, pauseSignal, resumeSignal } from '../contracts/queues';
-import { agentPulls, effects, lookers, planners, proofs, publishing, streams } from './activities';
+import { effects, lookers, planners, proofs } from './activities';
+import { oneOfSeveral } from './activity-options';
 import type { bringAgent, keepAgent } from './bring-agent';
+import { dismiss, dismissTitle, type FleetHosts, publish, seenOf, writeRecord } from './fleet-hosts';
 import { final, spokenOf } from './operation-steps';
 import { Progress } from './progress';
 import { SafePoints } from './safe-points';
@@ -72,71 +73,34 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
     }
     const known = view.record?.digest;
     const digest = isPublishing || !known ? await lookers.resolveAgentImage({ spec, known }) : known;
-    return { ...fleet, digest };
+    // Histories of before have every host asked, the unseen ones too.
+    const unseen = patched('unseen-hosts-are-left') ? view.unseen : [];
+    return { ...fleet, digest, unseen };
   });
   progress.named(opened.name);
-  const { name, epoch, plan, digest } = opened;
+  const { name, epoch, plan, digest, unseen } = opened;
   const early = [{ id: 'record', title: 'desired agents onto the nodes', steps: [] }];
   if (isPublishing) early.push({ id: 'publish', title: 'what VMs install from', steps: [] });
   if (plan.dismissed) early.push({ id: 'dismiss', title: dismissTitle, steps: [] });
   progress.expect([...early, ...stagesOf(plan.batches)]);
-  await progress.during('record', 'desired agents onto the nodes', () =>
-    writeRecord(input, epoch, isPublishing ? { ...opened.record, digest } : opened.record),
-  );
-  if (isPublishing) await publish(input, { epoch, digest, progress });
-  if (plan.dismissed) await dismiss(input, { epoch, addresses: plan.dismissed, progress });
-  const sentinel = isBringing ? await proofs.pushSentinel({ spec, operation }) : undefined;
+  const hosts: FleetHosts = { input, epoch, progress, unseen };
+  await writeRecord(hosts, isPublishing ? { ...opened.record, digest } : opened.record);
+  if (isPublishing) await publish(hosts, digest);
+  if (plan.dismissed) await dismiss(hosts, plan.dismissed);
+  const away = unseen.map(({ host }) => host);
+  const sentinel = isBringing ? await proofs.pushSentinel({ spec, operation, away }) : undefined;
   const counters = { next: 0, done: 0, changed: 0, left: [] };
-  return { plan, name, epoch, digest, sentinel, ...counters, startedAt: progress.startedAt, stages: progress.stages };
-}
-
-/** On every load balancer; one that is away is left, VMs ask the others. */
-async function publish(
-  { spec }: FleetInput,
-  { epoch, digest, progress }: { epoch: number; digest: string; progress: Progress },
-): Promise<void> {
-  await progress.during('publish', 'what VMs install from', async (stage) => {
-    const bring = spec.images.source === 'load' ? streams : agentPulls;
-    const one = async (host: string) => {
-      const input = { spec, host, epoch, digest };
-      await bring.ensureInstallImage.executeWithOptions({ summary: `${host}: agent image` }, [input]);
-      await publishing.publishInstall.executeWithOptions({ summary: `${host}: /install` }, [input]);
-    };
-    const bringTo = (host: string) => progress.wait(stage, host, () => one(host));
-    // One after the other: a node that writes an image serves slowly, and others take its place.
-    const results = patched('published-one-by-one')
-      ? await settledInTurn(spec.loadBalancers, bringTo)
-      : await Promise.allSettled(spec.loadBalancers.map(bringTo));
-    const failed = results.filter((r): r is PromiseRejectedResult => r.status === 'rejected');
-    if (failed.length === results.length) throw failed[0]!.reason;
-    stage.detail = `${results.length - failed.length} of ${results.length} load balancers serve /install`;
-  });
-}
-
-async function settledInTurn(
-  hosts: string[],
-  work: (host: string) => Promise<void>,
-): Promise<PromiseSettledResult<void>[]> {
-  const results: PromiseSettledResult<void>[] = [];
-  for (const host of hosts) results.push(...(await Promise.allSettled([work(host)])));
-  return results;
-}
-
-const dismissTitle = 'VMs that installed themselves are told to leave';
-
-/** A VM asks one load balancer after the other, so every one that answers must know. */
-async function dismiss(
-  { spec }: FleetInput,
-  { epoch, addresses, progress }: { epoch: number; addresses: string[]; progress: Progress },
-): Promise<void> {
-  await progress.during('dismiss', dismissTitle, async (stage) => {
-    const tell = (host: string) =>
-      effects.dismissVms.executeWithOptions({ summary: `${host}: ${addresses.length} VMs shall leave` }, [
-        { spec, host, epoch, addresses },
-      ]);
-    await Promise.all(spec.loadBalancers.map((host) => progress.wait(stage, host, () => tell(host))));
-    stage.detail = `${addresses.length} within five minutes`;
-  });
+  return {
+    plan,
+    name,
+    epoch,
+    digest,
+    sentinel,
+    unseen,
+    ...counters,
+    startedAt: progress.startedAt,
+    stages: progress.stages,
+  };
 }
 
 function stagesOf(batches: FleetBatch[]): { id: string; title: string; steps: unknown[] }[] {
@@ -145,15 +109,6 @@ function stagesOf(batches: FleetBatch[]): { id: string; title: string; steps: un
     title,
     steps: Array.from({ length: until - (batches[i - 1]?.until ?? 0) }),
   }));
-}
-
-/** A majority must have it. */
-async function writeRecord({ spec }: FleetInput, epoch: number, record: FleetRecord): Promise<void> {
-  const write = (host: string) =>
-    effects.writeFleet.executeWithOptions({ summary: `${host}: desired agents` }, [{ spec, host, epoch, record }]);
-  const results = await Promise.allSettled(spec.nodes.map(({ id }) => write(id)));
-  const failed = results.filter((r): r is PromiseRejectedResult => r.status === 'rejected');
-  if (failed.length >= spec.nodes.length / 2) throw failed[0]!.reason;
 }
 
 interface FleetRun {
@@ -195,17 +150,19 @@ class Fleet {
     return this.report();
   }
 
-  /** What was tried out here, VMs that installed themselves may have. A load balancer that is away is told by the next operation. */
+  /**
+   * What was tried out here, VMs that installed themselves may have. A load balancer that is away is told by the next operation: what
+   * it serves is of an earlier one.
+   */
   private async openWave(): Promise<void> {
     const { verb, spec } = this.input;
     if (verb === 'remove' || verb === 'restart') return;
-    const { epoch, digest } = this.state;
+    const { epoch, digest, unseen = [] } = this.state;
     const open = (host: string) =>
-      effects.openInstallWave.executeWithOptions(
-        { summary: `${host}: /install for all`, scheduleToCloseTimeout: '60s' },
-        [{ spec, host, epoch, digest, percent: 100 }],
-      );
-    await Promise.allSettled(spec.loadBalancers.map(open));
+      effects.openInstallWave.executeWithOptions({ ...oneOfSeveral, summary: `${host}: /install for all` }, [
+        { spec, host, epoch, digest, percent: 100 },
+      ]);
+    await Promise.allSettled(seenOf(spec.loadBalancers, unseen).map(open));
   }
 
   private isReached(batch: FleetBatch): boolean {
@@ -299,24 +256,37 @@ class Fleet {
     const names = left.map((l) => `${nameOf(l.vm)}: ${l.why}`).join('; ');
     const untried = plan.vms.length - next;
     const text = `${left.length} of at most ${plan.maxFailures} VMs are left, so no more are begun (${untried} were not): ${names}`;
-    throw final(
-      'FLEET_STOPPED',
-      text.slice(0, 2000),
-      'krakenctl agent list shows each; --max-failures allows some to be away',
-    );
+    const again = `krakenctl agent ${this.input.verb} --retry-failed ${this.state.name} tries those again`;
+    throw final('FLEET_STOPPED', text.slice(0, 2000), {
+      hint: `krakenctl agent list shows each; ${again}; --max-failures allows some to be away`,
+      left: left.map(({ vm }) => vm),
+    });
   }
 
   private report(): FleetReport {
     const { operation, verb } = this.input;
-    const { name, plan, done, changed, left, digest } = this.state;
+    const { name, plan, done, changed, left, digest, unseen = [] } = this.state;
     const told = plan.dismissed ? { dismissed: plan.dismissed } : {};
-    return { fleet: true, operation, name, verb, total: plan.vms.length, done, changed, left, digest, ...told };
+    const away = unseen.length > 0 ? { unseen } : {};
+    return {
+      fleet: true,
+      operation,
+      name,
+      verb,
+      total: plan.vms.length,
+      done,
+      changed,
+      left,
+      digest,
+      ...told,
+      ...away,
+    };
   }
 
   /** A line on every node that takes it. */
   private async note(result: OperationLine['result']): Promise<void> {
     const { spec, operation } = this.input;
-    const { name, epoch, startedAt } = this.state;
+    const { name, epoch, startedAt, unseen = [] } = this.state;
     const line: OperationLine = {
       id: operation.id,
       name,
@@ -329,11 +299,12 @@ class Fleet {
       generation: 0,
       ...spokenOf({ input: this.input, decisions: this.progress.decisions }),
     };
-    const note = ({ id: host }: { id: string }) =>
-      effects.appendOperation.executeWithOptions({ summary: `${host}: note the end`, scheduleToCloseTimeout: '60s' }, [
+    const note = (host: string) =>
+      effects.appendOperation.executeWithOptions({ ...oneOfSeveral, summary: `${host}: note the end` }, [
         { spec, host, epoch, realm: 'agents', line },
       ]);
-    await Promise.allSettled(spec.nodes.map(note));
+    const nodes = spec.nodes.map(({ id }) => id);
+    await Promise.allSettled(seenOf(nodes, unseen).map(note));
   }
 }
 

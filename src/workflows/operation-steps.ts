@@ -4,7 +4,7 @@ import type { Observed } from '../cluster/observed';
 import type { Plan, Step } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { OpenedOperation, OperationLine } from '../contracts/activities';
-import type { FailureCode } from '../contracts/failures';
+import type { FailureCode, FailureDetails } from '../contracts/failures';
 import type { Decision, OperationIdentity, OwnerIdentity, SpecOrigins } from '../contracts/operation';
 import { effects, lookers, planners } from './activities';
 
@@ -16,8 +16,9 @@ export async function observe(spec: ClusterSpec): Promise<Observed> {
   return { cluster: spec.name, hosts: await Promise.all(spec.nodes.map((node) => look(node.id))) };
 }
 
-export function final(type: FailureCode, message: string, hint: string): ApplicationFailure {
-  return ApplicationFailure.create({ type, message, nonRetryable: true, details: [{ hint }] });
+export function final(type: FailureCode, message: string, told: string | FailureDetails): ApplicationFailure {
+  const details = typeof told === 'string' ? { hint: told } : told;
+  return ApplicationFailure.create({ type, message, nonRetryable: true, details: [details] });
 }
 
 /** What would still be to do after all was done. */

@@ -19,7 +19,13 @@ const serving: SeenAgent = {
   current: 'r1',
   complete: true,
   image: true,
-  container: { release: 'r1', state: 'running', startedAt: '2026-11-23T00:00:00Z', image: 'kraken-agent@sha256:aa' },
+  container: {
+    release: 'r1',
+    state: 'running',
+    startedAt: '2026-11-23T00:00:00Z',
+    image: 'kraken-agent@sha256:aa',
+    isWanted: true,
+  },
   choice: { className: 'small-10g', cores: 2, memoryMebibytes: 4000, peer: '10.0.2.1' },
   takenPorts: [],
   missing: [],
@@ -118,6 +124,16 @@ test('what is left behind makes the command exit 5, with what happens to it next
     ' ✘ 10.0.2.4: failed: port 8080 is held by tomcat   → AGENT_PORT',
     'Done in part. agents-3: 10 of 12 agents serve, 10 changed · look: krakenctl agent list · again: krakenctl agent deploy --retry-failed agents-3',
   ]);
+});
+
+test('a host of the cluster that was left is named, and with it what brings it what it lacks', () => {
+  const unseen = [{ host: 'node-3', error: 'no route to host' }];
+  const line = ' ! node-3 was left: no route to host   → once it is back: krakenctl agent publish';
+  expect(describeFleet(report({ unseen }), { colors }).lines[0]).toBe(line);
+  expect(describeFleet(report({ unseen, verb: 'publish' }), { colors })).toMatchObject({
+    lines: [line, expect.stringContaining('Done. agents-3')],
+    left: [],
+  });
 });
 
 test('nothing to change is said as such, and a report of a deploy is none of a fleet', () => {

@@ -152,6 +152,9 @@ async function recordFleets(bench: Bench, lab: MemoryLab, keep: Keep): Promise<v
   for (const [name, tell] of Object.entries(tellings))
     await keep(name, await holdFleet(bench, lab, { input: restart, tell }));
   await keep('fleet-publish', await bench.begin('operateFleet', fleet({ verb: 'publish', vms: [] })));
+  lab.machine('node-3').isOn = false;
+  await keep('fleet-unseen', await bench.begin('operateFleet', fleet({})));
+  lab.machine('node-3').isOn = true;
   await keep('agents-list', await bench.begin('listAgents', { spec }));
   await keep('agents-pull', await bench.begin('pullOnVms', { spec, vms, image: 'library/app:1' }));
   lab.machine(two.id).isOn = false;

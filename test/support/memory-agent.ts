@@ -26,7 +26,7 @@ export function memoryAgent(host: MemoryHost, state: MemoryAgentState): AgentHos
         current: state.current,
         complete: state.releases.has(release),
         container: state.running
-          ? { release: state.running, state: 'running', startedAt: '2026-11-23T00:00:00Z', image }
+          ? { release: state.running, state: 'running', startedAt: '2026-11-23T00:00:00Z', image, isWanted: true }
           : undefined,
         image: [...host.loaded.keys()].some((name) => name.startsWith(`${reference}:`)),
         takenPorts: [],

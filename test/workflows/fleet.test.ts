@@ -61,6 +61,10 @@ async function turnOff(names: string[]): Promise<void> {
   }
 }
 
+function raise(message: string): never {
+  throw new Error(message);
+}
+
 async function eventually(what: string, look: () => boolean | Promise<boolean>): Promise<void> {
   for (const until = Date.now() + 30_000; !(await look()); ) {
     if (Date.now() > until) throw new Error(`${what}: not within 30 s`);
@@ -132,7 +136,20 @@ describe('operateFleet', () => {
     const failure = await failureOf(operate({ vms: vms(6) }));
     expect(failure).toMatchObject({ type: 'FLEET_STOPPED', message: expect.stringContaining('10.0.2.1: ') });
     expect(failure.message).toContain('5 were not');
+    expect(failure.details).toEqual([{ hint: expect.stringContaining('--retry-failed agents-1'), left: [vms(6)[0]] }]);
     expect(done()).toEqual([]);
+  });
+
+  test('a pull that fails on one VM is the answer of that VM; the others have theirs', async () => {
+    await operate({ vms: vms(2) });
+    const { agentState } = lab.machine('10.0.2.1');
+    Object.defineProperty(agentState, 'running', { get: () => raise('out of file descriptors') });
+    const input = { spec: fleetInput().spec, vms: vms(2), image: `library/app@sha256:${'a'.repeat(64)}` };
+    const answers = (await (await bench.begin('pullOnVms', input)).result()) as { vm: string }[];
+    expect(answers.toSorted((a, b) => (a.vm < b.vm ? -1 : 1))).toMatchObject([
+      { vm: vms(2)[0], ok: false, error: expect.stringContaining('out of file descriptors') },
+      { vm: vms(2)[1], ok: true },
+    ]);
   });
 
   test('what forbids an agent is failed and named, not parked', async () => {
@@ -187,6 +204,53 @@ describe('operateFleet', () => {
     expect(told().sort()).toEqual(['node-1', 'node-2', 'node-3']);
     expect(lab.machines.has('10.0.2.8')).toBe(false);
     expect(await operate({ verb: 'remove', vms: [] })).toMatchObject({ done: 1, dismissed: ['10.0.2.8', '10.0.2.9'] });
+  });
+
+  describe('a node that is off is left at once, named, and holds up nobody', () => {
+    const lacks = (host: string) => ({ unseen: [{ host, error: expect.stringContaining('ECONNREFUSED') }] });
+    const hostsOf = (effect: string) =>
+      [...new Set(lab.journal.filter((line) => line.includes(effect)).map((line) => line.split(' ')[0]))].sort();
+
+    // The first is the load balancer that everything else is asked through.
+    test.each(['node-1', 'node-3'])('when agents are brought: %s', async (host) => {
+      lab.machine(host).isOn = false;
+      const handle = await bench.begin('operateFleet', fleetInput({ vms: vms(2) }));
+      expect(await handle.result()).toMatchObject({ done: 2, left: [], ...lacks(host) });
+      const others = ['node-1', 'node-2', 'node-3'].filter((node) => node !== host);
+      expect([hostsOf('agents.json'), hostsOf(' publish '), hostsOf(' wave ')]).toEqual([others, others, others]);
+      const { stages } = await handle.query<OperationProgress>('progress');
+      const details = Object.fromEntries(stages.map(({ id, detail }) => [id, detail]));
+      expect(details).toMatchObject({
+        record: `on 2 of 3 nodes; left: ${host}`,
+        publish: `2 of 3 load balancers serve /install; left: ${host}`,
+      });
+    });
+
+    test('when VMs that installed themselves are told to leave, which ask every load balancer that answers', async () => {
+      lab.enrolled = [{ address: '10.0.2.8', ageSeconds: 60 }];
+      lab.machine('node-1').isOn = false;
+      const report = await operate({ verb: 'remove', vms: [vms(8)[7]!] });
+      expect(report).toMatchObject({ dismissed: ['10.0.2.8'], ...lacks('node-1') });
+      expect(hostsOf(' dismiss ')).toEqual(['node-2', 'node-3']);
+    });
+
+    test('when it goes off meanwhile: each host is waited for a minute', async () => {
+      lab.hook = (moment, effect, host) => {
+        if (moment === 'before' && effect.includes('agents.json') && host === 'node-2')
+          lab.machine('node-2').isOn = false;
+      };
+      const handle = await bench.begin('operateFleet', fleetInput({ verb: 'publish', vms: [] }));
+      await eventually('it goes on without the node', async () => {
+        const { stages } = await handle.query<OperationProgress>('progress');
+        return stages.some(({ id, state }) => id === 'record' && state !== 'waiting');
+      });
+      const { events } = await handle.fetchHistory();
+      const limits = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
+        scheduled?.activityType?.name === 'writeFleet' ? [Number(scheduled.scheduleToCloseTimeout?.seconds)] : [],
+      );
+      expect(limits).toEqual([60, 60, 60]);
+      await handle.terminate();
+    });
   });
 
   test('a restart parks nothing: a VM that is off or has no agent is failed', async () => {

@@ -106,7 +106,6 @@ async function deployThrough(temporal: Temporal, context: Context, request: Requ
   const code = await runOperation(context, temporal, { start, spec, options, onReport });
   if (outside && code === exitCodes.done)
     context.output.line(` i ${outside}: the next deploy without --to-version goes there`);
-  if (code !== exitCodes.done || !report?.changed || options.agents === false) return code;
-  const { followWithAgents } = require('../agents') as typeof import('../agents');
-  return followWithAgents(context, temporal, { spec, options, report });
+  const { endWithAgents } = require('../agents-follow') as typeof import('../agents-follow');
+  return endWithAgents(context, temporal, { spec, options, code, report });
 }

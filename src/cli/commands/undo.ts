@@ -70,9 +70,8 @@ async function undoThrough(temporal: Temporal, context: Context, request: Reques
   };
   const start = { type: workflowTypes.deploy, cluster: spec.name, operation, input };
   const code = await runOperation(context, temporal, { start, spec, options, onReport });
-  if (code !== exitCodes.done) return code;
-  context.output.line(` i your .env still says what ${undone.operation} brought: the next deploy brings it again`);
-  if (!report?.changed || options.agents === false) return code;
-  const { followWithAgents } = require('../agents') as typeof import('../agents');
-  return followWithAgents(context, temporal, { spec, options, report });
+  if (code === exitCodes.done)
+    context.output.line(` i your .env still says what ${undone.operation} brought: the next deploy brings it again`);
+  const { endWithAgents } = require('../agents-follow') as typeof import('../agents-follow');
+  return endWithAgents(context, temporal, { spec, options, code, report });
 }

@@ -26,9 +26,10 @@ export function planAgent(is: ObservedAgent, want: Pick<AgentRelease, 'id'>, own
     because.push(is.current ? `release ${is.current} is the current one` : 'no agent is there');
   else if (is.unit !== 'active') because.push(`the unit is ${is.unit}`);
   else if (is.container?.release !== want.id) because.push('the container is of another release');
+  else if (!is.container.isWanted) because.push(`it runs from another image, ${is.container.image}`);
   if (is.unit !== 'absent' && !is.enabled) because.push('the unit does not start with the VM');
   const runs = is.current === want.id && is.unit === 'active' && is.enabled && is.container?.release === want.id;
-  const isRight = runs && is.complete && is.container?.state === 'running';
+  const isRight = runs && is.complete && is.container?.state === 'running' && is.container.isWanted;
   return { kind: 'work', image: !is.image && !isRight, release: !is.complete, activate: !isRight, because };
 }
 

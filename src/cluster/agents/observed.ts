@@ -33,6 +33,8 @@ export interface AgentContainer {
   startedAt: string;
   /** `reference` as the container was made. */
   image: string;
+  /** It is the image that was asked for, whatever release the container was made for. */
+  isWanted: boolean;
 }
 
 export type ObservedAgent =

@@ -55,7 +55,7 @@ export function agentRelease(spec: ClusterSpec, digest: string, owner: string): 
     ...Object.entries(agentConfigurations(spec)).map(([name, contents]) => text(`config/${name}`, contents)),
     ...Object.entries(agentUnits(spec, owner)).map(([name, contents]) => text(`systemd/${name}`, contents)),
     program('run', runProgram(spec, image)),
-    program('activate', activateProgram(spec)),
+    program('activate', activateProgram(spec, image)),
     program('deactivate', deactivateProgram(spec)),
     program('rotate-log', rotateProgram(spec)),
     program('update', updateProgram(spec)),

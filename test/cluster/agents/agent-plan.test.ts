@@ -14,7 +14,13 @@ const bare: SeenAgent = {
   missing: [],
   freeBytes: 1e11,
 };
-const container = { release: 'r1', state: 'running', startedAt: '2026-11-23T00:00:00Z', image: 'kraken-agent' };
+const container = {
+  release: 'r1',
+  state: 'running',
+  startedAt: '2026-11-23T00:00:00Z',
+  image: 'kraken-agent',
+  isWanted: true,
+};
 const whole: SeenAgent = {
   ...bare,
   unit: 'active',
@@ -51,6 +57,11 @@ describe('what a VM needs', () => {
       'a file of the release was changed by hand',
       { ...whole, complete: false },
       { image: false, release: true, activate: true },
+    ],
+    [
+      'the release runs from the image of another',
+      { ...whole, image: false, container: { ...container, image: 'sha256:old', isWanted: false } },
+      { image: true, release: false, activate: true },
     ],
     ['the container is gone', { ...whole, container: undefined }, { image: false, release: false, activate: true }],
     [

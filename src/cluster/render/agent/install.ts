@@ -82,16 +82,20 @@ find_balancer() {
   fail "no load balancer answers: $balancers" "curl http://\${balancers%% *}/health; then: krakenctl agent publish"
 }
 
-# The mark of the newest krakenctl agent remove for this machine, under the address by which the load balancers know it.
+# The mark of the newest krakenctl agent remove for this machine, under the address by which the load balancers know it. All are asked:
+# one that was away then does not know.
 dismissal() {
-  address=$(curl -fsS -m 5 "http://$balancer/install/whoami") || return 0
-  curl -fsS -m 5 "http://$balancer/install/dismissed" 2> /dev/null | awk -v a="$address" '$1 == a { print $2 }'
+  for each in $balancers; do
+    address=$(curl -fsS -m 5 "http://$each/install/whoami" 2> /dev/null) || continue
+    curl -fsS -m 5 "http://$each/install/dismissed" 2> /dev/null | awk -v a="$address" '$1 == a { print $2 }'
+  done | sort -n | tail -n 1
 }
 
 # Whoever installs again after it was dismissed stays: it has seen that mark.
 is_dismissed() {
   mark=$(dismissal)
-  [ -n "$mark" ] && [ "$mark" != "$(cat "$base/dismissed" 2> /dev/null)" ]
+  seen=$(cat "$base/dismissed" 2> /dev/null || :)
+  [ -n "$mark" ] && [ "$mark" -gt "\${seen:-0}" ]
 }
 
 # What came through the pipe cannot be read again, so it is fetched once more.
@@ -194,7 +198,9 @@ place() {
     fail "the release is damaged" "nothing was changed"
   fi
   chmod 755 "$fresh"
-  printf '%s\\n' "$image" > "$base/image.id"
+  printf '%s\\n' "$image" > "$fresh/image.id"
+  attended=
+  [ -e "$base/unattended" ] || attended=yes
   : > "$base/unattended"
   dismissal > "$base/dismissed"
   if [ -e "$base/releases/$release" ]; then rm -rf "$base/releases/$release"; fi
@@ -210,6 +216,7 @@ become_ready() {
 }
 
 put_back() {
+  [ -z "\${attended:-}" ] || rm -f "$base/unattended"
   if [ -n "$previous" ] && [ "$previous" != "$base/releases/$release" ]; then
     sh "$previous/activate" > /dev/null || :
     rm -rf "$base/releases/$release"
@@ -221,8 +228,9 @@ put_back() {
   if [ -n "$brought" ]; then docker image rm -f "$image" > /dev/null 2>&1 || :; fi
 }
 
-# The one before stays, to go back to.
+# The one before stays, to go back to. Releases of an older krakenctl start from the image whose id lies beside all of them.
 prune() {
+  if [ -z "$previous" ] || [ -e "$previous/image.id" ]; then rm -f "$base/image.id"; fi
   for folder in "$base"/releases/*; do
     [ "$folder" = "$base/releases/$release" ] || [ "$folder" = "$previous" ] || rm -rf "$folder"
   done
@@ -233,7 +241,7 @@ uninstall() {
     say "nothing to remove"
     return
   fi
-  image=$(cat "$base/image.id" 2> /dev/null || :)
+  image=$(cat "$current/image.id" 2> /dev/null || cat "$base/image.id" 2> /dev/null || :)
   sh "$current/deactivate" > /dev/null
   if [ -n "$image" ]; then docker image rm -f "$image" > /dev/null 2>&1 || :; fi
   release=none

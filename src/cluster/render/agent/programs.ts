@@ -47,8 +47,8 @@ for id in $(docker ps -aq --no-trunc --filter "name=^/$name\\$" --filter label=$
 done
 
 image=${image.runnable}
-# Brought as an archive, the image has no digest of a registry: then its id stands in this file.
-if ! docker image inspect "$image" > /dev/null 2>&1 && [ -r "$base/image.id" ]; then image=$(cat "$base/image.id"); fi
+# Brought as an archive, the image has no digest of a registry: then its id stands in the folder of the release that it came with.
+if ! docker image inspect "$image" > /dev/null 2>&1 && [ -r "$here/image.id" ]; then image=$(cat "$here/image.id"); fi
 
 # By which address of ours the cluster is reached, others reach us. PEER_IP in /etc/kraken/${name}/agent.env says otherwise.
 peer=\${PEER_IP:-}
@@ -149,7 +149,7 @@ const unitPattern = 'kraken-agent.service kraken-agent-log.* kraken-agent-update
  * Makes the release that it lies in the one that runs, and ends when the unit was started with it. Run again it changes nothing. The
  * link is renamed over the one before: there is no moment without a release.
  */
-export function activateProgram({ name }: ClusterSpec): string {
+export function activateProgram({ name }: ClusterSpec, image: AgentImage): string {
   return `#!/bin/sh
 ${notice}
 set -eu
@@ -210,7 +210,9 @@ for unit in "$here"/systemd/*.socket "$here"/systemd/*.timer "$here"/systemd/${a
 done
 
 runs() { docker inspect --format '{{.State.Running}} {{index .Config.Labels "${labels.fingerprint}"}}' ${agentContainer(name)} 2> /dev/null || :; }
-if ! systemctl is-active --quiet ${agentUnit} || [ "$(runs)" != "true $release" ]; then
+made=$(docker inspect --format '{{.Config.Image}}' ${agentContainer(name)} 2> /dev/null || :)
+is_right() { [ "$made" = ${image.runnable} ] || [ "$made" = "$(cat "$here/image.id" 2> /dev/null)" ]; }
+if ! systemctl is-active --quiet ${agentUnit} || [ "$(runs)" != "true $release" ] || ! is_right; then
   systemctl restart ${agentUnit}
   changed=yes
 fi

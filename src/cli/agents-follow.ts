@@ -1,0 +1,74 @@
+import type { ClusterSpec } from '../cluster/spec';
+import { type AgentListing, lookAtAgents, readPolicy, startFleet } from './agents';
+import type { Temporal } from './connect';
+import type { Context } from './context';
+import { type ExitCode, exitCodes } from './exit-codes';
+import { CliFailure } from './failure';
+
+export interface DeployEnd {
+  spec: ClusterSpec;
+  options: { maxFailures?: string; agents?: boolean };
+  code: ExitCode;
+  /** Of a deploy that was followed to a good end. */
+  report?: { changed: boolean };
+}
+
+/** After the cluster's deploy: the agents of the record follow as an operation of their own, which this command alone starts. */
+export async function endWithAgents(context: Context, temporal: Temporal, end: DeployEnd): Promise<ExitCode> {
+  const { options, code, report } = end;
+  if (options.agents === false) return code;
+  if (report && code === exitCodes.done) return follow(context, temporal, { ...end, report });
+  const isLetGo = !report && (code === exitCodes.done || code === exitCodes.detached);
+  if (isLetGo) context.output.line(' agents are left to the next krakenctl deploy, or krakenctl agent upgrade');
+  return code;
+}
+
+async function follow(
+  context: Context,
+  temporal: Temporal,
+  { spec, options, code, report }: DeployEnd & { report: { changed: boolean } },
+): Promise<ExitCode> {
+  const { output } = context;
+  const following = whoFollows(await lookAtAgents(temporal, spec), report.changed);
+  if (!following) return code;
+  output.line();
+  output.line(`${following.who} follow (--no-agents leaves them)`);
+  const policy = readPolicy(spec, options);
+  let fleet: unknown;
+  const onReport = (ended: unknown) => {
+    fleet = ended;
+  };
+  try {
+    const { verb } = following;
+    const start = { verb, spec, vms: [], policy, options: {}, onReport };
+    const last = await startFleet(context, temporal, start);
+    // One answer for both, where a program reads it.
+    output.result({ ...report, agents: fleet });
+    return last;
+  } catch (error) {
+    if (!(error instanceof CliFailure) || error.code !== 'OPERATION_RUNNING') throw error;
+    // The cluster is as it should be: that the agents have to wait takes nothing of it back.
+    output.line(` ! not now: ${error.message}   → after it: krakenctl agent upgrade, or the next deploy`);
+    output.result({ ...report, agents: { waiting: error.message } });
+    return code;
+  }
+}
+
+interface Following {
+  verb: 'upgrade' | 'publish';
+  who: string;
+}
+
+/**
+ * After a change, VMs that cannot be seen too: they are parked until they are back. Where nothing was changed, those alone that are seen
+ * not to be as they should be: a deploy before was let go of, or left them.
+ */
+export function whoFollows(
+  { agents, enrolled }: Pick<AgentListing, 'agents' | 'enrolled'>,
+  changed: boolean,
+): Following | undefined {
+  const behind = agents.filter(({ plan }) => (plan.kind === 'work' ? plan.activate : changed));
+  if (behind.length > 0) return { verb: 'upgrade', who: `${behind.length} of ${agents.length} agents` };
+  if (changed && enrolled.length > 0) return { verb: 'publish', who: 'VMs that installed themselves' };
+  return undefined;
+}

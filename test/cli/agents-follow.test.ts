@@ -1,0 +1,80 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { endWithAgents, whoFollows } from '../../src/cli/agents-follow';
+import type { Temporal } from '../../src/cli/connect';
+import type { Context } from '../../src/cli/context';
+import { exitCodes } from '../../src/cli/exit-codes';
+import { Output } from '../../src/cli/output';
+import type { AgentPlan } from '../../src/cluster/agents/agent-plan';
+import type { ListedAgent } from '../../src/contracts/agents';
+import { exampleSpec } from '../support/cluster';
+import { captureStreams } from './streams';
+
+const agent = (plan: Partial<AgentPlan>) => ({ vm: 'root@10.0.2.1:22', plan }) as ListedAgent;
+const right = agent({ kind: 'work', activate: false });
+const behind = agent({ kind: 'work', activate: true });
+const away = agent({ kind: 'unreachable', why: 'no route to host' });
+const enrolled = [{ address: '10.0.2.9', ageSeconds: 60 }];
+
+describe('after a deploy, agents follow', () => {
+  test.each<[string, ListedAgent[], typeof enrolled, boolean, string | undefined]>([
+    ['that changed something: all that are not as they should be', [right, behind, away], [], true, '2 of 3 agents'],
+    ['that changed nothing: those that are seen not to be', [right, behind, away], [], false, '1 of 3 agents'],
+    ['that changed nothing: nobody for a VM that is off', [right, away], [], false, undefined],
+    ['that changed something: VMs that installed themselves', [right], enrolled, true, 'VMs that installed themselves'],
+    ['that changed nothing: not for those, which look by themselves', [right], enrolled, false, undefined],
+    ['where all is right: nobody', [right], [], true, undefined],
+  ])('%s', (_, agents, installed, changed, who) => {
+    expect(whoFollows({ agents, enrolled: installed }, changed)?.who).toBe(who);
+  });
+});
+
+/** A Temporal on which the agents are behind, and another operation on them is under way. */
+function open() {
+  const started: string[] = [];
+  const client = {
+    workflow: {
+      execute: async () => ({ agents: [behind], enrolled: [], unseen: [] }),
+      start: async (type: string, { workflowId }: { workflowId: string }) => {
+        started.push(type);
+        throw new WorkflowExecutionAlreadyStartedError('it runs', workflowId, type);
+      },
+      getHandle: () => ({
+        describe: async () => ({ memo: { operation: 'agents-7', actor: 'ben' }, startTime: new Date() }),
+      }),
+    },
+  };
+  const streams = captureStreams();
+  const output = new Output(streams, { format: 'text' });
+  const context = { output, environment: { USER: 'ana' } } as unknown as Context;
+  return { context, temporal: { client } as unknown as Temporal, started, written: streams.written };
+}
+
+describe('a deploy', () => {
+  const spec = exampleSpec();
+  const { done, detached, partial } = exitCodes;
+
+  test.each([true, false])(
+    'that came to a good end (changed: %s) stays one while another works on agents',
+    async (changed) => {
+      const { context, temporal, started, written } = open();
+      const end = { spec, options: {}, code: done, report: { changed } };
+      expect(await endWithAgents(context, temporal, end)).toBe(done);
+      expect(started).toHaveLength(1);
+      expect(written.out).toMatch(
+        /1 of 1 agents follow[\s\S]*agents-7 by ben holds the agents of.*krakenctl agent upgrade/,
+      );
+    },
+  );
+
+  test.each([
+    ['--detach', { code: done }, true],
+    ['Ctrl-C', { code: detached }, true],
+    ['--detach --no-agents', { code: done, options: { agents: false } }, false],
+    ['an end with something left to do', { code: partial, report: { changed: true } }, false],
+  ])('that is let go of says to what agents are left: %s', async (_, end, isSaid) => {
+    const { context, temporal, started, written } = open();
+    expect(await endWithAgents(context, temporal, { spec, options: {}, ...end })).toBe(end.code);
+    expect(started).toEqual([]);
+    expect(written.out.includes('agents are left to the next krakenctl deploy')).toBe(isSaid);
+  });
+});
