@@ -67,11 +67,14 @@ export async function operateFleet(context: Context, { verb, words, options }: F
   const { spec } = configuration;
   const policy = readPolicy(spec, options);
   const named = nameVms(spec, words, options.file);
+  requireSaid(named, options);
   if (verb === 'remove') requireTargets(named, options);
   return withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
     const { leftBehind } = require('./left-behind') as typeof import('./left-behind');
     const vms = options.retryFailed ? await leftBehind(temporal, spec, options.retryFailed) : named;
+    if (options.retryFailed && vms.length === 0)
+      throw new CliFailure('USAGE', `--retry-failed ${options.retryFailed}: it has left no VM`);
     if (verb === 'deploy' && vms.length === 0) {
       throw new CliFailure('USAGE', 'no VM is named', {
         hint: 'krakenctl agent deploy 10.0.2.10 10.0.2.{11..40}, or --file vms.txt',
@@ -100,6 +103,18 @@ export function startFleet(
   return runOperation(context, temporal, { start, spec, options, onReport });
 }
 
+/** No VM at all means every VM of the record: what an empty variable or an empty file says is not that. */
+function requireSaid(named: VmAddress[], { file, retryFailed }: FleetOptions): void {
+  if (file !== undefined && named.length === 0)
+    throw new CliFailure('USAGE', `--file ${file}: names no VM, expected one a line`);
+  if (retryFailed === undefined) return;
+  if (retryFailed.trim() === '')
+    throw new CliFailure('USAGE', '--retry-failed: expected the id or name of an operation', {
+      hint: 'krakenctl op list',
+    });
+  if (named.length > 0) throw new CliFailure('USAGE', '--retry-failed and names of VMs: expected one of them');
+}
+
 function requireTargets(named: VmAddress[], { all, retryFailed }: FleetOptions): void {
   if (named.length > 0 && all) throw new CliFailure('USAGE', '--all and names of VMs: expected one of them');
   if (named.length > 0 || all || retryFailed) return;
@@ -114,6 +129,13 @@ export function readPolicy(spec: ClusterSpec, options: Omit<FleetOptions, keyof 
     canary: parseWholeNumber(canary, { option: '--canary', min: 0 }),
     batch: requirePortion('--batch', batch, 1),
   };
+}
+
+/** What can be said of them before anything is read or changed. */
+export function checkFleetOptions({ maxFailures, canary, batch }: FleetOptions): void {
+  if (maxFailures !== undefined) requirePortion('--max-failures', maxFailures, 0);
+  if (canary !== undefined) parseWholeNumber(canary, { option: '--canary', min: 0 });
+  if (batch !== undefined) requirePortion('--batch', batch, 1);
 }
 
 function requirePortion(option: string, text: string, least: number): string {

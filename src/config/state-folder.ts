@@ -3,5 +3,6 @@ import { join } from 'node:path';
 
 /** Where this installation keeps what is its own: owner id, pids, Temporal's data. */
 export function stateFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  return environment.KRAKENCTL_STATE_DIR ?? join(homedir(), '.local', 'state', 'krakenctl');
+  // An empty variable is none: the folder a command happens to be typed in gets no keys.
+  return environment.KRAKENCTL_STATE_DIR || join(homedir(), '.local', 'state', 'krakenctl');
 }

@@ -36,6 +36,22 @@ describe('what is typed wrongly', () => {
   });
 
   test.each([
+    [['agent', 'restart', '--retry-failed', ''], 'expected the id or name of an operation'],
+    [['agent', 'upgrade', '--file', '/dev/null'], 'names no VM, expected one a line'],
+    [['agent', 'restart', '10.0.2.1', '--retry-failed', 'agents-1'], 'expected one of them'],
+  ])('%j never means all VMs', async (argv, text) => {
+    const path = writeEnv(`${goodEnv}\nKRAKEN_IMAGE_REGISTRY=registry.example\n`);
+    const { code, err } = await type(['--env-file', path, ...argv]);
+    expect([code, err]).toEqual([2, expect.stringContaining(text)]);
+  });
+
+  test('a wrong --max-failures is refused before the cluster is changed', async () => {
+    const path = writeEnv(`${goodEnv}\nKRAKEN_IMAGE_REGISTRY=registry.example\n`);
+    const { code, err } = await type(['--env-file', path, 'deploy', '--yes', '--max-failures', 'banana']);
+    expect([code, err]).toEqual([2, expect.stringContaining('--max-failures banana')]);
+  });
+
+  test.each([
     [['--json', 'nonsense']],
     [['deploy', '--nope', '-o', 'json']],
     [['op', '--output=jsonl']],

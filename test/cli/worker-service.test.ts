@@ -1,6 +1,10 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { renderPollers } from '../../src/cli/poller-text';
 import { carriedVariables, renderEnvironmentFile } from '../../src/cli/systemd/environment-file';
 import { findBadValue, renderWorkerUnit, type WorkerUnit } from '../../src/cli/systemd/unit';
+import { planService } from '../../src/cli/systemd/worker-service';
 import { renderVersions } from '../../src/cli/worker-versions';
 import { type } from './streams';
 
@@ -43,6 +47,16 @@ test.each<[Partial<WorkerUnit>, string]>([
   [{ environmentFile: '-/etc/x' }, 'environmentFile'],
 ])('%j cannot stand in a unit', (change, field) => {
   expect(findBadValue({ ...unit, ...change })?.field).toBe(field);
+});
+
+test("the service is the owner that this person's worker is to the hosts", () => {
+  const folder = mkdtempSync(join(tmpdir(), 'krakenctl-state-'));
+  writeFileSync(join(folder, 'owner-id'), 'owner-of-before');
+  const plan = planService({ user: 'kraken-ops', environment: { KRAKENCTL_STATE_DIR: folder } });
+  expect(plan.ownerId).toBe('owner-of-before');
+  expect(
+    planService({ user: 'kraken-ops', environment: { KRAKENCTL_STATE_DIR: `${folder}/none` } }).ownerId,
+  ).toBeUndefined();
 });
 
 test('what is right for a unit has no bad value', () => {

@@ -63,6 +63,8 @@ function checkOptions(options: DeployOptions): void {
   if (options.plan !== undefined) requirePlanToken(options.plan);
   if (options.toVersion !== undefined) checkVersion(options.toVersion);
   checkRolloutOptions(options);
+  // Judged after the rollout, it would end a deploy that went well.
+  (require('../agents') as typeof import('../agents')).checkFleetOptions({ maxFailures: options.maxFailures });
   parseReason(options.reason);
 }
 

@@ -1,6 +1,7 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { codecKeyPath } from '../../codec/data-converter';
+import { stateFolder } from '../../config/state-folder';
 import { tryRun } from '../../lab/commands';
 import { CliFailure } from '../failure';
 import { carriedVariables, renderEnvironmentFile } from './environment-file';
@@ -11,11 +12,14 @@ export interface ServicePlan {
   unit: WorkerUnit;
   /** By path; what `install` writes. The second may hold an API key. */
   files: { path: string; mode: number; text: string; secret: boolean }[];
+  /** Who this person's worker is to the hosts: the service is the same one, or they would refuse it as another krakenctl. */
+  ownerId?: string;
 }
 
 export const unitPath = `/etc/systemd/system/${unitName}`;
 export const environmentPath = '/etc/krakenctl/worker.env';
 export const serviceStateFolder = '/var/lib/krakenctl-worker';
+const ownerFile = 'owner-id';
 const activeWithinMs = 15_000;
 
 /** @throws {CliFailure} USAGE for a value that cannot stand in a unit. */
@@ -33,8 +37,10 @@ export function planService({ user, environment }: { user: string; environment: 
   const keys = codecKeyPath(environment);
   // The service's state folder is another than this person's: without the path it would look for a key of its own.
   if (existsSync(keys)) variables.KRAKENCTL_CODEC_KEY_FILE ??= keys;
+  const owner = join(stateFolder(environment), ownerFile);
   return {
     unit,
+    ...(existsSync(owner) && { ownerId: readFileSync(owner, 'utf8') }),
     files: [
       { path: environmentPath, mode: 0o600, text: renderEnvironmentFile(variables), secret: true },
       { path: unitPath, mode: 0o644, text: renderWorkerUnit(unit), secret: false },
@@ -48,6 +54,11 @@ export async function installService(plan: ServicePlan): Promise<{ active: true;
   const { uid, gid } = await findUser(plan.unit.user);
   mkdirSync(plan.unit.stateFolder, { recursive: true, mode: 0o700 });
   chownSync(plan.unit.stateFolder, uid, gid);
+  const owner = join(plan.unit.stateFolder, ownerFile);
+  if (plan.ownerId !== undefined && !existsSync(owner)) {
+    writeWhole(owner, plan.ownerId, 0o600);
+    chownSync(owner, uid, gid);
+  }
   for (const { path, mode, text } of plan.files) writeWhole(path, text, mode);
   await systemctl('daemon-reload');
   await systemctl('enable', unitName);
