@@ -3,6 +3,7 @@ import type { HostConnection, HttpRequest } from '../clients/host';
 import { pullByDigest, pushTinyImage, verifyContent } from '../clients/registry';
 import type { ClusterSpec } from '../cluster/spec';
 import type { GateActivities } from '../contracts/activities';
+import type { GateBeat } from '../contracts/gate-beat';
 import type { OperationIdentity } from '../contracts/operation';
 import { announce, canaryInfoHash, canaryTag, findAnnounced } from './canary';
 import { type ActivityDependencies, connectTo } from './dependencies';
@@ -10,6 +11,8 @@ import { ActivityError } from './failures';
 import { beat, pause } from './heartbeat';
 
 const lookAgainMs = 500;
+/** A heartbeat is written at every try. */
+const longestTold = 300;
 const repository = 'krakenctl-canary/rollout';
 
 /**
@@ -27,7 +30,8 @@ export async function awaitCanary(
     const failure = await tryCanary(canary);
     if (failure === undefined) return;
     if (failure.isWrong) throw failed(canary, failure);
-    beat({ gate: 'canary', host: gate.host, failure });
+    const { part, what } = failure;
+    beat({ gate: 'canary', host: gate.host, failure: { part, what: what.slice(0, longestTold) } } satisfies GateBeat);
     if (deps.now() > deadline) throw failed(canary, failure);
     await pause(lookAgainMs);
   }

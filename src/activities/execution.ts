@@ -2,7 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { failpoints } from '../clients/failpoints';
 import type { Activities } from '../contracts/activities';
 import { toFailure } from './failures';
-import { attempt, keepBeating } from './heartbeat';
+import { attempt, keepBeating, tellFailure } from './heartbeat';
 
 /** What only looks: a person waits for it, so an error that stays is told soon. */
 const looks: ReadonlySet<string> = new Set<keyof Activities>([
@@ -46,7 +46,9 @@ export function asActivities<T extends object>(activities: T): T {
         await failpoints?.reach('activity', 'after', name);
         return result;
       } catch (error) {
-        throw finalIfTriedEnough(name, toFailure(error));
+        const failure = finalIfTriedEnough(name, toFailure(error));
+        if (failure instanceof ApplicationFailure) tellFailure(failure);
+        throw failure;
       } finally {
         stop();
       }

@@ -5,6 +5,7 @@ import type { Gate } from '../cluster/plan';
 import { nextTopologyStep } from '../cluster/redis-topology';
 import type { ClusterSpec } from '../cluster/spec';
 import type { GateActivities } from '../contracts/activities';
+import type { GateBeat } from '../contracts/gate-beat';
 import { awaitCanary } from './canary-gate';
 import { awaitCaughtUp } from './caught-up-gate';
 import { type ActivityDependencies, connectTo } from './dependencies';
@@ -47,7 +48,7 @@ async function awaitReady(deps: ActivityDependencies, { spec, gate, timeoutMs }:
   for (;;) {
     const answer = await probeOnce(connection, readinessOf(spec, gate.part));
     if (answer === 'ready') return;
-    beat({ gate: `${gate.host}/${gate.part}`, answer });
+    beat({ gate: 'ready', host: gate.host, part: gate.part, answer } satisfies GateBeat);
     const container = await connection.engine.inspect(name);
     endsBefore ??= container?.restartCount ?? 0;
     const ends = (container?.restartCount ?? 0) - endsBefore;
@@ -72,7 +73,7 @@ async function awaitRedisWhole(deps: ActivityDependencies, spec: ClusterSpec, ti
     const next = nextTopologyStep(desired, await observeRedis(deps, spec));
     if (next.state === 'whole') return;
     const because = next.state === 'act' ? 'it is not laid out as wanted' : next.because;
-    beat({ gate: 'redis-whole', because });
+    beat({ gate: 'redis-whole', because } satisfies GateBeat);
     if (deps.now() - startedAt > timeoutMs) {
       throw new ActivityError('GATE_NOT_READY', `gate redis-whole: ${because}`, {
         final: true,

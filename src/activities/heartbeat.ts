@@ -1,15 +1,23 @@
 import { Context } from '@temporalio/activity';
+import type { ApplicationFailure } from '@temporalio/common';
+import type { FailureDetails } from '../contracts/failures';
+import type { Work } from '../contracts/work';
 
 const beatEveryMs = 1000;
+/** Between two beats, or two attempts, nothing that works is silent for longer. */
+const longestSilenceMs = 10_000;
+/** What a failure says, to be carried by a heartbeat. */
+const longestMessage = 500;
 /** Last details by activity, so that the beat of the clock does not wipe them. */
-const lastDetails = new WeakMap<Context, unknown>();
+const lastDetails = new WeakMap<Context, object | undefined>();
+const works = new WeakMap<Context, Work>();
 
 /** Says where a long activity is, and stops it when Temporal cancelled it. Outside of Temporal (`plan` without a worker) it is silent. */
-export function beat(details: unknown): void {
+export function beat(details: object): void {
   const context = currentContext();
   if (!context) return;
   lastDetails.set(context, details);
-  context.heartbeat(details);
+  tell(context);
   context.cancellationSignal.throwIfAborted();
 }
 
@@ -17,8 +25,36 @@ export function beat(details: unknown): void {
 export function keepBeating(): () => void {
   const context = currentContext();
   if (!context) return () => undefined;
-  const timer = setInterval(() => context.heartbeat(lastDetails.get(context)), beatEveryMs);
+  workOn(context);
+  const timer = setInterval(() => tell(context), beatEveryMs);
   return () => clearInterval(timer);
+}
+
+/** So that it is still known when the time for all attempts runs out in a later one. */
+export function tellFailure({ type, message, details }: ApplicationFailure): void {
+  const context = currentContext();
+  if (!context) return;
+  const { host, hint } = (details?.[0] ?? {}) as FailureDetails;
+  workOn(context).failed = { code: type ?? 'INTERNAL', message: message.slice(0, longestMessage), host, hint };
+  tell(context);
+}
+
+function tell(context: Context): void {
+  const work = workOn(context);
+  const now = Date.now();
+  work.workedMs += Math.min(Math.max(0, now - work.seenAt), longestSilenceMs);
+  work.seenAt = now;
+  context.heartbeat({ ...lastDetails.get(context), work });
+}
+
+/** An attempt goes on with what those before it have told. */
+function workOn(context: Context): Work {
+  const known = works.get(context);
+  if (known) return known;
+  const { work } = (context.info.heartbeatDetails ?? {}) as { work?: Work };
+  const begun = { workedMs: 0, seenAt: Date.now(), ...work };
+  works.set(context, begun);
+  return begun;
 }
 
 /** 1 for the first; outside of Temporal there is no other. */

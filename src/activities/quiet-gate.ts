@@ -1,6 +1,7 @@
 import { dataFolder } from '../cluster/names';
 import type { ClusterSpec } from '../cluster/spec';
 import type { GateActivities } from '../contracts/activities';
+import type { GateBeat } from '../contracts/gate-beat';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { beat, pause } from './heartbeat';
 
@@ -16,7 +17,7 @@ export async function awaitQuiet(
   const deadline = deps.now() + timeoutMs;
   for (;;) {
     const left = await underWay(deps, spec, gate.host);
-    beat({ gate: 'quiet', host: gate.host, ...left });
+    beat({ gate: 'quiet', host: gate.host, ...left } satisfies GateBeat);
     if (left.connections === 0 && left.uploads === 0) return { quiet: true };
     if (deps.now() > deadline) return { quiet: false };
     await pause(lookAgainMs);

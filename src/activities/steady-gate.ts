@@ -2,6 +2,7 @@ import { readinessOf } from '../cluster/component';
 import { containerName } from '../cluster/names';
 import type { ClusterSpec, PartName } from '../cluster/spec';
 import type { GateActivities } from '../contracts/activities';
+import type { GateBeat } from '../contracts/gate-beat';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { beat, pause } from './heartbeat';
 import { probeOnce } from './hosts';
@@ -21,11 +22,17 @@ export async function awaitSteady(
   const all = gate.replaced.flatMap(({ host, parts }) => parts.map((part) => ({ host, part })));
   for (;;) {
     await Promise.all(all.map((one) => lookAt(deps, { spec, ...one, fails })));
-    beat({ gate: 'steady', secondsLeft: Math.max(0, Math.round((until - deps.now()) / 1000)) });
+    const secondsLeft = Math.max(0, Math.round((until - deps.now()) / 1000));
+    const failing = all.filter(({ host, part }) => (fails.get(containerName(spec.name, host, part)) ?? 0) > 0);
+    beat({ gate: 'steady', secondsLeft, failing: failing.map(nameOf) } satisfies GateBeat);
     // A part that does not answer now is asked until it does, or is given up.
     if (deps.now() >= until && [...fails.values()].every((n) => n === 0)) return;
     await pause(lookEveryMs);
   }
+}
+
+function nameOf({ host, part }: { host: string; part: PartName }): string {
+  return `${host} ${part}`;
 }
 
 interface Look {

@@ -5,7 +5,7 @@ import type { Temporal } from './connect';
 import type { Context } from './context';
 import { type Display, openDisplay } from './display';
 import { type CliFailure, isConnectionLoss, toCliFailure } from './failure';
-import { TransferWatch } from './transfers';
+import { HeartbeatWatch } from './heartbeats';
 
 /** Watches one run of an operation to its end, or until the person lets go. */
 export interface Follow {
@@ -38,12 +38,12 @@ export async function followOperation(follow: Follow): Promise<Followed> {
   const ended = Promise.race([awaitEnd(handle), awaitDetach(context.signal)]).then((ending) => {
     seen.ending = ending;
   });
-  const transfers = new TransferWatch(handle);
+  const heartbeats = new HeartbeatWatch(handle);
   let misses = 0;
   while (!seen.ending) {
     const progress = await askProgress(temporal, handle);
     misses = progress ? 0 : misses + 1;
-    if (progress) report(seen, { progress: await transfers.onto(progress), display, context });
+    if (progress) report(seen, { progress: await heartbeats.onto(progress), display, context });
     else if (misses > toleratedMisses) display.waiting('no answer yet: waiting for a worker (krakenctl worker status)');
     await Promise.race([ended, pause(progress?.hold ? heldPollMs : pollMs)]);
   }
@@ -62,10 +62,16 @@ interface Report {
 }
 
 function report(seen: { progress?: OperationProgress }, { progress, display, context }: Report): void {
-  const isNew = progress.version !== seen.progress?.version;
+  const isNew = hasNews(progress, seen.progress);
   seen.progress = progress;
   display.show(progress);
   if (isNew) context.output.item({ progress: { ...progress, plan: undefined } });
+}
+
+/** What a gate says of itself changes while the operation stands where it was. */
+export function hasNews(progress: OperationProgress, before?: OperationProgress): boolean {
+  const lines = (of?: OperationProgress) => of?.stages.map(({ now }) => now.join('\n')).join('\n\n');
+  return progress.version !== before?.version || lines(progress) !== lines(before);
 }
 
 export async function askProgress(

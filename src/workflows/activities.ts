@@ -1,6 +1,7 @@
-import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { type ActivityOptions, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { Activities } from '../contracts/activities';
 import { taskQueues } from '../contracts/queues';
+import { outlasting } from './absence';
 import {
   agentEffect,
   agentProving,
@@ -16,18 +17,21 @@ import {
   waiting,
 } from './activity-options';
 
+/** Time that ran out while nobody worked is given again. */
+const through = (options: ActivityOptions) => outlasting(proxyActivities<Activities>(options), options);
+
 /** Every activity with its way of being called, once. */
-export const lookers = proxyActivities<Activities>(looking);
-export const effects = proxyActivities<Activities>(effect);
-export const removals = proxyActivities<Activities>(removing);
-export const streams = proxyActivities<Activities>({ ...streaming, taskQueue: taskQueues.stream });
-export const waits = proxyActivities<Activities>(waiting);
-export const drains = proxyActivities<Activities>(draining);
-export const proofs = proxyActivities<Activities>(proving);
+export const lookers = through(looking);
+export const effects = through(effect);
+export const removals = through(removing);
+export const streams = through({ ...streaming, taskQueue: taskQueues.stream });
+export const waits = through(waiting);
+export const drains = through(draining);
+export const proofs = through(proving);
 export const planners = proxyLocalActivities<Activities>(planning);
-export const agentEffects = proxyActivities<Activities>(agentEffect);
-export const agentProofs = proxyActivities<Activities>(agentProving);
-export const pulls = proxyActivities<Activities>(pulling);
+export const agentEffects = through(agentEffect);
+export const agentProofs = through(agentProving);
+export const pulls = through(pulling);
 /** An image that a VM pulls by itself costs the worker nothing; one that goes through it has a queue of its own. */
-export const agentPulls = proxyActivities<Activities>(streaming);
-export const publishing = proxyActivities<Activities>(publishingInstall);
+export const agentPulls = through(streaming);
+export const publishing = through(publishingInstall);

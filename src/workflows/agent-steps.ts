@@ -1,12 +1,7 @@
-import {
-  ActivityFailure,
-  ApplicationFailure,
-  CancellationScope,
-  CancelledFailure,
-  isCancellation,
-} from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { AgentInput, AgentLook, AgentOutcome, AgentStepInput } from '../contracts/agents';
 import type { FailureDetails } from '../contracts/failures';
+import { namedFailureOf } from './absence';
 import { agentEffects, agentProofs, agentPulls, lookers, streams } from './activities';
 
 /**
@@ -77,12 +72,13 @@ async function safely<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function outcomeOf(input: AgentInput, error: unknown): AgentOutcome {
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (!(cause instanceof ApplicationFailure)) {
+  const named = namedFailureOf(error);
+  if (!named) {
+    const cause = error instanceof ActivityFailure ? error.cause : error;
     return leftAlone(input, 'HOST_UNREACHABLE', cause instanceof Error ? cause.message : String(cause));
   }
-  const details = cause.details?.[0] as FailureDetails | undefined;
-  const code = cause.type ?? 'INTERNAL';
-  if (cause.nonRetryable) return { state: 'failed', code, why: cause.message, hint: details?.hint };
-  return leftAlone(input, code, cause.message, details?.hint);
+  const details = named.details?.[0] as FailureDetails | undefined;
+  const code = named.type ?? 'INTERNAL';
+  if (named.nonRetryable) return { state: 'failed', code, why: named.message, hint: details?.hint };
+  return leftAlone(input, code, named.message, details?.hint);
 }

@@ -1,4 +1,5 @@
 import { WorkflowFailedError } from '@temporalio/client';
+import { HeartbeatWatch } from '../../src/cli/heartbeats';
 import type { DeployInput, OperationProgress } from '../../src/contracts/operation';
 import { stateOf } from '../campaign/modelled-state';
 import { failureOf } from '../support/failure-of';
@@ -50,14 +51,15 @@ describe('a rollout', () => {
     expect(changed).toBe(false);
   });
 
-  test('waits with a node until nothing is under way there', async () => {
+  test('waits with a node until nothing is under way there, and says what is', async () => {
     await bench.deploy();
     Object.assign(lab.machine('node-2').underWay, { connections: 3 });
     const before = lab.journal.length;
     const handle = await bench.start(rollout('v0.1.28'));
+    const heartbeats = new HeartbeatWatch(handle);
     const waiting = async () => {
-      const { stages } = await handle.query<OperationProgress>('progress');
-      return stages.some((s) => s.now.some((text) => text.startsWith('gate quiet: node-1')));
+      const { stages } = await heartbeats.onto(await handle.query<OperationProgress>('progress'));
+      return stages.some((s) => s.now.includes('gate quiet: node-1: 3 requests under way'));
     };
     while (!(await waiting())) await new Promise((resolve) => setTimeout(resolve, 50));
     expect(lab.journal.slice(before).filter((line) => / stop /.test(line))).toEqual([]);

@@ -6,6 +6,7 @@ import type { Context, Wire } from '../context';
 import { exitCodes } from '../exit-codes';
 import { CliFailure, toCliFailure } from '../failure';
 import { askProgress, followOperation } from '../follow';
+import { HeartbeatWatch } from '../heartbeats';
 import { parseWholeNumber } from '../numbers';
 import { listRuns, mergeOperations, type OperationSummary, pickOperation } from '../operation-list';
 import { renderOperation, renderOperations } from '../operation-text';
@@ -92,7 +93,8 @@ async function show(context: Context, _: unknown, [wanted]: string[]): Promise<v
   await withTemporal({ environment }, async (temporal) => {
     const handle = handleOf(temporal, configuration, operation);
     const link = uiLink(temporal, handle.workflowId, operation.runId);
-    const progress = await askProgress(temporal, handle);
+    const asked = await askProgress(temporal, handle);
+    const progress = asked && (await new HeartbeatWatch(handle).onto(asked));
     const failure = operation.result === 'failed' ? await handle.result().catch(toCliFailure) : undefined;
     output.result({ operation, progress, failure: progress?.failure ?? failure, link });
     output.lines(renderOperation(operation, { ...view, progress, failure: failure as CliFailure | undefined, link }));
