@@ -36,7 +36,8 @@ export async function tryWays(host: string, targets: Target[], image?: string): 
 export async function giveIpv6(host: string, number: number): Promise<string> {
   const address = `fd00:77::${number}`;
   const lines = [
-    'echo 0 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6',
+    // What a host sends to itself goes by lo, whatever the address.
+    'for d in lo eth0; do echo 0 > /proc/sys/net/ipv6/conf/$d/disable_ipv6; done',
     `ip -6 addr show dev eth0 | grep -q ' ${address}/' || ip -6 addr add ${address}/64 dev eth0 nodad`,
   ];
   await onHost(host, ['sh', '-c', lines.join('; ')]);
@@ -44,7 +45,7 @@ export async function giveIpv6(host: string, number: number): Promise<string> {
 }
 
 export async function takeIpv6(host: string): Promise<void> {
-  await onHost(host, ['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6']);
+  await onHost(host, ['sh', '-c', 'for d in lo eth0; do echo 1 > /proc/sys/net/ipv6/conf/$d/disable_ipv6; done']);
 }
 
 /** What nft itself says of a cluster's table, without counters; empty where there is none. */
