@@ -84,6 +84,7 @@ const others: Partial<Record<LocalCode | FailureCode, ExitCode>> = {
   APPROVAL_DENIED: exitCodes.approval,
   APPROVAL_EXPIRED: exitCodes.approval,
   ADDRESS_NEEDED: exitCodes.usage,
+  CHANGE_NOT_BUILT: exitCodes.usage,
   PROGRAM_MISSING: exitCodes.preflight,
   FIREWALL_REVERTED: exitCodes.rolledBack,
   FIREWALL_CUTS: exitCodes.rolledBack,

@@ -230,6 +230,22 @@ describe('a rollout that goes wrong', () => {
     expect(versionOf('node-2', 'origin')).toBe('v0.1.27');
   });
 
+  test('what a running cluster cannot be brought to yet is refused by name, and nothing is touched', async () => {
+    await bench.deploy();
+    const before = lab.journal.length;
+    const failure = await failureOf(
+      bench.deploy((input) => {
+        rollout('v0.1.28')(input);
+        input.spec.ports.redis = 6390;
+      }),
+    );
+    expect(failure).toMatchObject({
+      type: 'CHANGE_NOT_BUILT',
+      message: expect.stringContaining('REDIS_PORT 6379 → 6390'),
+    });
+    expect(lab.journal.slice(before)).toEqual([]);
+  });
+
   test('what fails before anything was changed is no rollback', async () => {
     await bench.deploy();
     const failure = await failureOf(
