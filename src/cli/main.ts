@@ -32,7 +32,9 @@ function forgiveClosedPipes(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(0);
-      throw error;
+      // What was asked for is lost, and nobody's disk or terminal is a fault of ours to trace.
+      if (stream === process.stdout) process.stderr.write(`✘ the answer could not be written: ${error.message}\n`);
+      process.exit(1);
     });
   }
 }

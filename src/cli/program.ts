@@ -80,7 +80,10 @@ function isUsageError(error: unknown): error is CommanderError {
 }
 
 function isHelp(error: unknown): boolean {
-  return isUsageError(error) && ['commander.helpDisplayed', 'commander.version'].includes(error.code);
+  if (!isUsageError(error)) return false;
+  // `krakenctl help deploy` asks for it; a noun without a verb gets it with an exit code.
+  if (error.code === 'commander.help') return error.exitCode === 0;
+  return ['commander.helpDisplayed', 'commander.version'].includes(error.code);
 }
 
 function toUsageFailure(error: CommanderError): CliFailure {

@@ -45,6 +45,14 @@ describe('what is typed wrongly', () => {
     expect([code, err]).toEqual([2, expect.stringContaining(text)]);
   });
 
+  test.each([[['help']], [['help', 'deploy']], [['op', 'help', 'list']]])(
+    '%j is an answer, not a mistake',
+    async (argv) => {
+      const { code, err } = await type(argv);
+      expect([code, err]).toEqual([0, '']);
+    },
+  );
+
   test('a wrong --max-failures is refused before the cluster is changed', async () => {
     const path = writeEnv(`${goodEnv}\nKRAKEN_IMAGE_REGISTRY=registry.example\n`);
     const { code, err } = await type(['--env-file', path, 'deploy', '--yes', '--max-failures', 'banana']);
