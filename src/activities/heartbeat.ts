@@ -4,8 +4,8 @@ import type { FailureDetails } from '../contracts/failures';
 import type { Work } from '../contracts/work';
 
 const beatEveryMs = 1000;
-/** Between two beats, or two attempts, nothing that works is silent for longer. */
-const longestSilenceMs = 10_000;
+/** Between two beats, or two attempts, nothing that works is silent for longer: the longest pause between tries (`workflows/activity-options.ts`). */
+export const longestSilenceMs = 30_000;
 /** What a failure says, to be carried by a heartbeat. */
 const longestMessage = 500;
 /** Last details by activity, so that the beat of the clock does not wipe them. */

@@ -140,8 +140,9 @@ async function execute(docker: Docker, id: string, argv: string[]): Promise<{ ex
   answer.resume();
   for (let waited = 0; ; ) {
     const { Running, ExitCode } = await exec.inspect();
-    if (!Running)
-      return ExitCode ? { exitCode: ExitCode, output: await outputOf(docker, id, argv) } : { exitCode: 0, output: '' };
+    // What ended without saying how is not a success: it is looked at and tried again.
+    if (!Running && typeof ExitCode !== 'number') throw new Error(`${argv[0]} ended without an exit code`);
+    if (!Running) return { exitCode: ExitCode!, output: ExitCode === 0 ? '' : await outputOf(docker, id, argv) };
     if (waited > execEndsWithinMs) throw new Error(`${argv[0]} did not end within ${execEndsWithinMs / 1000} s`);
     const pauseMs = Math.min(10 * execLooksMs, execLooksMs + waited / 4);
     await pause(pauseMs);
@@ -149,8 +150,9 @@ async function execute(docker: Docker, id: string, argv: string[]): Promise<{ ex
   }
 }
 
-/** Of the same program, once more: a detached one tells nothing but its exit code. */
+/** Of the same program, once more: a detached one tells nothing but its exit code. Empty where the container has ended meanwhile. */
 async function outputOf(docker: Docker, id: string, argv: string[]): Promise<string> {
+  if (!(await docker.getContainer(id).inspect()).State.Running) return '';
   const exec = await docker.getContainer(id).exec({ Cmd: argv, AttachStdout: true, AttachStderr: true, Tty: true });
   const stream = await exec.start({ Tty: true });
   const chunks: Buffer[] = [];
