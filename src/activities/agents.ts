@@ -15,7 +15,7 @@ import { type ActivityDependencies, underFence } from './dependencies';
 import { ActivityError } from './failures';
 import { beat, cancellation, pause } from './heartbeat';
 import { isReady } from './hosts';
-import { eachOf } from './several';
+import { eachSeen } from './several';
 
 type Verbs =
   | 'lookAtAgent'
@@ -83,7 +83,7 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
     },
     async listAgents({ spec, vms, digest }) {
       const release = agentRelease(spec, digest ?? '', deps.ownerId);
-      return eachOf(vms, looksAtOnce, async (vm) => {
+      return eachSeen(vms, looksAtOnce, async (vm) => {
         const seen = await observe(deps, spec, { vm, release }).catch(
           (error): ObservedAgent => ({ vm, reachable: false, error: error.message }),
         );

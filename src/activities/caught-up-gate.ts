@@ -1,3 +1,4 @@
+import { eachOf } from '../clients/each-of';
 import type { Acknowledged, HostConnection } from '../clients/host';
 import { dataFolder } from '../cluster/names';
 import { healthFilter, healthInterval } from '../cluster/render/kraken';
@@ -44,11 +45,11 @@ export async function awaitCaughtUp(deps: ActivityDependencies, input: Input) {
     const blobs = taken.blobs.filter((hex) => !done.blobs.has(hex));
     const tags = taken.tags.filter(({ name }) => !done.tags.has(name));
     const missing: string[] = [];
-    await forEachOf(blobs, async (hex) => {
+    await eachOf(blobs, askedAtOnce, async (hex) => {
       if (await hasBlob(node, spec, hex)) done.blobs.add(hex);
       else missing.push(`blob ${hex.slice(0, 12)}`);
     });
-    await forEachOf(tags, async (tag) => {
+    await eachOf(tags, askedAtOnce, async (tag) => {
       if (await takesTag(node, spec, tag)) done.tags.add(tag.name);
       else missing.push(`tag ${tag.name}`);
     });
@@ -90,14 +91,6 @@ function recent({ name }: ClusterSpec, seconds: number) {
     buildIndex: `${dataFolder(name, 'build-index')}/cache`,
     seconds: seconds + marginSeconds,
   };
-}
-
-async function forEachOf<T>(items: T[], work: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  const lane = async () => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(askedAtOnce, items.length) }, lane));
 }
 
 /** True too for a blob that does not belong there. One that does, and is not there, is asked for: the origin then takes it from its backend. */

@@ -14,7 +14,7 @@ import { type ActivityDependencies, underFence } from './dependencies';
 import { type FleetReader, Fleets } from './firewall-fleets';
 import { lookAtRules, tryWays } from './firewall-looks';
 import { pause } from './heartbeat';
-import { eachOf } from './several';
+import { eachSeen } from './several';
 
 const looksAtOnce = 64;
 /** The timer has gone off by then, and the host answers again. */
@@ -56,7 +56,7 @@ export function firewallActivities(deps: ActivityDependencies, reader: FleetRead
     async inspectFirewall({ spec, action }) {
       const startedAt = deps.now();
       const { hosts, fleet, enrolled } = await fleets.list(spec, action === 'apply');
-      const looks = await eachOf(hosts, looksAtOnce, ({ id }) => look({ spec, host: id, fleet }));
+      const looks = await eachSeen(hosts, looksAtOnce, ({ id }) => look({ spec, host: id, fleet }));
       return {
         plan: planFirewall({ cluster: spec.name, action, looks }),
         looks,

@@ -1,16 +1,13 @@
+import { eachOf } from '../clients/each-of';
 import { beat } from './heartbeat';
 
-/** Like `Promise.all` over a map, with at most so many at once. */
-export async function eachOf<T, R>(items: T[], atOnce: number, work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const lane = async () => {
-    while (next < items.length) {
-      const index = next++;
-      results[index] = await work(items[index]!);
-      beat({ seen: next });
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
-  return results;
+/** {@link eachOf}, telling how many were seen. */
+export function eachSeen<T, R>(items: T[], atOnce: number, work: (item: T) => Promise<R>): Promise<R[]> {
+  let seen = 0;
+  return eachOf(items, atOnce, async (item) => {
+    const result = await work(item);
+    seen += 1;
+    beat({ seen });
+    return result;
+  });
 }

@@ -1,8 +1,9 @@
 import { connect } from 'node:net';
 import type { Client, Connection } from '@temporalio/client';
 import type { Conversion } from '../codec/data-converter';
+import { readConnectConfig } from '../config/connect-config';
 import { CliFailure, toCliFailure } from './failure';
-import { readConnectConfig, resolveAddress, type TemporalAddress } from './temporal-address';
+import { resolveAddress, type TemporalAddress } from './temporal-address';
 
 /** An open door to Temporal. */
 export interface Temporal extends TemporalAddress {

@@ -83,6 +83,10 @@ function endingOf(error: Error): CliFailure | undefined {
       return new CliFailure('CANCELLED', 'cancelled; stopped between two steps', {
         hint: 'krakenctl plan shows what is left',
       });
+    case 'ConnectConfigError':
+      return new CliFailure('CONFIG_INVALID', error.message, {
+        hint: 'TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE and the TEMPORAL_TLS_* files: docs/temporal.md',
+      });
     case 'TerminatedFailure':
       return new CliFailure('TERMINATED', 'terminated from outside; what it was doing may be half done', {
         hint: 'krakenctl plan shows what is left',

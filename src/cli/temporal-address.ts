@@ -1,5 +1,4 @@
-import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { CliFailure } from './failure';
+import { readConnectConfig } from '../config/connect-config';
 import { readServerRecord } from './server-record';
 
 /** Where Temporal is, from the person's environment or profile, else the server that `temporal up` started here. */
@@ -13,29 +12,6 @@ export interface TemporalAddress {
 }
 
 export const defaultPort = 7233;
-
-type ConnectConfig = ReturnType<typeof loadClientConnectConfig>;
-
-export function readConnectConfig(environment: NodeJS.ProcessEnv): ConnectConfig {
-  const overrideEnvVars: Record<string, string> = {};
-  for (const [name, value] of Object.entries(environment)) if (value !== undefined) overrideEnvVars[name] = value;
-  try {
-    return loadClientConnectConfig({ overrideEnvVars });
-  } catch (error) {
-    throw new CliFailure(
-      'CONFIG_INVALID',
-      `Temporal's configuration cannot be read: ${withoutQuotes(error as Error)}`,
-      {
-        hint: 'TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE and the TEMPORAL_TLS_* files: docs/temporal.md',
-      },
-    );
-  }
-}
-
-/** Its parser quotes the lines around a mistake, and one of them may be an API key. */
-function withoutQuotes({ message }: Error): string {
-  return message.split('\n')[0]!.slice(0, 200);
-}
 
 export function resolveAddress(
   environment: NodeJS.ProcessEnv,

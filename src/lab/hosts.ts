@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { eachOf } from '../clients/each-of';
 import { docker, dockerLines, tryDocker } from './docker';
 import { containerOf, hostLabel, labFolder, labLabel, networkOf, volumeOf } from './names';
 import { addressIn } from './network';
@@ -165,18 +166,4 @@ function named(kind: 'node' | 'vm', count: number): string[] {
 
 function byKindAndNumber(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
-}
-
-/** Like `Promise.all` over a map, with at most so many at once. */
-export async function eachOf<T, R>(items: T[], atOnce: number, work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const lane = async () => {
-    while (next < items.length) {
-      const index = next++;
-      results[index] = await work(items[index] as T);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
-  return results;
 }

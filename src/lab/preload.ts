@@ -1,6 +1,7 @@
+import { eachOf } from '../clients/each-of';
 import { pipe } from './commands';
 import { docker, dockerArgv, dockerLines } from './docker';
-import { eachOf, hostStates, type LabHost, waitForHost, wake } from './hosts';
+import { hostStates, type LabHost, waitForHost, wake } from './hosts';
 import { type OnProgress, runStep } from './progress';
 import type { Lab } from './record';
 import { registryImageId } from './registry';

@@ -1,6 +1,6 @@
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { conversionFor } from '../codec/data-converter';
+import { readConnectConfig } from '../config/connect-config';
 import { stateFolder } from '../config/state-folder';
 import { createDeployment, type Deployment, isTooOld, type Place, readDeployment } from '../releases/deployment';
 import type { Release } from '../releases/release';
@@ -35,7 +35,7 @@ const unversioned =
 export async function runWorker(run: WorkerRun): Promise<void> {
   boundYoungSpace();
   Runtime.install({ logger: new DefaultLogger('WARN') });
-  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const { connectionOptions, namespace = 'default' } = readConnectConfig(process.env);
   const address = connectionOptions.address ?? 'localhost';
   const { encrypts, dataConverter } = conversionFor(address, process.env);
   const connection = await NativeConnection.connect(connectionOptions);

@@ -1,7 +1,9 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readConnectConfig } from '../../src/cli/temporal-address';
+import { inspect } from 'node:util';
+import { toCliFailure } from '../../src/cli/failure';
+import { readConnectConfig } from '../../src/config/connect-config';
 import { stateFolder } from '../../src/config/state-folder';
 
 describe('where Temporal is', () => {
@@ -17,8 +19,11 @@ describe('where Temporal is', () => {
     } catch (error) {
       said = error;
     }
-    expect(said).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('cannot be read') });
-    expect((said as Error).message).not.toContain('sk-CANARY');
+    expect(toCliFailure(said)).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('cannot be read'),
+    });
+    expect(inspect(said)).not.toContain('sk-CANARY');
   });
 });
 
