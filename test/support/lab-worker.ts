@@ -52,8 +52,18 @@ export class LabWorker {
     return this.lines().some((line) => /=(kill|freeze)$/.test(line));
   }
 
+  get pid(): number {
+    return this.child.pid!;
+  }
+
   thaw(): void {
     this.child.kill('SIGCONT');
+  }
+
+  /** Takes nothing new, and ends when what it holds has ended. */
+  async leave(): Promise<void> {
+    this.child.kill('SIGTERM');
+    await this.gone;
   }
 
   async kill(): Promise<void> {
