@@ -52,12 +52,12 @@ export async function deployThroughFreezes(deploy: FrozenDeploy): Promise<Faulty
 
 const noted = () => undefined;
 
-/** Of so many workers each comes by one of so many moments. */
+/** Of so many workers each comes by one of so many moments, and by fewer when the first are frozen. */
 function freezeAt(moments: string[], workers: number, random: () => number): string {
   const at = Math.floor(random() * moments.length);
   const boundary = moments[at]!;
   const ordinal = moments.slice(0, at + 1).filter((moment) => moment === boundary).length;
-  return `${boundary}#${Math.ceil(ordinal / workers)}=freeze`;
+  return `${boundary}#${Math.ceil(ordinal / (3 * workers))}=freeze`;
 }
 
 interface Watched {
