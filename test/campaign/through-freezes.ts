@@ -25,7 +25,7 @@ const withinMs = 400_000;
  */
 export async function deployThroughFreezes(deploy: FrozenDeploy): Promise<FaultyEnd> {
   const { argv, name, freezes, moments, random } = deploy;
-  const armed = moments.length > 0 ? Array.from({ length: freezes }, () => freezeAt(moments, freezes + 1, random)) : [];
+  const armed = moments.length > 0 ? Array.from({ length: freezes }, () => freezeAt(moments, random)) : [];
   const workers = await Promise.all(
     [...armed, ''].map((failpoint, n) => LabWorker.start(failpoint || 'record', `${name}-${n}`)),
   );
@@ -52,12 +52,10 @@ export async function deployThroughFreezes(deploy: FrozenDeploy): Promise<Faulty
 
 const noted = () => undefined;
 
-/** Of so many workers each comes by one of so many moments, and by fewer when the first are frozen. */
-function freezeAt(moments: string[], workers: number, random: () => number): string {
-  const at = Math.floor(random() * moments.length);
-  const boundary = moments[at]!;
-  const ordinal = moments.slice(0, at + 1).filter((moment) => moment === boundary).length;
-  return `${boundary}#${Math.ceil(ordinal / (3 * workers))}=freeze`;
+/** Early: when most are frozen, those left come by little that is new. */
+function freezeAt(moments: string[], random: () => number): string {
+  const boundary = moments[Math.floor(random() * moments.length)]!;
+  return `${boundary}#${1 + Math.floor(random() * 2)}=freeze`;
 }
 
 interface Watched {
