@@ -17,7 +17,7 @@ export interface FrozenDeploy {
   moments: string[];
 }
 
-const withinMs = 400_000;
+const withinMs = 900_000;
 
 /**
  * An operation of several workers, all but one of which freeze with something in their hands. Each stays frozen until Temporal has taken all of that away and
@@ -27,16 +27,14 @@ export async function deployThroughFreezes(deploy: FrozenDeploy): Promise<Faulty
   const { argv, name, freezes, moments, random } = deploy;
   const armed = moments.length > 0 ? Array.from({ length: freezes }, () => freezeAt(moments, random)) : [];
   const workers = await Promise.all(
-    [...armed, ''].map((failpoint, n) => LabWorker.start(failpoint || 'record', `${name}-${n}`)),
+    [...armed, ''].map((failpoint, n) => LabWorker.start(`record${failpoint}`, `${name}-${n}`)),
   );
   const connection = await Connection.connect({ address: `127.0.0.1:${temporalPort}` });
   const client = new Client({ connection });
   try {
     await must(argv);
     const over = client.workflow.getHandle(deploy.workflowId).result().then(noted, noted);
-    const zombies = await Promise.all(
-      armed.map((failpoint, n) => zombieOf(workers[n]!, { client, deploy, failpoint, over })),
-    );
+    const zombies = await Promise.all(armed.map((_, n) => zombieOf(workers[n]!, { client, deploy, over })));
     await over;
     // What they woke with has arrived, or was refused, before anything is judged.
     await Promise.all(workers.map((worker) => worker.leave()));
@@ -52,21 +50,20 @@ export async function deployThroughFreezes(deploy: FrozenDeploy): Promise<Faulty
 
 const noted = () => undefined;
 
-/** Early: when most are frozen, those left come by little that is new. */
+/** At a moment of any call of its kind; early: when most are frozen, those left come by little that is new. */
 function freezeAt(moments: string[], random: () => number): string {
-  const boundary = moments[Math.floor(random() * moments.length)]!;
-  return `${boundary}#${1 + Math.floor(random() * 2)}=freeze`;
+  const [kind] = moments[Math.floor(random() * moments.length)]!.split(':');
+  return `,${kind}:*#${1 + Math.floor(random() * 3)}=freeze`;
 }
 
 interface Watched {
   client: Client;
   deploy: FrozenDeploy;
-  failpoint: string;
   over: Promise<void>;
 }
 
 /** The boundary at which it froze, once it is awake again; undefined where it never came there, or froze with nothing of the operation in its hands. */
-async function zombieOf(worker: LabWorker, { client, deploy, failpoint, over }: Watched): Promise<string | undefined> {
+async function zombieOf(worker: LabWorker, { client, deploy, over }: Watched): Promise<string | undefined> {
   let isOver = false;
   void over.then(() => {
     isOver = true;
@@ -79,7 +76,8 @@ async function zombieOf(worker: LabWorker, { client, deploy, failpoint, over }: 
   const taken = async () => (isOver || (await held()).length === 0 ? true : undefined);
   await until('what the frozen worker held is taken from it', taken, withinMs);
   worker.thaw();
-  return first.length > 0 ? `freeze ${failpoint.replace(/#.*/, '')}` : undefined;
+  const [where = ''] = worker.lines().filter((line) => line.endsWith('=freeze'));
+  return first.length > 0 ? `freeze ${where.replace(/#.*/, '')}` : undefined;
 }
 
 /** Activities that were handed to it and to nobody since. */
