@@ -20,8 +20,8 @@ export interface FrozenDeploy {
 const withinMs = 900_000;
 
 /**
- * An operation of several workers, all but one of which freeze with something in their hands. Each stays frozen until Temporal has taken all of that away and
- * another has it, or is done with it; then it wakes with what it still wanted to do, and is let bring it to its end.
+ * An operation of several workers, all but one of which freeze with something in their hands, most of them one after the other. Each stays frozen until
+ * Temporal has taken all of that away and another has it, or is done with it; then it wakes with what it still wanted to do, and is let bring it to its end.
  */
 export async function deployThroughFreezes(deploy: FrozenDeploy): Promise<FaultyEnd> {
   const { argv, name, freezes, moments, random } = deploy;
@@ -36,7 +36,6 @@ export async function deployThroughFreezes(deploy: FrozenDeploy): Promise<Faulty
     const over = client.workflow.getHandle(deploy.workflowId).result().then(noted, noted);
     const zombies = await Promise.all(armed.map((_, n) => zombieOf(workers[n]!, { client, deploy, over })));
     await over;
-    // What they woke with has arrived, or was refused, before anything is judged.
     await Promise.all(workers.map((worker) => worker.leave()));
     const { code, stdout, stderr } = await krakenctl(['op', 'attach']);
     const fired = zombies.filter((boundary) => boundary !== undefined);
@@ -50,10 +49,10 @@ export async function deployThroughFreezes(deploy: FrozenDeploy): Promise<Faulty
 
 const noted = () => undefined;
 
-/** At a moment of any call of its kind; early: when most are frozen, those left come by little that is new. */
+/** Soon after it has taken the work over. */
 function freezeAt(moments: string[], random: () => number): string {
   const [kind] = moments[Math.floor(random() * moments.length)]!.split(':');
-  return `,${kind}:*#${1 + Math.floor(random() * 3)}=freeze`;
+  return `,${kind}:*#${1 + Math.floor(random() * 6)}=freeze`;
 }
 
 interface Watched {
@@ -76,6 +75,8 @@ async function zombieOf(worker: LabWorker, { client, deploy, over }: Watched): P
   const taken = async () => (isOver || (await held()).length === 0 ? true : undefined);
   await until('what the frozen worker held is taken from it', taken, withinMs);
   worker.thaw();
+  // It ends when what it woke with has ended: the others are to freeze too, and one worker does most of what there is to do.
+  await worker.leave();
   const [where = ''] = worker.lines().filter((line) => line.endsWith('=freeze'));
   return first.length > 0 ? `freeze ${where.replace(/#.*/, '')}` : undefined;
 }
