@@ -60,8 +60,11 @@ const krakenTmpfs = ['/tmp'];
 /** Kraken's parts and their own nginx stay root, own their files, and do without any capability (v0.1.27). */
 const krakenConfinement = { capabilities: [], readOnlyRoot: true, tmpfs: [...krakenTmpfs, '/run', '/var/lib/nginx'] };
 
-/** Where images pass through, the inner nginx spools whole layers to /var/lib/nginx: a tmpfs there would be the part's memory. */
-const spoolingConfinement = { capabilities: [], readOnlyRoot: false, tmpfs: krakenTmpfs };
+/**
+ * Where images pass through, the inner nginx spools whole layers to /var/lib/nginx, and a tracker's keeps answers in /var/cache/kraken: a tmpfs there would
+ * be the part's memory.
+ */
+const writableConfinement = { capabilities: [], readOnlyRoot: false, tmpfs: krakenTmpfs };
 
 function redis(port: (spec: ClusterSpec) => number, waitsFor: PartName[]): Component {
   return {
@@ -122,7 +125,7 @@ export const components: Record<PartName, Component> = {
     readiness: (spec) => ({ kind: 'http', port: spec.ports.origin, path: '/readiness' }),
     waitsFor: ['redis-router', 'testfs'],
     state: '/var/cache/kraken/kraken-origin',
-    ...spoolingConfinement,
+    ...writableConfinement,
     hasInnerNginx: true,
   },
   tracker: {
@@ -131,7 +134,7 @@ export const components: Record<PartName, Component> = {
     listens: (spec) => to('nodes', spec.ports.tracker),
     readiness: (spec) => ({ kind: 'http', port: spec.ports.tracker, path: '/readiness' }),
     waitsFor: ['redis-router', 'origin'],
-    ...krakenConfinement,
+    ...writableConfinement,
     hasInnerNginx: true,
   },
   'build-index': {
@@ -152,7 +155,7 @@ export const components: Record<PartName, Component> = {
     readiness: (spec) => ({ kind: 'http', port: spec.ports.proxy, path: '/health' }),
     waitsFor: ['origin', 'build-index'],
     state: '/var/cache/kraken/kraken-proxy',
-    ...spoolingConfinement,
+    ...writableConfinement,
     hasInnerNginx: true,
   },
   nginx: {

@@ -78,8 +78,8 @@ describe('the parts of a node', () => {
       ]);
   });
 
-  test('a root file system that is not read-only is that of a part whose nginx spools layers there', () => {
-    expect(partNames.filter((part) => !components[part].readOnlyRoot)).toEqual(['origin', 'proxy']);
+  test('a root file system that is not read-only is that of a part whose nginx spools or caches there', () => {
+    expect(partNames.filter((part) => !components[part].readOnlyRoot)).toEqual(['origin', 'tracker', 'proxy']);
     for (const part of partNames.filter((one) => components[one].hasInnerNginx && components[one].readOnlyRoot))
       expect([part, components[part].tmpfs]).toEqual([part, ['/tmp', '/run', '/var/lib/nginx']]);
   });

@@ -54,7 +54,7 @@ describe('a deploy on bare hosts', () => {
     for (const [id, host] of Object.entries(hosts)) {
       for (const part of partsOfNode) {
         const { effective, ...others } = await kernelRights(host, `kraken-${labName}-${id}-${part}`);
-        const root = ['origin', 'proxy'].includes(part) ? 'rw' : 'ro';
+        const root = ['origin', 'tracker', 'proxy'].includes(part) ? 'rw' : 'ro';
         expect([id, part, others]).toEqual([id, part, { noNew: '1', pids: '4096', root }]);
         // CHOWN, DAC_OVERRIDE, SETGID, SETUID at most, and those only until a starter has changed its user.
         const allowed = krakens.includes(part) ? 0 : 0xc3;
