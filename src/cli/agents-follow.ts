@@ -1,5 +1,6 @@
 import type { ClusterSpec } from '../cluster/spec';
-import { type AgentListing, lookAtAgents, readPolicy, startFleet } from './agents';
+import { type AgentListing, lookAtAgents } from './agent-listing';
+import { readPolicy, startFleet } from './agents';
 import type { Temporal } from './connect';
 import type { Context } from './context';
 import { type ExitCode, exitCodes } from './exit-codes';

@@ -211,6 +211,23 @@ describe('cluster destroy', () => {
   });
 });
 
+test('agents are removed after a person has seen which and agreed: all by the name of the cluster, some by a yes', async () => {
+  await startWorker();
+  await run('deploy');
+  expect(await run('agent deploy 10.0.2.1 10.0.2.2 10.0.2.3')).toMatchObject({ code: 0 });
+  const agents = () => [1, 2, 3].filter((n) => lab.machine(`10.0.2.${n}`).agentState.running);
+  const refused = await line.runAsked('agent remove --all', 'y');
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('nothing was done') });
+  expect(refused.out).toContain('are removed on 3 VMs: 10.0.2.1 10.0.2.2 10.0.2.3');
+  expect(await line.runAsked('agent remove 10.0.2.1', '')).toMatchObject({ code: 1 });
+  expect(agents()).toEqual([1, 2, 3]);
+  const one = await line.runAsked('agent remove 10.0.2.1', 'y');
+  expect(one).toMatchObject({ code: 0, out: expect.stringContaining('are removed on 1 VM: 10.0.2.1\n') });
+  expect(agents()).toEqual([2, 3]);
+  expect(await line.runAsked('agent remove --all', line.cluster)).toMatchObject({ code: 0 });
+  expect(agents()).toEqual([]);
+});
+
 describe('cluster list and take-over', () => {
   test('the list tells what both sources know; a lost owner is replaced, and refused from then on', async () => {
     await startWorker();

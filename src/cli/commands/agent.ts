@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import { listAgents } from '../agent-listing';
 import { renderAgent, renderAgents, renderEnrolled, renderPulls, stateOf } from '../agent-text';
-import { type FleetOptions, listAgents, nameVms, operateFleet, pullOnVms } from '../agents';
+import { type FleetOptions, nameVms, operateFleet, pullOnVms } from '../agents';
 import { readConfiguration } from '../configuration';
 import { withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
