@@ -5,6 +5,8 @@ import type { ClusterSpec } from '../cluster/spec';
 import type { ListedAgent } from '../contracts/agents';
 import { parkedQuery, searchAttributes, taskQueues, workflowTypes } from '../contracts/queues';
 import type { Temporal } from './connect';
+import { CliFailure } from './failure';
+import { describeUnseen } from './unseen-text';
 
 export interface ParkedAgent {
   vm: VmAddress;
@@ -36,14 +38,27 @@ export async function listAgents(
   return { agents, unseen: listing.unseen, enrolled: listing.enrolled };
 }
 
-export function lookAtAgents(temporal: Temporal, spec: ClusterSpec, vms?: VmAddress[]): Promise<AgentListing> {
-  return temporal.client.workflow.execute(workflowTypes.listAgents, {
+/** @throws {CliFailure} HOST_UNREACHABLE where all agents are asked for and no node, which keep the list, could be seen. */
+export async function lookAtAgents(temporal: Temporal, spec: ClusterSpec, vms?: VmAddress[]): Promise<AgentListing> {
+  const listing = (await temporal.client.workflow.execute(workflowTypes.listAgents, {
     taskQueue: taskQueues.main,
     workflowId: `kraken-${spec.name}-inspect-${randomBytes(4).toString('hex')}`,
     args: [{ spec, vms }],
     workflowExecutionTimeout: '5m',
     staticSummary: `look at the agents of ${spec.name}`,
-  });
+  })) as AgentListing;
+  const { unseen } = listing;
+  if (vms?.length || unseen.length < spec.nodes.length) return listing;
+  const missing = unseen.map(describeUnseen);
+  throw new CliFailure(
+    'HOST_UNREACHABLE',
+    `no node, which keep the list of agents, could be seen\n${missing.join('\n')}`,
+    {
+      retryable: true,
+      hint: 'krakenctl status',
+      data: { missing },
+    },
+  );
 }
 
 async function listParked(temporal: Temporal, spec: ClusterSpec): Promise<Map<string, ParkedAgent>> {

@@ -16,6 +16,9 @@ export interface ClusterSummary {
   /** Hosts of the record, and those whose every part answers; undefined where no record was read. */
   nodes?: number;
   serving?: number;
+  /** Hosts of the record that were not seen, or whose record of it could not be read; absent where there is none such. */
+  unseen?: string[];
+  /** Undefined where no owner was seen and one may be where nobody looked. */
   owner?: 'ours' | 'another' | 'several' | 'none';
   /** Of another's: where it works. */
   ownerDetails?: RecordOwner[];
@@ -55,7 +58,8 @@ export function mergeClusters(hosts: HostClusters[], runs: Map<string, Operation
     const knownTo: ClusterSummary['knownTo'] = [];
     if (records.length > 0) knownTo.push('hosts');
     if (run) knownTo.push('temporal');
-    return { name, knownTo, ...fromRecords(records), ...(run && { lastOperation: fromRun(run, records) }) };
+    const away = hosts.flatMap((h) => (h.reachable ? [] : [h.host]));
+    return { name, knownTo, ...fromRecords(records, away), ...(run && { lastOperation: fromRun(run, records) }) };
   });
 }
 
@@ -64,9 +68,12 @@ interface OnHost {
   cluster: RecordedCluster;
 }
 
-function fromRecords(records: OnHost[]): Partial<ClusterSummary> {
+function fromRecords(records: OnHost[], away: string[]): Partial<ClusterSummary> {
   if (records.length === 0) return {};
   const newest = newestOf(records);
+  const unread = records.flatMap(({ host, cluster }) => (cluster.error ? [host] : []));
+  const members = newest?.spec.nodes.map(({ id }) => id) ?? [];
+  const unseen = [...away.filter((host) => members.includes(host)), ...unread];
   const owners = new Map(records.flatMap(({ cluster: { owner } }) => (owner ? [[owner.id, owner] as const] : [])));
   const errors = records.flatMap(({ host, cluster }) => (cluster.error ? [`${host}: ${cluster.error}`] : []));
   return {
@@ -74,7 +81,8 @@ function fromRecords(records: OnHost[]): Partial<ClusterSummary> {
     version: newest?.spec.images.version,
     nodes: newest?.spec.nodes.length,
     serving: newest && records.filter(({ cluster }) => cluster.serving).length,
-    owner: ownerOf(records, owners.size),
+    ...(unseen.length > 0 && { unseen }),
+    owner: owners.size === 0 && unseen.length > 0 ? undefined : ownerOf(records, owners.size),
     ownerDetails: [...owners.values()],
     lastOperation: newest && { ...newest.operation, at: newest.operation.endedAt, result: 'done' },
     destroyed: newest?.destroyed,

@@ -8,6 +8,8 @@ import { connectTemporal } from './connect';
 import type { Context } from './context';
 import { type CliFailure, toCliFailure } from './failure';
 import { reachWorker } from './inspect';
+import { nobodySeen } from './operation-sources';
+import { describeUnseen } from './unseen-text';
 
 const reachTimeoutMs = 1500;
 const lookTimeoutMs = 90_000;
@@ -21,13 +23,13 @@ export async function listClusters(context: Context): Promise<void> {
   const missing = [
     ...(runs.status === 'rejected' ? [describeMissing('Temporal', toCliFailure(runs.reason))] : []),
     ...(hosts.status === 'rejected' ? [describeMissing('the hosts', toCliFailure(hosts.reason))] : []),
-    ...answers.flatMap((h) => (h.reachable ? [] : [`${h.host}: ${h.error}`])),
+    ...answers.flatMap((h) => (h.reachable ? [] : [describeUnseen(h)])),
   ];
+  if (runs.status === 'rejected' && !answers.some((h) => h.reachable)) throw nobodySeen(missing);
   const clusters = mergeClusters(answers, runs.status === 'fulfilled' ? runs.value : new Map());
   output.result({ clusters, missing });
   for (const cluster of clusters) output.item(cluster);
-  output.lines(renderClusters(clusters, output.colors, new Date()));
-  for (const text of missing) output.note(`incomplete, without ${text}`);
+  output.lines(renderClusters(clusters, { colors: output.colors, now: new Date(), missing }));
 }
 
 function describeMissing(source: string, { message }: CliFailure): string {

@@ -6,6 +6,8 @@ import type { ListedAgent } from '../contracts/agents';
 import type { FirewallAction, FirewallInspection } from '../contracts/firewall';
 import type { InspectInput, Inspection } from '../contracts/operation';
 import { type Composition, composeActivities } from '../workers/compose';
+import { toCliFailure } from './failure';
+import type { Unseen } from './unseen-text';
 
 /**
  * The worker's own functions in this process, for looking only: `plan`, `status` and `logs` work without Temporal
@@ -61,8 +63,8 @@ export function withHost<T>(spec: ClusterSpec, id: string, work: (host: LocalHos
   });
 }
 
-/** `operations.jsonl` of every node that answers, each operation once, oldest first. */
-export function readOperationLines(spec: ClusterSpec): Promise<OperationLine[]> {
+/** `operations.jsonl` of every node that answers, each operation once, oldest first; and the nodes that do not. */
+export function readOperationLines(spec: ClusterSpec): Promise<{ lines: OperationLine[]; unseen: Unseen[] }> {
   return withComposition({}, async ({ hostsFor }) => {
     const read = async (node: ClusterSpec['nodes'][number]) => {
       const host = await hostsFor(spec).connect(node);
@@ -72,7 +74,10 @@ export function readOperationLines(spec: ClusterSpec): Promise<OperationLine[]> 
     const answers = await Promise.allSettled(spec.nodes.map(read));
     const lines = answers.flatMap((a) => (a.status === 'fulfilled' ? a.value : []));
     const byId = new Map(lines.map((line) => [line.id, line]));
-    return [...byId.values()].sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
+    const unseen = answers.flatMap((a, i) =>
+      a.status === 'rejected' ? [{ host: spec.nodes[i]!.id, error: toCliFailure(a.reason).message }] : [],
+    );
+    return { lines: [...byId.values()].sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1)), unseen };
   });
 }
 

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { Observed, ObservedHost } from '../cluster/observed';
+import { isSeen, type Observed, type ObservedHost } from '../cluster/observed';
 import { type Finding, type PartState, partState, redisShards, type Serving, showSlots } from '../cluster/serving';
 import type { ClusterSpec, PartName } from '../cluster/spec';
 import { showHosts } from './host-ranges';
@@ -11,8 +11,8 @@ export interface StatusFacts {
   spec: ClusterSpec;
   observed: Observed;
   serving: Serving;
-  /** As recorded on the nodes, or as `.env` says where there is no record. */
-  version: string;
+  /** As recorded on the nodes, or as `.env` says where there is no record; undefined where that could not be seen. */
+  version?: string;
   /** `stand-in` or `real`, where it is known. */
   images?: string;
   /** Keys in which `.env` differs from the record; undefined without a record. */
@@ -43,10 +43,12 @@ function renderHeadline(
   { spec, observed, serving, version, images, running, at }: StatusFacts,
   colors: Colors,
 ): string {
-  const paint = { serving: colors.green, degraded: colors.yellow, down: colors.red }[serving.state];
+  const paints = { serving: colors.green, degraded: colors.yellow, unknown: colors.yellow, down: colors.red };
+  const paint = paints[serving.state];
   const counted = serving.findings.filter((f) => f.severity !== 'note').length;
   const found = counted === 0 ? '' : `, ${counted} ${counted === 1 ? 'finding' : 'findings'}`;
-  const label = images ? `${version} (${images})` : version;
+  const known = version ?? 'version unknown';
+  const label = images ? `${known} (${images})` : known;
   const seen = `seen ${showClock(at)} from ${observed.hosts.filter((h) => h.reachable).length}/${observed.hosts.length} hosts`;
   return `${colors.bold(spec.name)}  ${paint(serving.state.toUpperCase())}${found} · ${label} · ${seen} · ${describeRunning(running, at)}`;
 }
@@ -130,7 +132,13 @@ function joinHosts(findings: Finding[]): Finding[] {
 }
 
 function renderFinding({ severity, host, text, hint }: Finding, colors: Colors): string {
-  const symbol = { down: colors.red('✘'), degraded: colors.yellow('!'), note: colors.dim('i') }[severity];
+  const symbols = {
+    down: colors.red('✘'),
+    unknown: colors.yellow('?'),
+    degraded: colors.yellow('!'),
+    note: colors.dim('i'),
+  };
+  const symbol = symbols[severity];
   const line = ` ${symbol} ${host ? `${host}: ` : ''}${text}`;
   return hint ? `${line}   → ${hint}` : line;
 }
@@ -138,11 +146,24 @@ function renderFinding({ severity, host, text, hint }: Finding, colors: Colors):
 /** More names than these are counted. */
 const shownKeys = 4;
 
-function renderDifference({ differing }: StatusFacts): string[] {
-  if (!differing) return [' i no node has a record of a deploy yet   → krakenctl deploy'];
+function renderDifference({ observed, differing }: StatusFacts): string[] {
+  if (!differing) return [describeNoRecord(observed)];
   if (differing.length === 0) return [];
   const names = differing.slice(0, shownKeys).join(', ');
   const rest = differing.length > shownKeys ? ', …' : '';
   const keys = differing.length === 1 ? '1 key' : `${differing.length} keys`;
   return [` i your .env differs from the record in ${keys}: ${names}${rest}   → krakenctl plan`];
+}
+
+/** No record is one that a majority has; where too few were seen, nothing is known of it. */
+function describeNoRecord({ hosts }: Observed): string {
+  const seen = hosts.filter(isSeen);
+  const unseen = hosts.filter((h) => !isSeen(h)).map((h) => h.host);
+  if (seen.length <= hosts.length / 2)
+    return ` ? the record of a deploy could not be read: ${showHosts(unseen)} not seen`;
+  const holders = seen.filter((h) => h.record).map((h) => h.host);
+  if (holders.length > 0)
+    return ` i a deploy is recorded on ${showHosts(holders)} of ${hosts.length} nodes, which is no majority   → krakenctl deploy`;
+  if (unseen.length > 0) return ' i no node that was seen has a record of a deploy';
+  return ' i no node has a record of a deploy yet   → krakenctl deploy';
 }

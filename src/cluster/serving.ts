@@ -6,13 +6,13 @@ import { totalSlots } from './redis-topology';
 import { type ClusterSpec, type PartName, partNames } from './spec';
 
 /**
- * Does the cluster serve? From one look with probes, and nothing else: what could not be seen counts as not there for
- * serving, and is said to be unknown, not dead.
+ * Does the cluster serve? From one look with probes, and nothing else. `unknown`: what was seen is not enough to serve, and the rest
+ * may be on hosts that were not seen.
  */
-export type ServingState = 'serving' | 'degraded' | 'down';
+export type ServingState = 'serving' | 'degraded' | 'unknown' | 'down';
 
 export interface Finding {
-  severity: 'down' | 'degraded' | 'note';
+  severity: 'down' | 'unknown' | 'degraded' | 'note';
   host?: string;
   text: string;
   /** The command that shows more or mends it. */
@@ -45,20 +45,16 @@ const leaning: Partial<Record<PartName, string>> = {
 
 export function judgeServing(input: ServingInput): Serving {
   const { spec, observed } = input;
+  const seen = observed.hosts.filter(isSeen);
   const unseen = observed.hosts.filter((h) => !h.reachable);
-  const nothing = observed.hosts.every((h) => isSeen(h) && h.containers.every((c) => c.cluster === undefined));
-  if (nothing) {
-    return {
-      state: 'down',
-      findings: [{ severity: 'down', text: describeNothing(observed), hint: 'krakenctl deploy' }],
-    };
-  }
+  if (seen.every((h) => h.containers.every((c) => c.cluster === undefined)))
+    return conclude([describeNothing(observed), ...unseen.map(describeUnseen)]);
   const findings = [
     ...essential.flatMap((part) => judgeEssential(input, part)),
     ...Object.entries(leaning).flatMap(([part, loss]) => judgeLeaning(input, part as PartName, loss)),
     ...judgeRedis(input),
     ...unseen.map(describeUnseen),
-    ...observed.hosts.filter(isSeen).flatMap((host) => judgeHost(input, host)),
+    ...seen.flatMap((host) => judgeHost(input, host)),
     ...judgeCopies(input),
     ...judgeOut(input),
   ];
@@ -66,18 +62,22 @@ export function judgeServing(input: ServingInput): Serving {
     const text = 'blobs lie in testfs, the embedded storage; S3 is the production backend (not built yet)';
     findings.push({ severity: 'note', text });
   }
-  return { state: worst(findings), findings };
+  return conclude(findings);
 }
 
-function describeNothing(observed: Observed): string {
-  const destroyed = highestRecord(observed.hosts.filter(isSeen))?.destroyed;
-  if (!destroyed) return 'nothing is deployed';
-  return destroyed.dataKept ? 'the cluster was destroyed, its data is kept' : 'the cluster was destroyed';
+function conclude(findings: Finding[]): Serving {
+  const worst = (['down', 'unknown', 'degraded'] as const).find((s) => findings.some((f) => f.severity === s));
+  return { state: worst ?? 'serving', findings };
 }
 
-function worst(findings: Finding[]): ServingState {
-  if (findings.some((f) => f.severity === 'down')) return 'down';
-  return findings.some((f) => f.severity === 'degraded') ? 'degraded' : 'serving';
+function describeNothing({ hosts }: Observed): Finding {
+  const seen = hosts.filter(isSeen);
+  if (seen.length === 0) return { severity: 'unknown', text: 'no host could be seen: whether it serves is unknown' };
+  const destroyed = highestRecord(seen)?.destroyed;
+  const kept = destroyed?.dataKept ? ', its data is kept' : '';
+  const text = destroyed ? `the cluster was destroyed${kept}` : 'nothing is deployed';
+  if (seen.length === hosts.length) return { severity: 'down', text, hint: 'krakenctl deploy' };
+  return { severity: 'unknown', text: `${text} on the hosts that were seen` };
 }
 
 export function partState({ spec }: ServingInput, host: ObservedHost, part: PartName): PartState {
@@ -93,16 +93,28 @@ function countReady(input: ServingInput, part: PartName): number {
   return input.observed.hosts.filter((host) => partState(input, host, part) === 'ready').length;
 }
 
+/** Whether a host that was not seen carries one. */
+function mayBeUnseen(input: ServingInput, part: PartName): boolean {
+  return input.observed.hosts.some((host) => partState(input, host, part) === 'unseen');
+}
+
 function judgeEssential(input: ServingInput, part: PartName): Finding[] {
   if (countReady(input, part) > 0) return [];
-  return [{ severity: 'down', text: `no ${part} is ready on any host: images are neither pushed nor pulled` }];
+  return [describeLack(input, part, { is: 'is ready', loss: 'images are neither pushed nor pulled' })];
+}
+
+function describeLack(input: ServingInput, part: PartName, { is, loss }: { is: string; loss: string }): Finding {
+  const text = `no ${part} ${is} on any host`;
+  if (!mayBeUnseen(input, part)) return { severity: 'down', text: `${text}: ${loss}` };
+  return { severity: 'unknown', text: `${text} that was seen: unless one of the others has it, ${loss}` };
 }
 
 function judgeLeaning(input: ServingInput, part: PartName, loss: string): Finding[] {
   if (countReady(input, part) > 0) return [];
   const runs = input.observed.hosts.some((host) => partState(input, host, part) === 'unready');
-  if (!runs) return [{ severity: 'down', text: `no ${part} runs on any host: ${loss}` }];
-  const text = `no ${part} says that it is ready; it asks an origin, and leaves a dead one out after about 30 s`;
+  if (!runs) return [describeLack(input, part, { is: 'runs', loss })];
+  const where = mayBeUnseen(input, part) ? ' where it was asked' : '';
+  const text = `no ${part} says that it is ready${where}; it asks an origin, and leaves a dead one out after about 30 s`;
   return [{ severity: 'degraded', text }];
 }
 
@@ -143,8 +155,10 @@ function judgeCopies(input: ServingInput): Finding[] {
   const away = input.spec.nodes.length - countReady(input, 'origin');
   const copies = input.spec.kraken.maxReplica;
   if (away < copies || away === input.spec.nodes.length) return [];
-  const text = `${away} origins are away and each blob has ${copies} copies: some blobs cannot be pulled`;
-  return [{ severity: 'degraded', text }];
+  const [are, loss] = mayBeUnseen(input, 'origin')
+    ? ['are away or were not seen', 'some blobs may be on none that is left']
+    : ['are away', 'some blobs cannot be pulled'];
+  return [{ severity: 'degraded', text: `${away} origins ${are} and each blob has ${copies} copies: ${loss}` }];
 }
 
 /** While an operation runs that is its work; after it, what it left. */
@@ -184,14 +198,22 @@ function judgeRedis({ observed }: ServingInput): Finding[] {
   const shards = redisShards(observed);
   const served = shards.flatMap((s) => s.slots).reduce((sum, [from, to]) => sum + to - from + 1, 0);
   const findings: Finding[] = [];
+  const isWhole = observed.hosts.every(isSeen);
+  const there = isWhole ? '' : ' on a host that was seen';
   if (served < totalSlots) {
-    const text = `Redis serves ${served} of ${totalSlots} slots: announces of the other blobs are lost`;
+    const text = isWhole
+      ? `Redis serves ${served} of ${totalSlots} slots: announces of the other blobs are lost`
+      : `Redis masters on the hosts that were seen serve ${served} of ${totalSlots} slots`;
     findings.push({ severity: 'degraded', text, hint: 'krakenctl plan' });
   }
   for (const shard of shards) {
     const range = showSlots(shard.slots);
     if (!shard.replica) {
-      findings.push({ severity: 'degraded', host: shard.host, text: `Redis master of ${range} has no replica` });
+      findings.push({
+        severity: 'degraded',
+        host: shard.host,
+        text: `Redis master of ${range} has no replica${there}`,
+      });
     } else if (!shard.replica.linkUp) {
       const text = `Redis replica of ${range} on ${shard.replica.host} is not in sync`;
       findings.push({ severity: 'degraded', host: shard.host, text });

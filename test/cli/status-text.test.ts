@@ -50,11 +50,36 @@ test('what is the same on many hosts is one line', () => {
 });
 
 test.each([
-  [undefined, 'no node has a record of a deploy yet'],
   [['KRAKEN_VERSION'], 'your .env differs from the record in 1 key: KRAKEN_VERSION '],
   [['A', 'B', 'C', 'D', 'E'], 'in 5 keys: A, B, C, D, …'],
 ])('the difference of .env and record: %j', (differing, text) => {
   expect(renderStatus(facts({ differing }), plain).join('\n')).toContain(text);
+});
+
+const away = (host: string) => ({ host, reachable: false as const, error: 'connect ETIMEDOUT' });
+
+test.each([
+  ['no host was seen', 3, 0, ' ? the record of a deploy could not be read: node-1..3 not seen'],
+  ['too few for a majority were seen', 2, 3, ' ? the record of a deploy could not be read: node-1..2 not seen'],
+  ['a majority was seen and has none', 1, 0, ' i no node that was seen has a record of a deploy'],
+  ['one node has it', 0, 1, ' i a deploy is recorded on node-1 of 3 nodes, which is no majority   → krakenctl deploy'],
+  ['all were seen and have none', 0, 0, ' i no node has a record of a deploy yet   → krakenctl deploy'],
+])('without a record, %s: nothing is concluded of hosts that were not', (_, unseen, records, text) => {
+  const spec = exampleSpec();
+  const observed = observedAs(spec, exampleImages(spec));
+  observed.hosts = observed.hosts.map((host, i) => {
+    if (i < unseen) return away(host.host);
+    return i < records ? host : ({ ...host, record: undefined } as typeof host);
+  });
+  expect(renderStatus(facts({ observed, differing: undefined }), plain).at(-1)).toBe(text);
+});
+
+test('with no host seen neither state nor version is known', () => {
+  const observed = { cluster: 'cluster', hosts: ['node-1', 'node-2', 'node-3'].map(away) };
+  const lines = renderStatus(facts({ observed, version: undefined, images: undefined, differing: undefined }), plain);
+  expect(lines[0]).toMatch(/^cluster {2}UNKNOWN, \d findings · version unknown · seen .* from 0\/3 hosts/);
+  expect(lines).toContain(' ? no host could be seen: whether it serves is unknown');
+  expect(lines.join('\n')).toContain('node-1..3: cannot be seen: connect ETIMEDOUT');
 });
 
 test.each([

@@ -56,7 +56,46 @@ const cases: [string, (o: Observed) => void, string, RegExp | undefined][] = [
     /no build-index runs on any host/,
   ],
   ['one host away degrades', (o) => lose(o, ['node-2']), 'degraded', /cannot be seen/],
-  ['every host away is down', (o) => lose(o, all), 'down', /no nginx is ready/],
+  ['with no host seen nothing is known', (o) => lose(o, all), 'unknown', /no host could be seen/],
+  [
+    'what is not ready where it was looked may be elsewhere',
+    (o) => {
+      unready(o, 'proxy', ['node-1']);
+      lose(o, ['node-2', 'node-3']);
+    },
+    'unknown',
+    /no proxy is ready on any host that was seen/,
+  ],
+  [
+    'what runs nowhere where it was looked may run elsewhere',
+    (o) => {
+      without(o, 'node-1', 'tracker');
+      lose(o, ['node-2', 'node-3']);
+    },
+    'unknown',
+    /no tracker runs on any host that was seen/,
+  ],
+  [
+    'slots of a master that was not seen are not said to be lost',
+    (o) => lose(o, ['node-2']),
+    'degraded',
+    /Redis masters on the hosts that were seen serve 10923 of 16384 slots/,
+  ],
+  [
+    'nothing where it was looked is not nothing',
+    (o) => {
+      for (const id of ['node-1', 'node-2']) seenHost(o, id).containers = [];
+      lose(o, ['node-3']);
+    },
+    'unknown',
+    /nothing is deployed on the hosts that were seen/,
+  ],
+  [
+    'origins that were not seen count as away, and are not said to be',
+    (o) => lose(o, ['node-1', 'node-2']),
+    'degraded',
+    /2 origins are away or were not seen and each blob has 2 copies: some blobs may be on none/,
+  ],
   [
     'as many origins away as there are copies says so',
     (o) => unready(o, 'origin', ['node-1', 'node-2']),
@@ -154,4 +193,12 @@ test('shards name each master with the replica that follows it', () => {
 test('a host without a load balancer needs none', () => {
   const some = exampleSpec((s) => void Object.assign(s, { loadBalancers: ['node-1'] }));
   expect(judgeServing({ spec: some, observed: observedAs(some, exampleImages(some)) }).state).toBe('serving');
+});
+
+test('the only load balancer is down although another host was not seen: that one carries none', () => {
+  const some = exampleSpec((s) => void Object.assign(s, { loadBalancers: ['node-1'] }));
+  const observed = observedAs(some, exampleImages(some));
+  unready(observed, 'nginx', ['node-1']);
+  lose(observed, ['node-3']);
+  expect(judgeServing({ spec: some, observed }).state).toBe('down');
 });

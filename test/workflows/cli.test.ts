@@ -228,6 +228,28 @@ test('agents are removed after a person has seen which and agreed: all by the na
   expect(agents()).toEqual([]);
 });
 
+test('what could not be seen is said with the reason, and nothing is concluded of it', async () => {
+  await startWorker();
+  await run('deploy');
+  // Logins from here have no key; Temporal knows the operation all the same.
+  expect(await run('op list')).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/deploy-1[\s\S]*! incomplete, without node-1: [\s\S]*without node-3: /),
+  });
+  for (const host of ['node-2', 'node-3']) lab.machine(host).isOn = false;
+  const undone = await run('op undo');
+  expect(undone).toMatchObject({ code: 1, err: expect.stringMatching(/the record of a majority[\s\S]*node-3: /) });
+  expect((await run('status')).out).toContain(' ? the record of a deploy could not be read: node-2..3 not seen');
+  const listed = await run('cluster list');
+  expect(listed.out).toMatch(/at least 1 of 3[\s\S]*incomplete, without node-2: /);
+  lab.machine('node-1').isOn = false;
+  expect(await run('status')).toMatchObject({ code: 11, out: expect.stringContaining('UNKNOWN') });
+  expect(await run('agent list')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('no node, which keep the list'),
+  });
+});
+
 describe('cluster list and take-over', () => {
   test('the list tells what both sources know; a lost owner is replaced, and refused from then on', async () => {
     await startWorker();

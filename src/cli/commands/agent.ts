@@ -79,12 +79,12 @@ async function list(context: Context): Promise<void> {
   await withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
     const { agents, unseen, enrolled } = await listAgents(temporal, spec);
-    for (const { host, error } of unseen) context.output.note(` ! ${host}, which keeps the list too: ${error}`);
     const rows = agents.map((row) => ({ state: stateOf(row), ...row }));
     context.output.result({ agents: rows, enrolled });
     for (const row of rows) context.output.item(row);
-    const view = { colors: context.output.colors, now: Date.now() };
+    const view = { colors: context.output.colors, now: Date.now(), unseen: unseen.length };
     context.output.lines([...renderAgents(agents, view), ...renderEnrolled(enrolled)]);
+    for (const { host, error } of unseen) context.output.line(` ! ${host}, which keeps the list too: ${error}`);
   });
 }
 

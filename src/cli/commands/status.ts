@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { type ClusterRecord, isSeen, type Observed } from '../../cluster/observed';
+import { highestRecord } from '../../cluster/record';
 import { judgeServing } from '../../cluster/serving';
 import type { ClusterSpec } from '../../cluster/spec';
 import { type Configuration, readConfiguration } from '../configuration';
@@ -76,12 +78,19 @@ export async function gatherStatus(context: Context, configuration: Configuratio
     spec,
     observed,
     serving: judgeServing({ spec, observed }),
-    version: record?.spec.images.version ?? spec.images.version,
+    version: versionOf(spec, observed, record),
     images: await labImages(spec),
     differing: record && differingKeys(spec, record.spec),
     running,
     at: new Date(),
   };
+}
+
+/** Where too few were seen for a majority, what those say. */
+function versionOf(spec: ClusterSpec, { hosts }: Observed, record?: ClusterRecord): string | undefined {
+  const seen = hosts.filter(isSeen);
+  const recorded = record ?? highestRecord(seen);
+  return recorded?.spec.images.version ?? (seen.length === hosts.length ? spec.images.version : undefined);
 }
 
 /** The product cannot tell a stand-in from Kraken; the lab that made the images can. */
@@ -97,7 +106,7 @@ function toData({ spec, observed, serving, version, images, differing, running, 
     cluster: spec.name,
     state: serving.state,
     findings: serving.findings,
-    version,
+    version: version ?? null,
     images: images ?? null,
     differing: differing ?? null,
     running: running ?? null,

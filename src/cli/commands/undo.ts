@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Observed } from '../../cluster/observed';
 import { judgeUndo } from '../../cluster/undo';
 import type { DeployInput, DeployReport } from '../../contracts/operation';
 import { workflowTypes } from '../../contracts/queues';
@@ -13,6 +14,7 @@ import { findPollers, requireWorker } from '../pollers';
 import { parseReason, reasonOption } from '../reasons';
 import { addRolloutOptions, checkRolloutOptions, type RolloutOptions, readRolloutPolicy } from '../rollout-policy';
 import { type RunOptions, runOperation } from '../run-operation';
+import { describeUnseen } from '../unseen-text';
 
 interface UndoOptions extends RunOptions, RolloutOptions {
   reason?: string;
@@ -37,7 +39,8 @@ async function undo(context: Context, options: UndoOptions, [wanted]: string[]):
   checkRolloutOptions(options);
   parseReason(options.reason);
   const configuration = await readConfiguration(context);
-  const { record } = await lookAtCluster(context, configuration, { probe: false });
+  const { observed, record } = await lookAtCluster(context, configuration, { probe: false });
+  requireRecordSeen(context, observed, record !== undefined);
   const verdict = judgeUndo(record, wanted);
   if (verdict.state === 'refused') throw new CliFailure('UNDO_REFUSED', verdict.why, { hint: verdict.hint });
   const { operation, generation, spec: now } = record!;
@@ -48,6 +51,21 @@ async function undo(context: Context, options: UndoOptions, [wanted]: string[]):
   return withTemporal({ environment: context.environment }, (temporal) =>
     undoThrough(temporal, context, { configuration: { ...configuration, spec }, options, undone }),
   );
+}
+
+/** Whether something is recorded cannot be said where too few nodes were seen. */
+function requireRecordSeen({ output }: Context, { hosts }: Observed, isKnown: boolean): void {
+  const unseen = hosts.flatMap((h) => (h.reachable ? [] : [h]));
+  const texts = unseen.map(describeUnseen);
+  if (!isKnown && unseen.length > 0) {
+    const text = `the record of a majority of the nodes could not be read; nothing was done\n${texts.join('\n')}`;
+    throw new CliFailure('HOST_UNREACHABLE', text, {
+      retryable: true,
+      hint: 'krakenctl status',
+      data: { missing: texts },
+    });
+  }
+  for (const text of texts) output.line(output.colors.yellow(` ! not seen: ${text}`));
 }
 
 interface Request {
