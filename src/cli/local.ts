@@ -5,8 +5,8 @@ import type { HostClusters, OperationLine, PreflightInput, PreflightReport } fro
 import type { ListedAgent } from '../contracts/agents';
 import type { FirewallAction, FirewallInspection } from '../contracts/firewall';
 import type { InspectInput, Inspection } from '../contracts/operation';
-import { type Composition, composeActivities } from '../workers/compose';
-import { toCliFailure } from './failure';
+import { type Composition, composeActivities, toFailure } from '../workers/compose';
+import { CliFailure, toCliFailure } from './failure';
 import type { Unseen } from './unseen-text';
 
 /**
@@ -75,7 +75,7 @@ export function readOperationLines(spec: ClusterSpec): Promise<{ lines: Operatio
     const lines = answers.flatMap((a) => (a.status === 'fulfilled' ? a.value : []));
     const byId = new Map(lines.map((line) => [line.id, line]));
     const unseen = answers.flatMap((a, i) =>
-      a.status === 'rejected' ? [{ host: spec.nodes[i]!.id, error: toCliFailure(a.reason).message }] : [],
+      a.status === 'rejected' ? [{ host: spec.nodes[i]!.id, error: nameFailure(a.reason).message }] : [],
     );
     return { lines: [...byId.values()].sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1)), unseen };
   });
@@ -92,10 +92,17 @@ function parseLines(text: string): OperationLine[] {
   });
 }
 
+/** What a host or its engine says has the same name here as in an operation. */
+export function nameFailure(error: unknown): CliFailure {
+  return error instanceof CliFailure ? error : toCliFailure(toFailure(error));
+}
+
 async function withComposition<T>(options: LocalOptions, work: (c: Composition) => Promise<T>): Promise<T> {
   const composition = composeActivities(options);
   try {
     return await work(composition);
+  } catch (error) {
+    throw nameFailure(error);
   } finally {
     await composition.close();
   }

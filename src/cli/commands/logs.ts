@@ -4,9 +4,9 @@ import { readConfiguration } from '../configuration';
 import type { Context, Wire } from '../context';
 import { CliFailure } from '../failure';
 import { collectLogs, followLogs, type LogRequest, readLogs } from '../log-reading';
+import { requireAll, showLogs } from '../log-text';
 import { parseWholeNumber } from '../numbers';
 import { findOperationWindow } from '../operation-window';
-import { showForeign } from '../terminal-text';
 
 interface LogsOptions {
   follow?: boolean;
@@ -38,20 +38,13 @@ async function logs(context: Context, options: LogsOptions, [node, part]: string
   const tail = asked ?? defaultTail(options, targets.length);
   const request: LogRequest = { spec, targets, tail, window };
   if (options.collect) {
-    const collected = await collectLogs(request, configuration.logDir);
+    const { found, collected } = await collectLogs(request, configuration.logDir);
     output.result(collected);
     output.line(`${collected.files.length} logs in ${collected.folder}`);
-    for (const { host, part, error } of collected.missing) output.note(` ! ${host}/${part}: ${error}`);
-    return;
+    return requireAll(found);
   }
-  if (options.follow) return followLogs(context, request);
-  const found = await readLogs(request);
-  output.result(found);
-  for (const { host, part, lines, error } of found) {
-    const prefix = targets.length > 1 ? `${host}/${part} | ` : '';
-    for (const line of lines) output.line(`${prefix}${showForeign(line)}`);
-    if (error) output.note(` ! ${host}/${part}: ${error}`);
-  }
+  if (options.follow) return requireAll(await followLogs(context, request));
+  showLogs(output, await readLogs(request));
 }
 
 /** One part is read; many are looked over. */
