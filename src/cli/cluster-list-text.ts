@@ -40,9 +40,10 @@ function remarksOf({ name, destroyed, owner, ownerDetails = [], errors = [] }: C
   const remarks = errors.map((error) => `${name}: ${error}`);
   if (destroyed?.dataKept) remarks.push(`${name} is destroyed, its data is kept · bring it back: krakenctl deploy`);
   if (destroyed?.left.length) remarks.push(`${name} is destroyed but for ${destroyed.left.join(', ')}`);
-  if (owner === 'another' || owner === 'several') {
+  if (ownerDetails.length > 0 && owner !== 'ours') {
     const where = ownerDetails.map((o) => `${o.temporal}, namespace ${o.namespace}`).join('; ');
-    remarks.push(`${name} is looked after through ${where}`);
+    const doubt = owner === 'unknown' ? ': its worker knows whether that is this krakenctl' : '';
+    remarks.push(`${name} is looked after through ${where}${doubt}`);
   }
   return remarks;
 }

@@ -18,8 +18,8 @@ export interface ClusterSummary {
   serving?: number;
   /** Hosts of the record that were not seen, or whose record of it could not be read; absent where there is none such. */
   unseen?: string[];
-  /** Undefined where no owner was seen and one may be where nobody looked. */
-  owner?: 'ours' | 'another' | 'several' | 'none';
+  /** `unknown`: none was seen and one may be where nobody looked, or who looked is not the worker and has another id. */
+  owner?: 'ours' | 'another' | 'several' | 'none' | 'unknown';
   /** Of another's: where it works. */
   ownerDetails?: RecordOwner[];
   lastOperation?: Pick<OperationSummary, 'id' | 'name' | 'actor' | 'result'> & { at: string };
@@ -49,7 +49,11 @@ export async function listTemporalClusters(temporal: Temporal): Promise<Map<stri
 }
 
 /** By name. What both know about the last operation comes from Temporal, which also knows those that failed. */
-export function mergeClusters(hosts: HostClusters[], runs: Map<string, OperationSummary>): ClusterSummary[] {
+export function mergeClusters(
+  hosts: HostClusters[],
+  runs: Map<string, OperationSummary>,
+  { bystander = false } = {},
+): ClusterSummary[] {
   const seen = hosts.flatMap((h) => (h.reachable ? h.clusters.map((cluster) => ({ host: h.host, cluster })) : []));
   const names = [...new Set([...seen.map((s) => s.cluster.name), ...runs.keys()])].sort();
   return names.map((name) => {
@@ -59,7 +63,8 @@ export function mergeClusters(hosts: HostClusters[], runs: Map<string, Operation
     if (records.length > 0) knownTo.push('hosts');
     if (run) knownTo.push('temporal');
     const away = hosts.flatMap((h) => (h.reachable ? [] : [h.host]));
-    return { name, knownTo, ...fromRecords(records, away), ...(run && { lastOperation: fromRun(run, records) }) };
+    const recorded = fromRecords(records, { away, bystander });
+    return { name, knownTo, ...recorded, ...(run && { lastOperation: fromRun(run, records) }) };
   });
 }
 
@@ -68,7 +73,14 @@ interface OnHost {
   cluster: RecordedCluster;
 }
 
-function fromRecords(records: OnHost[], away: string[]): Partial<ClusterSummary> {
+interface Looked {
+  /** Hosts that were not seen. */
+  away: string[];
+  /** Not the worker has looked. */
+  bystander: boolean;
+}
+
+function fromRecords(records: OnHost[], { away, bystander }: Looked): Partial<ClusterSummary> {
   if (records.length === 0) return {};
   const newest = newestOf(records);
   const unread = records.flatMap(({ host, cluster }) => (cluster.error ? [host] : []));
@@ -82,7 +94,7 @@ function fromRecords(records: OnHost[], away: string[]): Partial<ClusterSummary>
     nodes: newest?.spec.nodes.length,
     serving: newest && records.filter(({ cluster }) => cluster.serving).length,
     ...(unseen.length > 0 && { unseen }),
-    owner: owners.size === 0 && unseen.length > 0 ? undefined : ownerOf(records, owners.size),
+    owner: ownerOf(records, { owners: owners.size, isPartial: unseen.length > 0, bystander }),
     ownerDetails: [...owners.values()],
     lastOperation: newest && { ...newest.operation, at: newest.operation.endedAt, result: 'done' },
     destroyed: newest?.destroyed,
@@ -95,10 +107,14 @@ function newestOf(records: OnHost[]): ClusterRecord | undefined {
   return found.sort((a, b) => b.generation - a.generation)[0];
 }
 
-function ownerOf(records: OnHost[], owners: number): ClusterSummary['owner'] {
-  if (owners === 0) return 'none';
+function ownerOf(
+  records: OnHost[],
+  { owners, isPartial, bystander }: { owners: number; isPartial: boolean; bystander: boolean },
+): ClusterSummary['owner'] {
+  if (owners === 0) return isPartial ? 'unknown' : 'none';
   if (owners > 1) return 'several';
-  return records.some(({ cluster }) => cluster.ours) ? 'ours' : 'another';
+  if (records.some(({ cluster }) => cluster.ours)) return 'ours';
+  return bystander ? 'unknown' : 'another';
 }
 
 function fromRun(run: OperationSummary, records: OnHost[]): ClusterSummary['lastOperation'] {

@@ -19,14 +19,14 @@ export async function listClusters(context: Context): Promise<void> {
   const { output } = context;
   const [runs, hosts] = await Promise.allSettled([askTemporal(context), askHosts(context)]);
   if (runs.status === 'rejected' && hosts.status === 'rejected') throw toCliFailure(hosts.reason);
-  const answers = hosts.status === 'fulfilled' ? hosts.value : [];
+  const { answers, bystander } = hosts.status === 'fulfilled' ? hosts.value : { answers: [], bystander: false };
   const missing = [
     ...(runs.status === 'rejected' ? [describeMissing('Temporal', toCliFailure(runs.reason))] : []),
     ...(hosts.status === 'rejected' ? [describeMissing('the hosts', toCliFailure(hosts.reason))] : []),
     ...answers.flatMap((h) => (h.reachable ? [] : [describeUnseen(h)])),
   ];
   if (runs.status === 'rejected' && !answers.some((h) => h.reachable)) throw nobodySeen(missing);
-  const clusters = mergeClusters(answers, runs.status === 'fulfilled' ? runs.value : new Map());
+  const clusters = mergeClusters(answers, runs.status === 'fulfilled' ? runs.value : new Map(), { bystander });
   output.result({ clusters, missing });
   for (const cluster of clusters) output.item(cluster);
   output.lines(renderClusters(clusters, { colors: output.colors, now: new Date(), missing }));
@@ -45,15 +45,16 @@ async function askTemporal({ environment }: Context) {
   }
 }
 
-async function askHosts(context: Context): Promise<HostClusters[]> {
+/** `bystander`: not the worker has looked, so whether another owner is foreign is not known. */
+async function askHosts(context: Context): Promise<{ answers: HostClusters[]; bystander: boolean }> {
   const configuration = await readConfiguration(context);
   const reached = await reachWorker(context, configuration.spec.name);
   if (!('temporal' in reached)) {
     const { listClustersLocally } = require('./local') as typeof import('./local');
-    return listClustersLocally(configuration.spec);
+    return { answers: await listClustersLocally(configuration.spec), bystander: true };
   }
   try {
-    return await askThrough(reached.temporal, configuration);
+    return { answers: await askThrough(reached.temporal, configuration), bystander: false };
   } finally {
     await reached.temporal.close();
   }

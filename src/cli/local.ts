@@ -50,8 +50,9 @@ export function inspectFirewallLocally(input: {
   return withComposition({}, ({ activities }) => activities.inspectFirewall(input));
 }
 
+/** Whose a cluster is, is told by the worker's state folder, which may be on another machine. */
 export function preflightLocally(input: PreflightInput): Promise<PreflightReport> {
-  return withComposition({}, ({ activities }) => activities.preflightCluster(input));
+  return withComposition({}, ({ activities }) => activities.preflightCluster({ ...input, bystander: true }));
 }
 
 /** One connection for as long as the work takes. */

@@ -99,5 +99,21 @@ test('what was not seen is said, and nothing is concluded of it', () => {
 test('where the owner could not be read, nobody is not the owner', () => {
   const unread = { record: undefined, owner: undefined, ours: undefined, serving: false, error: 'not JSON' };
   const [cluster] = mergeClusters([onHost('node-1', unread), onHost('node-2', unread)], new Map());
-  expect(cluster!.owner).toBeUndefined();
+  expect(cluster!.owner).toBe('unknown');
+});
+
+test.each<[string, Partial<RecordedCluster>, string, RegExp | undefined]>([
+  ['its own id', {}, 'ours', undefined],
+  [
+    'another id',
+    { ours: false, owner: { ...owner, id: 'they' } },
+    'unknown',
+    / ! cluster is looked after through 127\.0\.0\.1:7233, namespace default: its worker knows whether that is this krakenctl$/m,
+  ],
+])('a process that is not the worker and sees %s', (_, change, expected, remark) => {
+  const clusters = mergeClusters([onHost('node-1', change)], new Map(), { bystander: true });
+  expect(clusters[0]!.owner).toBe(expected);
+  const text = renderClusters(clusters, view).join('\n');
+  if (remark) expect(text).toMatch(remark);
+  else expect(text).not.toContain('looked after');
 });
