@@ -12,6 +12,7 @@ import { CliFailure } from './failure';
 import { makeOperation } from './operation-identity';
 import { findPollers, requireWorker } from './pollers';
 import { type RunOptions, runOperation } from './run-operation';
+import { takeOverHint } from './take-over-text';
 
 export interface DestroyOptions extends RunOptions {
   confirm?: string;
@@ -63,8 +64,11 @@ function refuse(plan: DestroyPlan, skipUnreachable: boolean): void {
   const [foreign] = plan.foreign;
   if (foreign) {
     const text = plan.foreign.map((f) => `${f.host}: ${f.why}`).join('\n');
-    const hint = 'work through that Temporal, or, where it is lost: krakenctl cluster take-over';
-    throw new CliFailure('FOREIGN_OWNER', `nothing was removed\n${text}`, { host: foreign.host, hint, data: { plan } });
+    throw new CliFailure('FOREIGN_OWNER', `nothing was removed\n${text}`, {
+      host: foreign.host,
+      hint: takeOverHint,
+      data: { plan },
+    });
   }
   const [conflict] = plan.conflicts;
   if (conflict) {

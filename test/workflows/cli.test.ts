@@ -250,7 +250,26 @@ test('what could not be seen is said with the reason, and nothing is concluded o
   });
 });
 
-describe('cluster list and take-over', () => {
+describe('a cluster of another krakenctl', () => {
+  test('a plan of it ends as the deploy would, with what can be done', async () => {
+    await startWorker();
+    await run('deploy');
+    await line.stopWorker();
+    await startWorker(workerIdentity(), 'owner-2');
+    const refused = await run('plan');
+    expect(refused).toMatchObject({
+      code: 6,
+      out: expect.stringMatching(/node-1 +✘ it is looked after by another krakenctl[\s\S]*a deploy would refuse\n$/),
+      err: expect.stringMatching(/FOREIGN_OWNER[\s\S]*cluster take-over/),
+    });
+    expect(await run('deploy')).toMatchObject({ code: 6, err: refused.err });
+    expect(await json('deploy --dry-run')).toMatchObject({
+      ok: false,
+      error: { code: 'FOREIGN_OWNER' },
+      data: { plan: { foreign: [{ host: 'node-1' }, {}, {}] }, token: expect.any(String) },
+    });
+  });
+
   test('the list tells what both sources know; a lost owner is replaced, and refused from then on', async () => {
     await startWorker();
     await run('deploy');
