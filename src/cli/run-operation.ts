@@ -55,8 +55,13 @@ function waitLimit(waitLock: string | boolean | undefined): number {
 function detach(context: Context, { started, link }: { started: StartedOperation; link: string }): ExitCode {
   const { operation, workflowId, runId } = started;
   context.output.result({ operation, workflowId, runId, link, detached: true });
-  context.output.lines([` watch: krakenctl op attach · stop safely: krakenctl op cancel`]);
+  context.output.line(waysBack(operation));
   return exitCodes.done;
+}
+
+/** What is typed next by whoever has let go of an operation, by its id or name. */
+function waysBack(operation: string): string {
+  return ` watch: krakenctl op attach ${operation} · stop safely: krakenctl op cancel ${operation}`;
 }
 
 export interface FollowedRun {
@@ -91,7 +96,7 @@ function conclude(context: Context, followed: Followed, { spec, operation, link 
   if (followed.kind === 'detached') {
     const name = followed.progress?.name ?? operation;
     output.line(`detached; ${name} goes on without this terminal`);
-    output.line(' watch: krakenctl op attach · stop safely: krakenctl op cancel');
+    output.line(waysBack(name));
     output.result({ operation, link, detached: true });
     return exitCodes.detached;
   }

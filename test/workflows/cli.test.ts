@@ -147,7 +147,7 @@ test('Ctrl-C lets go of the terminal and harms nothing; attach follows on', asyn
   ending.abort();
   const detached = await running;
   expect(detached.code).toBe(130);
-  expect(detached.out).toMatch(/goes on without this terminal[\s\S]*op attach[\s\S]*op cancel/);
+  expect(detached.out).toMatch(/(\S+) goes on without this terminal\n watch: .*op attach \1 · .*op cancel \1\n/);
   letGo();
   expect(await run('op attach')).toMatchObject({ code: 0, out: expect.stringContaining('Done in') });
 });
@@ -155,9 +155,16 @@ test('Ctrl-C lets go of the terminal and harms nothing; attach follows on', asyn
 test('cancel stops between two steps, and says what to look at', async () => {
   await startWorker();
   const { begun, letGo } = holdEffects();
-  expect(await json('deploy --detach')).toMatchObject({ ok: true, data: { detached: true } });
+  const started = await run('deploy --detach');
+  const [, id] = /\/(\S+-deploy-\w{4}) by /.exec(started.out)!;
+  expect(started.out).toContain(` watch: krakenctl op attach ${id} · stop safely: krakenctl op cancel ${id}`);
   await begun;
-  expect(await run('op cancel')).toMatchObject({ code: 0 });
+  expect(await run('op cancel')).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(
+      new RegExp(` watch: krakenctl op attach (deploy-1|${id}) · what is left then: krakenctl plan`),
+    ),
+  });
   letGo();
   const ended = await run('op attach');
   expect(ended.code).toBe(1);
