@@ -52,12 +52,17 @@ export async function runWorker(run: WorkerRun): Promise<void> {
     const isDecided = !deployment || deployment.current === code.buildId;
     if (isDecided) run.onReady?.();
     const over = new AbortController();
-    const signal = AbortSignal.any([run.signal, over.signal]);
+    const { signal } = over;
+    // Seen as a listener, without which a signal ends this process at once; `AbortSignal.any` is none.
+    const end = () => over.abort();
+    run.signal.addEventListener('abort', end);
+    if (run.signal.aborted) end();
     const keeping = deployment && keepVersions({ ...run, signal }, { seat, code, address, isDecided });
     try {
       await pair.run(signal);
     } finally {
-      over.abort();
+      end();
+      run.signal.removeEventListener('abort', end);
       await keeping;
     }
   } finally {
