@@ -15,7 +15,8 @@ import { CliFailure } from './failure';
 import { parseWholeNumber } from './numbers';
 import { makeOperation } from './operation-identity';
 import { findPollers, requireWorker } from './pollers';
-import { type RunOptions, runOperation } from './run-operation';
+import { runOperation } from './run-operation';
+import type { RunOptions } from './run-options';
 
 /** Operations on agents, from typed words to a started workflow. */
 export interface FleetOptions extends RunOptions {

@@ -34,6 +34,7 @@ const commands: [string, (text: string) => string[]][] = [
   ['--output', (t) => ['plan', '--output', t]],
   ['--color', (t) => ['plan', '--color', t]],
   ['deploy --plan', (t) => ['deploy', '--plan', t]],
+  ['deploy --timeout', (t) => ['deploy', '--timeout', t]],
   ['deploy --concurrency', (t) => ['deploy', '--concurrency', t]],
   ['logs NODE', (t) => ['logs', t]],
   ['logs node-1 PART', (t) => ['logs', 'node-1', t]],

@@ -53,6 +53,18 @@ describe('what is typed wrongly', () => {
     },
   );
 
+  test.each([
+    [['deploy', '--timeout', 'soon'], '--timeout soon: expected a time such as 90s, 30m or 2h, at most 168h'],
+    [['deploy', '--timeout', '0'], '--timeout 0: expected'],
+    [['op', 'attach', '--timeout', '169h'], '--timeout 169h: expected'],
+    [['agent', 'upgrade', '--timeout', ''], '--timeout : expected'],
+    [['firewall', 'apply', '--detach', '--timeout', '5m'], "cannot be used with option '--detach'"],
+    [['plan', '--timeout', '5m'], "unknown option '--timeout'"],
+  ])('%j: a time-out is one of following, and a time', async (argv, text) => {
+    const { code, err } = await type(argv);
+    expect([code, err]).toEqual([2, expect.stringContaining(text)]);
+  });
+
   test('a wrong --max-failures is refused before the cluster is changed', async () => {
     const path = writeEnv(`${goodEnv}\nKRAKEN_IMAGE_REGISTRY=registry.example\n`);
     const { code, err } = await type(['--env-file', path, 'deploy', '--yes', '--max-failures', 'banana']);

@@ -152,6 +152,24 @@ test('Ctrl-C lets go of the terminal and harms nothing; attach follows on', asyn
   expect(await run('op attach')).toMatchObject({ code: 0, out: expect.stringContaining('Done in') });
 });
 
+test('--timeout lets go of what goes on, with the lines to type; op attach takes it too', async () => {
+  await startWorker();
+  const { begun, letGo } = holdEffects();
+  const running = run('deploy --timeout 300ms');
+  await begun;
+  expect(await running).toMatchObject({
+    code: 130,
+    out: expect.stringMatching(
+      /^detached after 0\.3s; (\S+) goes on without this terminal\n watch: .*op attach \1 · .*op cancel \1$/m,
+    ),
+  });
+  const attached = await run('op attach --timeout 100ms --json');
+  expect(attached.code).toBe(130);
+  expect(JSON.parse(attached.out)).toMatchObject({ ok: true, data: { detached: true, timedOut: true } });
+  letGo();
+  expect(await run('op attach --timeout 10m')).toMatchObject({ code: 0, out: expect.stringContaining('deploy-1') });
+});
+
 test('cancel stops between two steps, and says what to look at', async () => {
   await startWorker();
   const { begun, letGo } = holdEffects();

@@ -11,6 +11,7 @@ import { listRuns, type OperationSummary, pickOperation } from '../operation-lis
 import { renderOperation, renderOperations } from '../operation-text';
 import { handleOfRun } from '../operations';
 import { endFollowing } from '../run-operation';
+import { type RunOptions, timeoutOption } from '../run-options';
 import { uiLink } from '../temporal-address';
 import { addDecisionCommands } from './op-decide';
 import { addUndoCommand } from './undo';
@@ -36,7 +37,8 @@ export function addOperationCommands(program: Command, wire: Wire): void {
   op.command('attach')
     .description('follow it to its end')
     .argument(...id)
-    .action(wire(attach));
+    .addOption(timeoutOption())
+    .action(wire<Pick<RunOptions, 'timeout'>>(attach));
   addDecisionCommands(op, wire);
 }
 
@@ -96,14 +98,18 @@ async function findRun(temporal: Temporal, configuration: Configuration, wanted?
   throw new CliFailure('NO_OPERATION', message, { hint: 'krakenctl op list' });
 }
 
-async function attach(context: Context, _: unknown, [wanted]: string[]): Promise<number> {
+async function attach(
+  context: Context,
+  { timeout: timeoutMs }: Pick<RunOptions, 'timeout'>,
+  [wanted]: string[],
+): Promise<number> {
   const configuration = await readConfiguration(context);
   return withTemporal({ environment: context.environment }, async (temporal) => {
     const run = await findRun(temporal, configuration, wanted);
     const handle = handleOf(temporal, configuration, run);
     const link = uiLink(temporal, handle.workflowId, run.runId);
     context.output.line(`${configuration.spec.name}/${run.id} by ${run.actor} · ${link}`);
-    const followed = await followOperation({ context, temporal, handle });
+    const followed = await followOperation({ context, temporal, handle, timeoutMs });
     return endFollowing(context, temporal, { followed, run, spec: configuration.spec, link });
   });
 }

@@ -13,7 +13,8 @@ import { makeOperation } from '../operation-identity';
 import { findPollers, requireWorker } from '../pollers';
 import { parseReason, reasonOption } from '../reasons';
 import { addRolloutOptions, checkRolloutOptions, type RolloutOptions, readRolloutPolicy } from '../rollout-policy';
-import { type RunOptions, runOperation } from '../run-operation';
+import { runOperation } from '../run-operation';
+import { addRunOptions, type RunOptions } from '../run-options';
 import { describeUnseen } from '../unseen-text';
 
 interface UndoOptions extends RunOptions, RolloutOptions {
@@ -28,11 +29,9 @@ export function addUndoCommand(op: Command, wire: Wire): void {
     .command('undo')
     .description('take back what an operation brought: the state before it, as a rollout like any other')
     .argument('[id]', 'operation id or short name (deploy-2); default: what was applied last')
-    .option('--detach', 'start it and return its id')
-    .option('--wait-lock [duration]', 'when another operation runs, wait for its end (60s, 5m)')
     .option('--no-agents', 'leave the agents of the record as they are')
     .option(...reasonOption);
-  addRolloutOptions(command).action(wire<UndoOptions>(undo));
+  addRolloutOptions(addRunOptions(command)).action(wire<UndoOptions>(undo));
 }
 
 async function undo(context: Context, options: UndoOptions, [wanted]: string[]): Promise<number> {
@@ -87,9 +86,10 @@ async function undoThrough(temporal: Temporal, context: Context, request: Reques
     report = ended as DeployReport;
   };
   const start = { type: workflowTypes.deploy, cluster: spec.name, operation, input };
+  const since = Date.now();
   const code = await runOperation(context, temporal, { start, spec, options, onReport });
   if (code === exitCodes.done)
     context.output.line(` i your .env still says what ${undone.operation} brought: the next deploy brings it again`);
   const { endWithAgents } = require('../agents-follow') as typeof import('../agents-follow');
-  return endWithAgents(context, temporal, { spec, options, code, report });
+  return endWithAgents(context, temporal, { spec, options, since, code, report });
 }
