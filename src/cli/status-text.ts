@@ -1,6 +1,8 @@
 import Table from 'cli-table3';
 import { isSeen, type Observed, type ObservedHost } from '../cluster/observed';
-import { type Finding, type PartState, partState, redisShards, type Serving, showSlots } from '../cluster/serving';
+import { type PartState, partState, type Serving } from '../cluster/serving';
+import type { Finding } from '../cluster/serving-findings';
+import { redisShards, showSlots } from '../cluster/serving-redis';
 import type { ClusterSpec, PartName } from '../cluster/spec';
 import { showHosts } from './host-ranges';
 import type { Colors } from './output';
@@ -123,7 +125,7 @@ function paintState(state: PartState, colors: Colors): string {
 function joinHosts(findings: Finding[]): Finding[] {
   const joined = new Map<string, Finding & { hosts: string[] }>();
   for (const finding of findings) {
-    const key = `${finding.severity} ${finding.text}`;
+    const key = `${finding.severity} ${finding.code} ${finding.text}`;
     const known = joined.get(key);
     if (known && finding.host) known.hosts.push(finding.host);
     else joined.set(key, { ...finding, hosts: finding.host ? [finding.host] : [] });
@@ -131,7 +133,7 @@ function joinHosts(findings: Finding[]): Finding[] {
   return [...joined.values()].map(({ hosts, ...finding }) => ({ ...finding, host: showHosts(hosts) || undefined }));
 }
 
-function renderFinding({ severity, host, text, hint }: Finding, colors: Colors): string {
+function renderFinding({ code, severity, host, text, hint }: Finding, colors: Colors): string {
   const symbols = {
     down: colors.red('✘'),
     unknown: colors.yellow('?'),
@@ -139,7 +141,7 @@ function renderFinding({ severity, host, text, hint }: Finding, colors: Colors):
     note: colors.dim('i'),
   };
   const symbol = symbols[severity];
-  const line = ` ${symbol} ${host ? `${host}: ` : ''}${text}`;
+  const line = ` ${symbol} ${colors.bold(code)} ${host ? `${host}: ` : ''}${text}`;
   return hint ? `${line}   → ${hint}` : line;
 }
 

@@ -1,8 +1,9 @@
 import { leftOut } from './balancers';
-import type { Observed, ObservedHost, ObservedRedisInstance, SeenHost } from './observed';
+import type { Observed, ObservedHost, SeenHost } from './observed';
 import { isSeen } from './observed';
 import { highestRecord } from './record';
-import { totalSlots } from './redis-topology';
+import type { Finding } from './serving-findings';
+import { judgeRedis } from './serving-redis';
 import { type ClusterSpec, type PartName, partNames } from './spec';
 
 /**
@@ -10,14 +11,6 @@ import { type ClusterSpec, type PartName, partNames } from './spec';
  * may be on hosts that were not seen.
  */
 export type ServingState = 'serving' | 'degraded' | 'unknown' | 'down';
-
-export interface Finding {
-  severity: 'down' | 'unknown' | 'degraded' | 'note';
-  host?: string;
-  text: string;
-  /** The command that shows more or mends it. */
-  hint?: string;
-}
 
 export interface Serving {
   state: ServingState;
@@ -31,6 +24,12 @@ export interface ServingInput {
   spec: ClusterSpec;
   observed: Observed;
 }
+
+type UnseenHost = Extract<ObservedHost, { reachable: false }>;
+
+const warnedDiskPercent = 90;
+/** As in a preflight. */
+const fullDiskPercent = 95;
 
 /** Without one of each of these no image is pushed or pulled (kraken.md). */
 const essential: PartName[] = ['nginx', 'proxy', 'origin'];
@@ -46,13 +45,13 @@ const leaning: Partial<Record<PartName, string>> = {
 export function judgeServing(input: ServingInput): Serving {
   const { spec, observed } = input;
   const seen = observed.hosts.filter(isSeen);
-  const unseen = observed.hosts.filter((h) => !h.reachable);
+  const unseen = observed.hosts.filter((h): h is UnseenHost => !h.reachable);
   if (seen.every((h) => h.containers.every((c) => c.cluster === undefined)))
     return conclude([describeNothing(observed), ...unseen.map(describeUnseen)]);
   const findings = [
     ...essential.flatMap((part) => judgeEssential(input, part)),
     ...Object.entries(leaning).flatMap(([part, loss]) => judgeLeaning(input, part as PartName, loss)),
-    ...judgeRedis(input),
+    ...judgeRedis(observed),
     ...unseen.map(describeUnseen),
     ...seen.flatMap((host) => judgeHost(input, host)),
     ...judgeCopies(input),
@@ -60,7 +59,7 @@ export function judgeServing(input: ServingInput): Serving {
   ];
   if (spec.storage.backend === 'testfs') {
     const text = 'blobs lie in testfs, the embedded storage; S3 is the production backend (not built yet)';
-    findings.push({ severity: 'note', text });
+    findings.push({ code: 'STORAGE_TESTFS', severity: 'note', part: 'testfs', text });
   }
   return conclude(findings);
 }
@@ -72,12 +71,14 @@ function conclude(findings: Finding[]): Serving {
 
 function describeNothing({ hosts }: Observed): Finding {
   const seen = hosts.filter(isSeen);
-  if (seen.length === 0) return { severity: 'unknown', text: 'no host could be seen: whether it serves is unknown' };
+  if (seen.length === 0)
+    return { code: 'NOTHING_SEEN', severity: 'unknown', text: 'no host could be seen: whether it serves is unknown' };
   const destroyed = highestRecord(seen)?.destroyed;
   const kept = destroyed?.dataKept ? ', its data is kept' : '';
   const text = destroyed ? `the cluster was destroyed${kept}` : 'nothing is deployed';
-  if (seen.length === hosts.length) return { severity: 'down', text, hint: 'krakenctl deploy' };
-  return { severity: 'unknown', text: `${text} on the hosts that were seen` };
+  const code = destroyed ? 'DESTROYED' : 'NOT_DEPLOYED';
+  if (seen.length === hosts.length) return { code, severity: 'down', text, hint: 'krakenctl deploy' };
+  return { code, severity: 'unknown', text: `${text} on the hosts that were seen` };
 }
 
 export function partState({ spec }: ServingInput, host: ObservedHost, part: PartName): PartState {
@@ -104,9 +105,10 @@ function judgeEssential(input: ServingInput, part: PartName): Finding[] {
 }
 
 function describeLack(input: ServingInput, part: PartName, { is, loss }: { is: string; loss: string }): Finding {
+  const found = { code: 'PART_NOWHERE', part };
   const text = `no ${part} ${is} on any host`;
-  if (!mayBeUnseen(input, part)) return { severity: 'down', text: `${text}: ${loss}` };
-  return { severity: 'unknown', text: `${text} that was seen: unless one of the others has it, ${loss}` };
+  if (!mayBeUnseen(input, part)) return { ...found, severity: 'down', text: `${text}: ${loss}` };
+  return { ...found, severity: 'unknown', text: `${text} that was seen: unless one of the others has it, ${loss}` };
 }
 
 function judgeLeaning(input: ServingInput, part: PartName, loss: string): Finding[] {
@@ -115,29 +117,29 @@ function judgeLeaning(input: ServingInput, part: PartName, loss: string): Findin
   if (!runs) return [describeLack(input, part, { is: 'runs', loss })];
   const where = mayBeUnseen(input, part) ? ' where it was asked' : '';
   const text = `no ${part} says that it is ready${where}; it asks an origin, and leaves a dead one out after about 30 s`;
-  return [{ severity: 'degraded', text }];
+  return [{ code: 'GATE_NOT_READY', severity: 'degraded', part, text }];
 }
 
-function describeUnseen(host: ObservedHost): Finding {
-  const error = isSeen(host) ? '' : host.error;
-  return {
-    severity: 'degraded',
-    host: host.host,
-    text: `cannot be seen: ${error}`,
-    hint: 'what runs there is unknown',
-  };
+function describeUnseen({ host, code = 'HOST_UNREACHABLE', error }: UnseenHost): Finding {
+  const text = `cannot be seen: ${error}`;
+  return { code, severity: 'degraded', host, text, hint: 'what runs there is unknown' };
 }
+
+const partCodes = { absent: 'PART_MISSING', stopped: 'PART_STOPPED', unready: 'GATE_NOT_READY' } as const;
 
 function judgeHost(input: ServingInput, host: SeenHost): Finding[] {
   const findings = partNames.flatMap((part): Finding[] => {
     const state = partState(input, host, part);
-    if (state === 'ready' || state === 'not here') return [];
+    if (state === 'ready' || state === 'not here' || state === 'unseen') return [];
     const hint = state === 'unready' ? `krakenctl logs ${host.host} ${part}` : 'krakenctl plan';
-    return [{ severity: 'degraded', host: host.host, text: `${part} ${inWords(host, part, state)}`, hint }];
+    const text = `${part} ${inWords(host, part, state)}`;
+    return [{ code: partCodes[state], severity: 'degraded', host: host.host, part, text, hint }];
   });
-  if (host.diskUsedPercent >= 90) {
-    const text = `the disk is ${Math.round(host.diskUsedPercent)}% full`;
-    findings.push({ severity: 'degraded', host: host.host, text, hint: `lower CACHE_TTI, or add disk` });
+  const used = host.diskUsedPercent;
+  if (used >= warnedDiskPercent) {
+    const code = used >= fullDiskPercent ? 'DISK_FULL' : 'DISK_NEARLY_FULL';
+    const text = `the disk is ${Math.round(used)}% full`;
+    findings.push({ code, severity: 'degraded', host: host.host, text, hint: 'lower CACHE_TTI, or add disk' });
   }
   return findings;
 }
@@ -158,7 +160,8 @@ function judgeCopies(input: ServingInput): Finding[] {
   const [are, loss] = mayBeUnseen(input, 'origin')
     ? ['are away or were not seen', 'some blobs may be on none that is left']
     : ['are away', 'some blobs cannot be pulled'];
-  return [{ severity: 'degraded', text: `${away} origins ${are} and each blob has ${copies} copies: ${loss}` }];
+  const text = `${away} origins ${are} and each blob has ${copies} copies: ${loss}`;
+  return [{ code: 'ORIGINS_AWAY', severity: 'degraded', part: 'origin', text }];
 }
 
 /** While an operation runs that is its work; after it, what it left. */
@@ -169,64 +172,6 @@ function judgeOut({ spec, observed }: ServingInput): Finding[] {
     const hint = operation
       ? `${operation} works on it, or has ended there: krakenctl op show ${operation}; krakenctl deploy takes it back`
       : 'an operation works on it, or one has ended there: krakenctl op list; then krakenctl deploy takes it back';
-    return { severity: 'degraded', host, text, hint };
+    return { code: 'LEFT_OUT', severity: 'degraded', host, text, hint };
   });
-}
-
-export interface RedisShard {
-  /** Where its master runs now. */
-  host: string;
-  slots: [number, number][];
-  replica?: { host: string; linkUp: boolean };
-}
-
-/** Masters that serve slots, each with the best replica that follows it; by their own words. */
-export function redisShards(observed: Observed): RedisShard[] {
-  const instances = observed.hosts.filter(isSeen).flatMap((h) => h.redis);
-  const reachable = instances.filter((i): i is Extract<ObservedRedisInstance, { reachable: true }> => i.reachable);
-  const masters = reachable.filter((i) => i.role === 'master');
-  return masters.flatMap((master) => {
-    const slots = master.view.find((v) => v.id === master.id)?.slots ?? [];
-    if (slots.length === 0) return [];
-    const followers = reachable.filter((i) => i.role === 'replica' && i.masterId === master.id);
-    const replica = followers.find((i) => i.linkUp) ?? followers[0];
-    return [{ host: master.host, slots, replica: replica && { host: replica.host, linkUp: replica.linkUp } }];
-  });
-}
-
-function judgeRedis({ observed }: ServingInput): Finding[] {
-  const shards = redisShards(observed);
-  const served = shards.flatMap((s) => s.slots).reduce((sum, [from, to]) => sum + to - from + 1, 0);
-  const findings: Finding[] = [];
-  const isWhole = observed.hosts.every(isSeen);
-  const there = isWhole ? '' : ' on a host that was seen';
-  if (served < totalSlots) {
-    const text = isWhole
-      ? `Redis serves ${served} of ${totalSlots} slots: announces of the other blobs are lost`
-      : `Redis masters on the hosts that were seen serve ${served} of ${totalSlots} slots`;
-    findings.push({ severity: 'degraded', text, hint: 'krakenctl plan' });
-  }
-  for (const shard of shards) {
-    const range = showSlots(shard.slots);
-    if (!shard.replica) {
-      findings.push({
-        severity: 'degraded',
-        host: shard.host,
-        text: `Redis master of ${range} has no replica${there}`,
-      });
-    } else if (!shard.replica.linkUp) {
-      const text = `Redis replica of ${range} on ${shard.replica.host} is not in sync`;
-      findings.push({ severity: 'degraded', host: shard.host, text });
-    }
-  }
-  const hosts = shards.map((s) => s.host);
-  for (const host of new Set(hosts.filter((h, i) => hosts.indexOf(h) !== i))) {
-    const text = 'carries two Redis masters: with it Redis would lose its majority';
-    findings.push({ severity: 'degraded', host, text, hint: 'krakenctl deploy hands one back' });
-  }
-  return findings;
-}
-
-export function showSlots(slots: [number, number][]): string {
-  return slots.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(',');
 }

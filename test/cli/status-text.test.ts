@@ -38,7 +38,7 @@ test('a host that was not seen shows question marks, not failures', () => {
   const text = renderStatus(facts({ observed }), plain).join('\n');
   expect(text).toMatch(/DEGRADED, \d finding/);
   expect(text).toMatch(/node-2 +\? +\? +\? +\? +\? +\? +\?/);
-  expect(text).toContain('node-2: cannot be seen: connect ETIMEDOUT');
+  expect(text).toContain(' ! HOST_UNREACHABLE node-2: cannot be seen: connect ETIMEDOUT');
 });
 
 test('what is the same on many hosts is one line', () => {
@@ -46,7 +46,7 @@ test('what is the same on many hosts is one line', () => {
   const observed = observedAs(spec, exampleImages(spec));
   for (const host of observed.hosts) if (host.reachable) host.ready = { proxy: host.host === 'node-3' };
   const text = renderStatus(facts({ observed }), plain).join('\n');
-  expect(text).toContain(' ! node-1..2: proxy runs and is not ready   → krakenctl logs node-1 proxy');
+  expect(text).toContain(' ! GATE_NOT_READY node-1..2: proxy runs and is not ready   → krakenctl logs node-1 proxy');
 });
 
 test.each([
@@ -78,7 +78,7 @@ test('with no host seen neither state nor version is known', () => {
   const observed = { cluster: 'cluster', hosts: ['node-1', 'node-2', 'node-3'].map(away) };
   const lines = renderStatus(facts({ observed, version: undefined, images: undefined, differing: undefined }), plain);
   expect(lines[0]).toMatch(/^cluster {2}UNKNOWN, \d findings · version unknown · seen .* from 0\/3 hosts/);
-  expect(lines).toContain(' ? no host could be seen: whether it serves is unknown');
+  expect(lines).toContain(' ? NOTHING_SEEN no host could be seen: whether it serves is unknown');
   expect(lines.join('\n')).toContain('node-1..3: cannot be seen: connect ETIMEDOUT');
 });
 
