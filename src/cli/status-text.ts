@@ -4,6 +4,7 @@ import { type PartState, partState, type Serving } from '../cluster/serving';
 import type { Finding } from '../cluster/serving-findings';
 import { redisShards, showSlots } from '../cluster/serving-redis';
 import type { ClusterSpec, PartName } from '../cluster/spec';
+import { describeHidden, type Filter, isShown, readFilter } from './filters';
 import { showHosts } from './host-ranges';
 import type { Colors } from './output';
 import { showClock, showDuration } from './time-text';
@@ -32,11 +33,15 @@ const columns: [string, PartName][] = [
   ['PROXY', 'proxy'],
 ];
 
-export function renderStatus(facts: StatusFacts, colors: Colors): string[] {
+/** The headline is the whole cluster's, whatever is shown of it. */
+export function renderStatus(facts: StatusFacts, colors: Colors, filter = readFilter(facts.spec, {})): string[] {
+  const { findings } = facts.serving;
+  const shown = findings.filter((finding) => isShown(filter, finding));
   return [
     renderHeadline(facts, colors),
-    ...renderTable(facts, colors),
-    ...joinHosts(facts.serving.findings).map((f) => renderFinding(f, colors)),
+    ...renderTable(facts, colors, filter),
+    ...joinHosts(shown).map((f) => renderFinding(f, colors)),
+    ...describeHidden(findings.length - shown.length, 'nodes or parts'),
     ...renderDifference(facts),
   ];
 }
@@ -84,16 +89,20 @@ const noBorders = {
   style: { head: [], border: [], 'padding-left': 1, 'padding-right': 1 },
 };
 
-function renderTable({ spec, observed }: StatusFacts, colors: Colors): string[] {
-  const head = ['HOST', ...columns.map(([title]) => title), 'REDIS (replica on)', 'DISK'];
+function renderTable({ spec, observed }: StatusFacts, colors: Colors, { hosts, parts }: Filter): string[] {
+  const shown = columns.filter(([, part]) => parts.includes(part));
+  const withRedis = parts.includes('redis') || parts.includes('redis-replica');
+  const redisTitle = withRedis ? ['REDIS (replica on)'] : [];
+  const head = ['HOST', ...shown.map(([title]) => title), ...redisTitle, 'DISK'];
   const table = new Table({ ...noBorders, chars: { ...noBorders.chars, middle: '' }, head });
   const shards = redisShards(observed);
-  for (const host of observed.hosts) {
-    const cells = columns.map(([, part]) => paintState(partState({ spec, observed }, host, part), colors));
+  for (const host of observed.hosts.filter((h) => hosts.includes(h.host))) {
+    const cells = shown.map(([, part]) => paintState(partState({ spec, observed }, host, part), colors));
     const redis = shards
       .filter((s) => s.host === host.host)
       .map((s) => `${showSlots(s.slots)} ${showReplica(s.replica)}`);
-    table.push([host.host, ...cells, redis.join(', ') || redisMissing(host), showDisk(host)]);
+    const redisCell = withRedis ? [redis.join(', ') || redisMissing(host)] : [];
+    table.push([host.host, ...cells, ...redisCell, showDisk(host)]);
   }
   return table
     .toString()

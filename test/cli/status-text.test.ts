@@ -1,3 +1,4 @@
+import { readFilter } from '../../src/cli/filters';
 import { renderStatus, type StatusFacts } from '../../src/cli/status-text';
 import { judgeServing } from '../../src/cluster/serving';
 import { exampleImages, exampleSpec, observedAs } from '../support/cluster';
@@ -91,4 +92,25 @@ test.each([
   ],
 ])('the running operation: %j', (running, text) => {
   expect(renderStatus(facts({ running }), plain)[0]).toContain(text);
+});
+
+test('a filter shows these nodes and parts; the headline is the whole cluster, and what is hidden is counted', () => {
+  const spec = exampleSpec();
+  const observed = observedAs(spec, exampleImages(spec));
+  observed.hosts[2] = away('node-3');
+  for (const host of observed.hosts) if (host.reachable) host.ready = { proxy: false, tracker: host.host === 'node-2' };
+  const filter = readFilter(spec, { hosts: 'node-2,node-1', roles: 'tracker, redis' });
+  const lines = renderStatus(facts({ observed }), plain, filter);
+  const all = renderStatus(facts({ observed }), plain);
+  expect(lines[0]).toBe(all[0]);
+  expect(lines.slice(1, 4)).toEqual([
+    expect.stringMatching(/^ HOST +TRACKER +REDIS \(replica on\) +DISK$/),
+    expect.stringMatching(/^ node-1 +unready +0-5460 \(node-2 ok\) +10%$/),
+    expect.stringMatching(/^ node-2 +ready +/),
+  ]);
+  const text = lines.join('\n');
+  expect(text).toContain('GATE_NOT_READY node-1: tracker');
+  expect(text).not.toMatch(/proxy|node-3:/);
+  expect(text).toMatch(/\n i \d findings of other nodes or parts are not shown/);
+  expect(all.join('\n')).not.toContain('not shown');
 });
