@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { FleetPolicy } from '../cluster/agents/fleet-plan';
-import type { EnrolledVm } from '../cluster/agents/install-source';
-import { type VmAddress, vmAddress, vmName } from '../cluster/agents/vm';
+import { type VmAddress, vmAddress } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
 import { type NamedVm, parseVms, readVmFile } from '../config/vm-names';
-import type { AgentPull, FleetInput, FleetVerb, ListedAgent } from '../contracts/agents';
-import { fleetWorkflowId, parkedQuery, searchAttributes, taskQueues, workflowTypes } from '../contracts/queues';
+import type { AgentPull, FleetInput, FleetVerb } from '../contracts/agents';
+import { fleetWorkflowId, taskQueues, workflowTypes } from '../contracts/queues';
+import { agreeToRemoval, describeRemoval, requireTargets } from './agent-removal';
 import { type Configuration, readConfiguration } from './configuration';
+import { requireAgreeable } from './confirmation';
 import { type Temporal, withTemporal } from './connect';
 import type { Context } from './context';
 import type { ExitCode } from './exit-codes';
@@ -14,7 +15,8 @@ import { CliFailure } from './failure';
 import { parseWholeNumber } from './numbers';
 import { makeOperation } from './operation-identity';
 import { findPollers, requireWorker } from './pollers';
-import { type RunOptions, runOperation } from './run-operation';
+import { runOperation } from './run-operation';
+import type { RunOptions } from './run-options';
 
 /** Operations on agents, from typed words to a started workflow. */
 export interface FleetOptions extends RunOptions {
@@ -69,6 +71,8 @@ export async function operateFleet(context: Context, { verb, words, options }: F
   const named = nameVms(spec, words, options.file);
   requireSaid(named, options);
   if (verb === 'remove') requireTargets(named, options);
+  const removal = verb === 'remove' ? describeRemoval(spec, named, options) : undefined;
+  if (removal) requireAgreeable(context, removal);
   return withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
     const { leftBehind } = require('./left-behind') as typeof import('./left-behind');
@@ -81,6 +85,7 @@ export async function operateFleet(context: Context, { verb, words, options }: F
       });
     }
     if (options.acceptNewHostKeys) await pinVmKeys(context, configuration, vms);
+    if (removal) await agreeToRemoval(context, temporal, { removal, spec, vms });
     return startFleet(context, temporal, { verb, spec, vms, policy, options });
   });
 }
@@ -113,12 +118,6 @@ function requireSaid(named: VmAddress[], { file, retryFailed }: FleetOptions): v
       hint: 'krakenctl op list',
     });
   if (named.length > 0) throw new CliFailure('USAGE', '--retry-failed and names of VMs: expected one of them');
-}
-
-function requireTargets(named: VmAddress[], { all, retryFailed }: FleetOptions): void {
-  if (named.length > 0 && all) throw new CliFailure('USAGE', '--all and names of VMs: expected one of them');
-  if (named.length > 0 || all || retryFailed) return;
-  throw new CliFailure('USAGE', 'no VM is named', { hint: 'krakenctl agent remove 10.0.2.10, or --all' });
 }
 
 export function readPolicy(spec: ClusterSpec, options: Omit<FleetOptions, keyof RunOptions>): FleetPolicy {
@@ -154,57 +153,6 @@ async function pinVmKeys({ output }: Context, { spec }: Configuration, vms: VmAd
   const answers = await listAgentsLocally({ spec, vms }, { acceptNewHostKeys: true });
   const seen = answers.filter(({ seen: s }) => s.reachable).length;
   output.note(`host keys of ${seen} of ${vms.length} VMs are pinned in ${spec.ssh.knownHostsPath}`);
-}
-
-export interface ParkedAgent {
-  vm: VmAddress;
-  since: number;
-  tries: number;
-  why: string;
-  nextTryAt: number;
-}
-
-export interface AgentRow extends ListedAgent {
-  parked?: ParkedAgent;
-}
-
-export interface AgentListing {
-  agents: ListedAgent[];
-  digest?: string;
-  enrolled: EnrolledVm[];
-  unseen: { host: string; error: string }[];
-}
-
-/** What is seen on each VM now, and which of them are being tried again. */
-export async function listAgents(
-  temporal: Temporal,
-  spec: ClusterSpec,
-  vms?: VmAddress[],
-): Promise<{ agents: AgentRow[] } & Pick<AgentListing, 'unseen' | 'enrolled'>> {
-  const [listing, parked] = await Promise.all([lookAtAgents(temporal, spec, vms), listParked(temporal, spec)]);
-  const agents = listing.agents.map((agent) => ({ ...agent, parked: parked.get(vmName(agent.vm)) }));
-  return { agents, unseen: listing.unseen, enrolled: listing.enrolled };
-}
-
-export function lookAtAgents(temporal: Temporal, spec: ClusterSpec, vms?: VmAddress[]): Promise<AgentListing> {
-  return temporal.client.workflow.execute(workflowTypes.listAgents, {
-    taskQueue: taskQueues.main,
-    workflowId: `kraken-${spec.name}-inspect-${randomBytes(4).toString('hex')}`,
-    args: [{ spec, vms }],
-    workflowExecutionTimeout: '5m',
-    staticSummary: `look at the agents of ${spec.name}`,
-  });
-}
-
-async function listParked(temporal: Temporal, spec: ClusterSpec): Promise<Map<string, ParkedAgent>> {
-  const query = `${searchAttributes.cluster} = '${spec.name}' AND WorkflowType = '${workflowTypes.keepAgent}' AND ExecutionStatus = 'Running'`;
-  const parked = new Map<string, ParkedAgent>();
-  for await (const { workflowId } of temporal.client.workflow.list({ query })) {
-    const handle = temporal.client.workflow.getHandle(workflowId);
-    const state = await handle.query<ParkedAgent>(parkedQuery).catch(() => undefined);
-    if (state) parked.set(vmName(state.vm), state);
-  }
-  return parked;
 }
 
 export function pullOnVms(

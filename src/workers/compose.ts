@@ -7,6 +7,8 @@ import type { ClusterSpec } from '../cluster/spec';
 import type { Activities } from '../contracts/activities';
 import { loadOwnerId } from './owner';
 
+export { toFailure } from '../activities/failures';
+
 export interface ComposeOptions {
   /** Pin keys of hosts that are not known yet; a changed key is refused all the same. */
   acceptNewHostKeys?: boolean;

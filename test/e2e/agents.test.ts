@@ -308,6 +308,8 @@ describe('a fleet', () => {
   });
 
   test('removed, nothing of any agent is left, and the record is empty', async () => {
+    const unasked = await krakenctl(['agent', 'remove', '--all']);
+    expect([unasked.code, unasked.stderr]).toEqual([2, expect.stringContaining('CONFIRMATION_NEEDED')]);
     expect((await must(['agent', 'remove', '--all', '--yes'])).stdout).toContain(
       `${vmCount} of ${vmCount} agents are gone`,
     );

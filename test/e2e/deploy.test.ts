@@ -90,7 +90,7 @@ describe('a deploy on bare hosts', () => {
   test('with Temporal wiped, a deploy still changes nothing', async () => {
     const before = await touchprint(hosts, labName);
     await must(['worker', 'stop']);
-    await must(['temporal', 'down', '--purge']);
+    await must(['temporal', 'down', '--purge', '--yes']);
     await temporalUp();
     await must(['worker', 'start']);
     const run = await must(['deploy', '--yes']);

@@ -136,6 +136,16 @@ const faults: Fault[] = [
     ...{ code: 'HOST_UNREACHABLE', exit: 1, says: /node-3/, withinMs: 60_000 },
   },
   {
+    fault: 'the host whose log is asked for is off',
+    make: async () => {
+      await powerCut(labHost(3));
+      return undefined;
+    },
+    undo: () => powerOn(labHost(3)),
+    argv: ['logs', 'node-3', 'origin'],
+    ...{ code: 'HOST_UNREACHABLE', exit: 1, host: 'node-3', says: /^node-3: /, withinMs: 60_000 },
+  },
+  {
     fault: 'a host answers no packet',
     make: async () => {
       await onHost(node(2), ['iptables', '-I', 'INPUT', '-p', 'tcp', '--dport', '22', '-j', 'DROP']);
