@@ -1,3 +1,5 @@
+import type { ClusterSpec } from '../cluster/spec';
+import type { OperationLine } from '../contracts/activities';
 import type { Configuration } from './configuration';
 import { withTemporal } from './connect';
 import type { Context } from './context';
@@ -5,7 +7,7 @@ import { exitCodes } from './exit-codes';
 import { CliFailure, toCliFailure } from './failure';
 import { readOperationLines } from './local';
 import { listRuns, mergeOperations, type OperationSummary } from './operation-list';
-import { describeUnseen } from './unseen-text';
+import { describeUnseen, type Unseen } from './unseen-text';
 
 /** Operations as their two witnesses know them: Temporal, and the record on the nodes. */
 export interface KnownOperations {
@@ -30,14 +32,18 @@ export async function gatherOperations(
     withTemporal({ environment, timeoutMs: reachTimeoutMs }, (temporal) => listRuns(temporal, spec.name, most)),
     readOperationLines(spec),
   ]);
-  if (record.status === 'rejected') throw record.reason;
   // A missing codec key is no outage: it would be missing the next time too.
   if (runs.status === 'rejected' && toCliFailure(runs.reason).exitCode === exitCodes.usage) throw runs.reason;
-  const { lines, unseen } = record.value;
+  const { lines, unseen } = record.status === 'fulfilled' ? record.value : noneRead(spec, record.reason);
   const temporal = runs.status === 'rejected' ? [`Temporal: ${toCliFailure(runs.reason).message}`] : [];
   const missing = [...temporal, ...unseen.map(describeUnseen)];
   if (temporal.length > 0 && unseen.length === spec.nodes.length) throw nobodySeen(missing);
   return { operations: mergeOperations(runs.status === 'fulfilled' ? runs.value : [], lines), missing };
+}
+
+function noneRead(spec: ClusterSpec, reason: unknown): { lines: OperationLine[]; unseen: Unseen[] } {
+  const error = toCliFailure(reason).message;
+  return { lines: [], unseen: spec.nodes.map(({ id }) => ({ host: id, error })) };
 }
 
 export function nobodySeen(missing: string[]): CliFailure {
