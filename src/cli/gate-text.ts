@@ -1,4 +1,4 @@
-import { makeVisible } from '../config/characters';
+import { makeVisible } from '../text/characters';
 import type { GateBeat } from '../contracts/gate-beat';
 import type { OperationProgress } from '../contracts/operation';
 
