@@ -48,7 +48,7 @@ async function lookAt(deps: ActivityDependencies, { spec, host, part, fails }: L
   const container = await connection.engine.inspect(name);
   const gate = { host, part };
   const unsteady = (how: string, answer: string) =>
-    notReady({ code: 'PART_UNSTEADY', connection, gate, name, how, answer });
+    notReady({ deps, code: 'PART_UNSTEADY', connection, gate, name, how, answer });
   if (!container) throw await unsteady('its container is gone', 'not asked');
   if (container.restartCount > 0) {
     const how = `exited (${container.exitCode}) and was started again ${container.restartCount} times after it had been ready`;

@@ -1,6 +1,6 @@
-import { makeVisible } from '../text/characters';
 import type { GateBeat } from '../contracts/gate-beat';
 import type { OperationProgress } from '../contracts/operation';
+import { makeVisible } from '../text/characters';
 
 /** A clause stands behind a gate's name on one line of a terminal. */
 const longestClause = 100;

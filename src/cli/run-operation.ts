@@ -116,9 +116,9 @@ const goingOn: Record<string, string> = {
 };
 
 function withOperation(failure: CliFailure, facts: { operation: string; link: string }): CliFailure {
-  const { code, message, host, hint, retryable, cause } = failure;
+  const { code, message, hint, cause, ...same } = failure;
   const verb = /-([a-z]+)-[0-9a-f]{4}$/.exec(facts.operation)?.[1];
   const isCut = code === 'CANCELLED' || code === 'TERMINATED';
   const next = (isCut && goingOn[verb ?? '']) || hint || 'krakenctl op show';
-  return new CliFailure(code, message, { host, hint: next, retryable, cause, data: facts });
+  return new CliFailure(code, message, { ...same, hint: next, cause, data: facts });
 }

@@ -5,7 +5,7 @@ import type { Ownership, TakeOverVerdict } from '../cluster/ownership';
 import type { Gate, Plan, Step } from '../cluster/plan';
 import type { Finding, KernelMend } from '../cluster/preflight/findings';
 import type { RolloutPace } from '../cluster/rollout-stages';
-import type { ClusterSpec } from '../cluster/spec';
+import type { ClusterSpec, PartName } from '../cluster/spec';
 import type { UndoVerdict } from '../cluster/undo';
 import type { AgentActivities } from './agents';
 import type { Changed } from './changed';
@@ -198,6 +198,11 @@ export interface GateActivities {
   awaitSteady(input: { spec: ClusterSpec; gate: GateOf<'steady'> }): Promise<void>;
 }
 
+export interface LogActivities {
+  /** The last lines that a part wrote, at most ten, without secrets and control characters; none where no container of ours is there. */
+  readLogTail(input: { spec: ClusterSpec; host: string; part: PartName }): Promise<string[]>;
+}
+
 export interface RecordActivities {
   /** Takes a host for an operation: its fence then refuses lower epochs. */
   claimHost(input: { spec: ClusterSpec; host: string; epoch: number; owner: OwnerIdentity }): Promise<Changed>;
@@ -253,6 +258,7 @@ export type Activities = HostActivities &
   InspectionActivities &
   ResourceActivities &
   GateActivities &
+  LogActivities &
   RecordActivities &
   ProofActivities &
   AgentActivities &

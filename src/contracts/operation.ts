@@ -5,6 +5,7 @@ import type { ClusterRecord, Observed } from '../cluster/observed';
 import type { Plan } from '../cluster/plan';
 import type { RolloutPace } from '../cluster/rollout-stages';
 import type { ClusterSpec } from '../cluster/spec';
+import type { FailureDetails } from './failures';
 
 export type { MaintenanceWindow };
 
@@ -158,11 +159,9 @@ export interface OperationProgress {
   canHold?: boolean;
 }
 
-export interface OperationFailure {
+export interface OperationFailure extends FailureDetails {
   code: string;
   message: string;
-  host?: string;
-  hint?: string;
 }
 
 export interface ProofReport {
