@@ -66,7 +66,7 @@ export interface BalancedPorts {
   buildIndex: number;
 }
 
-/** Parts of one host that an operation has replaced. */
+/** Parts of one host that an operation has replaced, or changed. */
 export interface ReplacedParts {
   host: string;
   parts: PartName[];
@@ -84,8 +84,11 @@ export type Gate =
    * begun when this one went, where that is not the one under way. `settled`: nor is there more to come, since the others have taken it back.
    */
   | { kind: 'caught-up'; host: string; hours?: number; since?: string; settled?: true }
-  /** Replaced parts run on, without a restart; 0 seconds is one look. */
-  | { kind: 'steady'; replaced: ReplacedParts[]; seconds: number };
+  /**
+   * Replaced parts run on, without a restart; 0 seconds is one look. `inPlace`: they were changed and not made anew, so that restarts of before
+   * the first look do not count.
+   */
+  | { kind: 'steady'; replaced: ReplacedParts[]; seconds: number; inPlace?: true };
 
 export interface Stage {
   /** `images`, `files`, `redis`, `node-1` … */

@@ -2,8 +2,8 @@ import type { ResolvedImages } from '../cluster/desired';
 import type { DestroyPlan } from '../cluster/destroy-plan';
 import type { MaintenanceWindow } from '../cluster/maintenance-window';
 import type { ClusterRecord, Observed } from '../cluster/observed';
+import type { RolloutPace } from '../cluster/pace';
 import type { Plan } from '../cluster/plan';
-import type { RolloutPace } from '../cluster/rollout-stages';
 import type { ClusterSpec } from '../cluster/spec';
 import type { FailureDetails } from './failures';
 
