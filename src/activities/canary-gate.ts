@@ -55,6 +55,7 @@ function failed({ connection }: Canary, { part, what }: CanaryFailure): Activity
   const host = connection.host.id;
   return new ActivityError('CANARY_FAILED', `gate canary: ${part} of ${host}: ${what}`, {
     host,
+    part,
     final: true,
     hint: `krakenctl logs ${host} ${part}`,
   });

@@ -63,8 +63,10 @@ export async function awaitCaughtUp(deps: ActivityDependencies, input: Input) {
 function lacks(host: string, missing: string[]): ActivityError {
   const text = `gate caught-up: ${host} lacks what others took in while it was away: ${missing.slice(0, 3).join(', ')}`;
   const more = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
+  const part = missing.some((what) => what.startsWith('blob')) ? 'origin' : 'build-index';
   return new ActivityError('GATE_NOT_READY', text + more, {
     host,
+    part,
     final: true,
     hint: `krakenctl logs ${host} origin; krakenctl logs ${host} build-index`,
   });

@@ -1,6 +1,7 @@
 import type { FenceScope, HostConnection, Hosts } from '../clients/host';
 import type { ImageArchives } from '../clients/image-archive';
 import type { ClusterSpec } from '../cluster/spec';
+import type { Redact } from '../text/redaction';
 import { cancellation } from './heartbeat';
 
 /** What activities need from the outside; composed by the worker, replaced by in-memory hosts in tests. */
@@ -13,6 +14,8 @@ export interface ActivityDependencies {
   ownerId: string;
   /** Milliseconds since the epoch. */
   now: () => number;
+  /** Takes secrets out of what parts wrote; those alone that look like one where nothing is given. */
+  redact?: Redact;
   /** How long the other parts take to take one back; as they are configured to, unless they are in memory. */
   settledMs?: number;
 }

@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { failpoints } from '../clients/failpoints';
-import type { Activities } from '../contracts/activities';
+import type { Activities, StepInput } from '../contracts/activities';
+import type { FailureDetails } from '../contracts/failures';
 import { toFailure } from './failures';
 import { attempt, keepBeating, tellFailure } from './heartbeat';
 
@@ -12,6 +13,7 @@ const looks: ReadonlySet<string> = new Set<keyof Activities>([
   'preflightCluster',
   'listClusters',
   'measureFolders',
+  'readLogTail',
   'readFleet',
   'resolveAgentImage',
   'lookAtAgent',
@@ -46,7 +48,7 @@ export function asActivities<T extends object>(activities: T): T {
         await failpoints?.reach('activity', 'after', name);
         return result;
       } catch (error) {
-        const failure = finalIfTriedEnough(name, toFailure(error));
+        const failure = finalIfTriedEnough(name, withPart(toFailure(error), args[0]));
         if (failure instanceof ApplicationFailure) tellFailure(failure);
         throw failure;
       } finally {
@@ -57,16 +59,24 @@ export function asActivities<T extends object>(activities: T): T {
   return Object.fromEntries(wrapped) as T;
 }
 
+/** An Engine that could not start a part: what that wrote before it ended says more. */
+function withPart(failure: Error, input: Partial<StepInput> = {}): Error {
+  const isOfPart = failure instanceof ApplicationFailure && failure.type === 'ENGINE_ERROR';
+  const { kind, part, host } = input.step ?? {};
+  if (!isOfPart || kind !== 'container' || !part) return failure;
+  const [details] = (failure.details ?? []) as FailureDetails[];
+  return againAs(failure, { details: [{ host, ...details, part }] });
+}
+
 function finalIfTriedEnough(name: string, failure: Error): Error {
   if (!(failure instanceof ApplicationFailure) || failure.nonRetryable) return failure;
   const tries = failure.type === 'REGISTRY_UNREACHABLE' ? triesOfARegistry : triesOfALook;
   if (!looks.has(name) || attempt() < tries) return failure;
-  const { message, type, details, cause } = failure;
-  return ApplicationFailure.create({
-    message,
-    type: type ?? undefined,
-    details: details ?? [],
-    cause,
-    nonRetryable: true,
-  });
+  return againAs(failure, { nonRetryable: true });
+}
+
+function againAs(failure: ApplicationFailure, change: { details?: FailureDetails[]; nonRetryable?: boolean }) {
+  const { message, type, details, cause, nonRetryable } = failure;
+  const same = { message, type: type ?? undefined, details: details ?? [], cause, nonRetryable: nonRetryable === true };
+  return ApplicationFailure.create({ ...same, ...change });
 }

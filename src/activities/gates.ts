@@ -60,7 +60,7 @@ async function awaitReady(deps: ActivityDependencies, { spec, gate, timeoutMs }:
           ? `exited (${container.exitCode}) ${ends} times in ${seconds}s`
           : `not ready after ${seconds}s (${container.state})`
         : 'its container is gone';
-      throw await notReady({ connection, gate, name, how, answer });
+      throw await notReady({ deps, connection, gate, name, how, answer });
     }
     await pause(lookAgainMs);
   }

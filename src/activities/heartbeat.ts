@@ -34,8 +34,8 @@ export function keepBeating(): () => void {
 export function tellFailure({ type, message, details }: ApplicationFailure): void {
   const context = currentContext();
   if (!context) return;
-  const { host, hint } = (details?.[0] ?? {}) as FailureDetails;
-  workOn(context).failed = { code: type ?? 'INTERNAL', message: message.slice(0, longestMessage), host, hint };
+  const { host, part, hint } = (details?.[0] ?? {}) as FailureDetails;
+  workOn(context).failed = { code: type ?? 'INTERNAL', message: message.slice(0, longestMessage), host, part, hint };
   tell(context);
 }
 

@@ -13,6 +13,7 @@ import { hostActivities } from './hosts';
 import { imageActivities } from './images';
 import { inspectionActivities } from './inspection';
 import { liveActivities } from './live';
+import { logActivities } from './log-tail';
 import { plannerActivities } from './planner';
 import { preflightActivities } from './preflight';
 import { proofActivities } from './proof';
@@ -31,6 +32,7 @@ export function createActivities(deps: ActivityDependencies): Activities {
     ...fileActivities(deps),
     ...folderActivities(deps),
     ...liveActivities(deps),
+    ...logActivities(deps),
     ...redisActivities(deps),
     ...gateActivities(deps),
     ...preflightActivities(deps),

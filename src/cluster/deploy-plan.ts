@@ -3,13 +3,14 @@ import { leftOut } from './balancers';
 import type { Because } from './because';
 import type { DesiredState } from './desired';
 import { differencesOf, type HostDifferences } from './differences';
-import { liveStage } from './live-stage';
+import { liveStages } from './live-stage';
 import { isSeen, type Observed, type SeenHost } from './observed';
+import type { RolloutPace } from './pace';
 import type { Plan, Stage, Step } from './plan';
 import { portConflicts } from './port-conflicts';
 import { newestRecord } from './record';
 import { describeRedisAction, instanceName, nextTopologyStep } from './redis-topology';
-import { type RolloutPace, rolloutStages } from './rollout-stages';
+import { isForNewPart, type Rollout, rolloutStages } from './rollout-stages';
 import type { ClusterSpec, PartName } from './spec';
 import { unbuiltChanges } from './unbuilt-changes';
 
@@ -37,8 +38,9 @@ export function planDeploy(input: DeployPlanInput): Plan {
   const left = leftOut(input.spec, seen, record?.operation.id);
   const rolling = isReplacing || left.length > 0;
   const earlierPorts = record?.spec.ports;
-  const rollout = { spec: input.spec, seen, differences, redis, earlierPorts, pace: input.pace ?? { batch: 1 } };
-  const { stages, order } = rolling ? rolloutStages(rollout) : { stages: parallelStages(differences, redis) };
+  const pace = input.pace ?? { batch: 1 };
+  const rollout = { spec: input.spec, seen, differences, redis, earlierPorts, pace };
+  const { stages, order } = rolling ? rolloutStages(rollout) : { stages: besideEachOther(rollout) };
   const recordStale = isRecordStale(input, seen);
   if (recordStale || stages.some((s) => s.steps.length > 0)) stages.push(recordStage(input));
   const plan = {
@@ -64,8 +66,22 @@ export function planDeploy(input: DeployPlanInput): Plan {
   return { ...plan, hash: createHash('sha256').update(JSON.stringify(plan)).digest('hex') };
 }
 
-/** Nothing of ours is replaced: all hosts side by side, parts in start order, readiness asked once at the end. */
-function parallelStages(differences: HostDifferences[], redis: Step | undefined): Stage[] {
+/** Nothing of ours is replaced: all hosts side by side, but for what changes in place where each node is to be approved. */
+function besideEachOther({ spec, differences, redis, pace }: Rollout): Stage[] {
+  if (!pace.approveEachNode) return parallelStages(spec, { differences, redis });
+  const inPlace = (d: HostDifferences) => [...d.files.filter((f) => !isForNewPart(d, f)), ...d.live, ...d.reloads];
+  const others = differences.map((d) => ({
+    ...d,
+    files: d.files.filter((f) => isForNewPart(d, f)),
+    live: [],
+    reloads: [],
+  }));
+  const [images, ...parts] = parallelStages(spec, { differences: others, redis });
+  return [images!, ...liveStages(spec, differences.flatMap(inPlace), pace), ...parts];
+}
+
+/** Parts in start order, readiness asked once at the end. */
+function parallelStages(spec: ClusterSpec, { differences, redis }: Pick<Rollout, 'differences' | 'redis'>): Stage[] {
   const steps = (pick: (d: HostDifferences) => Step[]) => differences.flatMap(pick);
   const early: PartName[] = ['redis', 'redis-replica', 'redis-router', 'testfs'];
   const isEarly = (s: Step) => s.part !== undefined && early.includes(s.part);
@@ -75,7 +91,11 @@ function parallelStages(differences: HostDifferences[], redis: Step | undefined)
   return [
     { id: 'images', title: 'images on the hosts', steps: steps((d) => d.images), gates: [] },
     { id: 'files', title: 'configuration files', steps: steps((d) => d.files).map(beside), gates: [] },
-    liveStage(steps((d) => d.live)),
+    ...liveStages(
+      spec,
+      steps((d) => d.live),
+      { batch: 1 },
+    ),
     { id: 'foundation', title: 'Redis and storage', steps: containers.filter(isEarly), gates: routerGates(containers) },
     {
       id: 'parts',

@@ -1,8 +1,9 @@
 import { type BalancerReason, Balancers, outNodes } from './balancers';
 import { type Batches, batchesOf } from './batches';
 import type { HostDifferences } from './differences';
-import { liveStage } from './live-stage';
+import { liveStages } from './live-stage';
 import type { SeenHost } from './observed';
+import type { RolloutPace } from './pace';
 import type { BalancerState, Gate, ReplacedParts, Stage, Step } from './plan';
 import { type ClusterSpec, type PartName, partNames } from './spec';
 
@@ -15,14 +16,6 @@ export interface Rollout {
   /** Of the record: where parts listen until they are replaced. */
   earlierPorts?: ClusterSpec['ports'];
   pace: RolloutPace;
-}
-
-/** How fast a rollout may go. */
-export interface RolloutPace {
-  /** Nodes at once, where their parts allow it. */
-  batch: number;
-  /** How long replaced parts are watched before the next node begins; the default watches the first node alone. */
-  bakeMs?: number;
 }
 
 /** Longer than the minute after which a version that leaks or loses its connections likes to end. */
@@ -42,17 +35,17 @@ interface Worked {
  * that is replaced, gets its new parts, and proves itself by a canary before it comes back; the next begins when it did.
  */
 export function rolloutStages(rollout: Rollout): { stages: Stage[]; order: Batches } {
-  const { spec, seen, differences, redis } = rollout;
+  const { spec, seen, differences, redis, pace } = rollout;
   const out = outNodes(spec, seen);
   const balancers = new Balancers(spec, seen, earlierOf(rollout));
   const stages: Stage[] = [
     { id: 'images', title: 'images on the hosts', steps: differences.flatMap((d) => d.images), gates: [] },
-    liveStage(inPlace(rollout, balancers, out)),
+    ...liveStages(spec, inPlace(rollout, balancers, out), pace),
   ];
   if (redis)
     stages.push({ id: 'redis-cluster', title: 'Redis Cluster', steps: [redis], gates: [{ kind: 'redis-whole' }] });
   const worked = workedNodes(rollout, out);
-  const order = batchesOf(spec, worked.map(partsAway), rollout.pace.batch);
+  const order = batchesOf(spec, worked.map(partsAway), pace.batch);
   const done: ReplacedParts[] = [];
   let before: Worked[] = [];
   for (const [index, batch] of order.batches.entries()) {
@@ -108,7 +101,8 @@ function inPlace({ differences }: Rollout, balancers: Balancers, out: string[]):
   return [...files, ...live, ...balancers.bring(out, { stage: 'live', summary: 'load balancer', because })];
 }
 
-function isForNewPart(d: HostDifferences, file: Step): boolean {
+/** It is written right before that part's container is made or started. */
+export function isForNewPart(d: HostDifferences, file: Step): boolean {
   return d.containers.some((s) => s.part === file.part);
 }
 

@@ -4,7 +4,9 @@ import type { Hosts } from '../clients/host';
 import { createHosts } from '../clients/hosts';
 import { createImageArchives } from '../clients/image-archive';
 import type { ClusterSpec } from '../cluster/spec';
+import { findSecretValues } from '../config/secrets';
 import type { Activities } from '../contracts/activities';
+import { makeRedactor } from '../text/redaction';
 import { loadOwnerId } from './owner';
 
 export { toFailure } from '../activities/failures';
@@ -36,6 +38,7 @@ export function composeActivities(options: ComposeOptions = {}): Composition {
     archives: createImageArchives(),
     ownerId: loadOwnerId(),
     now: Date.now,
+    redact: makeRedactor(findSecretValues({ environment: process.env })),
   };
   return {
     activities: createActivities(dependencies),

@@ -12,6 +12,7 @@ import {
   proving,
   publishingInstall,
   pulling,
+  readingLog,
   removing,
   streaming,
   waiting,
@@ -22,6 +23,7 @@ const through = (options: ActivityOptions) => outlasting(proxyActivities<Activit
 
 /** Every activity with its way of being called, once. */
 export const lookers = through(looking);
+export const logs = proxyActivities<Activities>(readingLog);
 export const effects = through(effect);
 export const removals = through(removing);
 export const streams = through({ ...streaming, taskQueue: taskQueues.stream });

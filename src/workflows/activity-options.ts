@@ -77,6 +77,14 @@ export const streaming: ActivityOptions = {
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 };
 
+/** Reads the log of a part that failed. How the operation ends does not depend on it, and waits for it no longer than this. */
+export const readingLog: ActivityOptions = {
+  startToCloseTimeout: '15s',
+  scheduleToCloseTimeout: '30s',
+  heartbeatTimeout: '5s',
+  retry: { initialInterval: '300ms', maximumInterval: '3s' },
+};
+
 /** Waits for something to be seen; the activity itself knows how long (`timeoutMs`). */
 export const waiting: ActivityOptions = {
   startToCloseTimeout: '10m',
