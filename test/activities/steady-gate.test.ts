@@ -14,7 +14,15 @@ async function stage(each: (look: number, container: { restartCount: number }) =
   await engine.pull('redis:7', () => undefined);
   const id = await engine.create({
     ...{ name: 'kraken-cluster-node-1-redis', image: 'redis:7', command: [], mounts: [], tmpfs: [], capAdd: [] },
-    ...{ labels: { [labels.cluster]: 'cluster' }, memoryBytes: 0, nanoCpus: 0, logMaxSizeBytes: 1, logMaxFiles: 1 },
+    ...{
+      labels: { [labels.cluster]: 'cluster' },
+      memoryBytes: 0,
+      nanoCpus: 0,
+      logMaxSizeBytes: 1,
+      logMaxFiles: 1,
+      readOnlyRoot: false,
+      pidsLimit: 64,
+    },
   });
   await engine.start(id);
   const container = lab.machine('node-1').part('redis')!;
