@@ -3,6 +3,7 @@ import { leftOut } from './balancers';
 import type { Because } from './because';
 import type { DesiredState } from './desired';
 import { differencesOf, type HostDifferences } from './differences';
+import { isFoundation, isRedis, readyGates, routerGates } from './foundation';
 import { liveStages } from './live-stage';
 import { isSeen, type Observed, type SeenHost } from './observed';
 import type { RolloutPace } from './pace';
@@ -11,7 +12,7 @@ import { portConflicts } from './port-conflicts';
 import { newestRecord } from './record';
 import { describeRedisAction, instanceName, nextTopologyStep } from './redis-topology';
 import { isForNewPart, type Rollout, rolloutStages } from './rollout-stages';
-import type { ClusterSpec, PartName } from './spec';
+import type { ClusterSpec } from './spec';
 import { unbuiltChanges } from './unbuilt-changes';
 
 export interface DeployPlanInput {
@@ -83,10 +84,8 @@ function besideEachOther({ spec, differences, redis, pace }: Rollout): Stage[] {
 /** Parts in start order, readiness asked once at the end. */
 function parallelStages(spec: ClusterSpec, { differences, redis }: Pick<Rollout, 'differences' | 'redis'>): Stage[] {
   const steps = (pick: (d: HostDifferences) => Step[]) => differences.flatMap(pick);
-  const early: PartName[] = ['redis', 'redis-replica', 'redis-router', 'testfs'];
-  const isEarly = (s: Step) => s.part !== undefined && early.includes(s.part);
   const containers = steps((d) => d.containers);
-  const later = containers.filter((s) => !isEarly(s));
+  const later = containers.filter((s) => !isFoundation(s));
   const touched = readyGates(containers);
   return [
     { id: 'images', title: 'images on the hosts', steps: steps((d) => d.images), gates: [] },
@@ -96,7 +95,12 @@ function parallelStages(spec: ClusterSpec, { differences, redis }: Pick<Rollout,
       steps((d) => d.live),
       { batch: 1 },
     ),
-    { id: 'foundation', title: 'Redis and storage', steps: containers.filter(isEarly), gates: routerGates(containers) },
+    {
+      id: 'foundation',
+      title: 'Redis and storage',
+      steps: containers.filter(isFoundation),
+      gates: routerGates(containers),
+    },
     {
       id: 'parts',
       title: 'Kraken and load balancers',
@@ -109,21 +113,6 @@ function parallelStages(spec: ClusterSpec, { differences, redis }: Pick<Rollout,
 /** Files of one host do not depend on each other. */
 function beside(step: Step): Step {
   return { ...step, lane: `${step.host} ${step.target}` };
-}
-
-/** A tracker dials its router once when it starts, and ends when nothing listens there. */
-function routerGates(containers: Step[]): Stage['gates'] {
-  return readyGates(containers.filter((s) => s.part === 'redis-router'));
-}
-
-function isRedis(part: PartName | undefined): boolean {
-  return part === 'redis' || part === 'redis-replica';
-}
-
-function readyGates(steps: Step[]): Stage['gates'] {
-  return steps.flatMap((s) =>
-    s.part && s.kind === 'container' ? [{ kind: 'ready' as const, host: s.host, part: s.part }] : [],
-  );
 }
 
 /** The cluster as a whole is one resource of its own, worked on through the instances. */

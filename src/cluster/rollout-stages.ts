@@ -1,6 +1,7 @@
 import { type BalancerReason, Balancers, outNodes } from './balancers';
 import { type Batches, batchesOf } from './batches';
 import type { HostDifferences } from './differences';
+import { isFoundation, isRedis, readyGates, routerGates } from './foundation';
 import { liveStages } from './live-stage';
 import type { SeenHost } from './observed';
 import type { RolloutPace } from './pace';
@@ -144,6 +145,15 @@ function batchStages({ rollout, balancers, nodes, before, done, isFirst, isLast 
       ]),
       ...passing,
     },
+    ...(parts.some((p) => p.foundation.length > 0)
+      ? [
+          stage(
+            `${node}/foundation`,
+            parts.flatMap((p) => p.foundation),
+            routerGates(parts.flatMap((p) => p.foundation)),
+          ),
+        ]
+      : []),
     stage(
       node,
       parts.flatMap((p) => p.steps),
@@ -200,28 +210,43 @@ function servesThroughBalancers({ differences }: Worked): boolean {
   return !differences || differences.containers.some((s) => s.part !== 'nginx');
 }
 
-function partsOf({ host, differences }: Worked, balancers: Balancers): { steps: Step[]; gates: Gate[] } {
+interface NodeParts {
+  /** In this order. */
+  foundation: Step[];
+  /** Each part in a lane of its own. */
+  steps: Step[];
+  gates: Gate[];
+}
+
+/**
+ * What Kraken's parts stand on comes first, in start order. They themselves are replaced side by side: what each waits for when it starts is on the other
+ * nodes too, and of this one nobody is asked for anything.
+ */
+function partsOf({ host, differences }: Worked, balancers: Balancers): NodeParts {
   if (!differences) {
     const gates = partNames.filter((p) => p !== 'nginx').map((part): Gate => ({ kind: 'ready', host, part }));
-    return { steps: [], gates: [...gates, { kind: 'redis-whole' }] };
+    return { foundation: [], steps: [], gates: [...gates, { kind: 'redis-whole' }] };
   }
   const { containers, files, removals } = differences;
   balancers.moved(host);
   if (containers.some((s) => s.part === 'nginx')) balancers.restarted(host);
   const replacesRedis = containers.some((s) => isRedis(s.part));
-  const steps = [
+  const replaced = [...files.filter((f) => isForNewPart(differences, f) && !isBalancer(f)), ...containers];
+  const foundation = [
     ...(containers.some((s) => s.part === 'redis' && s.action === 'replace') ? [handOver(host)] : []),
-    ...files.filter((f) => isForNewPart(differences, f) && !isBalancer(f)),
-    ...containers,
-    ...removals,
+    ...replaced.filter(isFoundation),
     ...(replacesRedis ? [rejoin(host)] : []),
   ];
-  const ready = containers.flatMap((s): Gate[] => (s.part ? [{ kind: 'ready', host, part: s.part }] : []));
-  return { steps, gates: [...ready, ...(replacesRedis ? [{ kind: 'redis-whole' } as const] : [])] };
+  const steps = [...replaced.filter((s) => !isFoundation(s)), ...removals].map(besideOtherParts);
+  return {
+    foundation,
+    steps,
+    gates: [...readyGates(containers), ...(replacesRedis ? [{ kind: 'redis-whole' } as const] : [])],
+  };
 }
 
-function isRedis(part: PartName | undefined): boolean {
-  return part === 'redis' || part === 'redis-replica';
+function besideOtherParts(step: Step): Step {
+  return { ...step, lane: `${step.host} ${step.part}` };
 }
 
 /** Never a master whose replica is not in sync: the activity waits for that, or fails. */

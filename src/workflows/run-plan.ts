@@ -91,7 +91,13 @@ async function runNode(run: PlanRun, stages: Stage[], shown: StageProgress): Pro
   }
 }
 
-const nodeParts: Record<string, string> = { out: 'drained', canary: 'canary', back: 'taken back', live: 'changed' };
+const nodeParts: Record<string, string> = {
+  out: 'drained',
+  foundation: 'storage replaced',
+  canary: 'canary',
+  back: 'taken back',
+  live: 'changed',
+};
 
 async function runStage(run: PlanRun, stage: Stage, shown: StageProgress): Promise<void> {
   const lanes = new Map<string, Step[]>();
