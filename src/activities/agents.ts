@@ -79,7 +79,7 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
       });
     },
     async proveAgent(input) {
-      return prove(await connectVm(deps, input.spec, input.vm), input);
+      return useVm(deps, input, (connection) => prove(connection, input));
     },
     async listAgents({ spec, vms, digest }) {
       const release = agentRelease(spec, digest ?? '', deps.ownerId);
@@ -92,7 +92,7 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
     },
     async pullOnVm({ spec, vm, image }) {
       try {
-        const report = await (await connectVm(deps, spec, vm)).agent.pull(image);
+        const report = await useVm(deps, { spec, vm }, ({ agent }) => agent.pull(image));
         const { ok, digest, via, seconds, error } = report;
         return { vm, ok, digest, via, seconds, error: error?.message, hint: error?.hint };
       } catch (error) {
@@ -103,8 +103,12 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
   };
 }
 
-function connectVm(deps: ActivityDependencies, spec: ClusterSpec, vm: VmAddress): Promise<HostConnection> {
-  return deps.hostsFor(spec).connect(vmHost(vm));
+function useVm<T>(
+  deps: ActivityDependencies,
+  { spec, vm }: Pick<VmScope, 'spec' | 'vm'>,
+  work: (connection: HostConnection) => Promise<T>,
+): Promise<T> {
+  return deps.hostsFor(spec, 'vm').use(vmHost(vm), work);
 }
 
 interface VmScope {
@@ -120,8 +124,8 @@ async function fencedVm<T>(
   { spec, vm, epoch, patienceSeconds }: VmScope,
   work: (connection: HostConnection) => Promise<T>,
 ): Promise<T> {
-  const connection = await connectVm(deps, spec, vm);
-  return underFence(connection, { cluster: spec.name, realm: 'agents', epoch, patienceSeconds }, work);
+  const scope = { cluster: spec.name, realm: 'agents', epoch, patienceSeconds } as const;
+  return useVm(deps, { spec, vm }, (connection) => underFence(connection, scope, work));
 }
 
 interface Wanted {
@@ -132,17 +136,18 @@ interface Wanted {
 async function observe(deps: ActivityDependencies, spec: ClusterSpec, { vm, release }: Wanted): Promise<ObservedAgent> {
   const startedAt = deps.now();
   try {
-    const connection = await connectVm(deps, spec, vm);
     const { ports } = spec.agents;
-    const [facts, ready] = await Promise.all([
-      connection.agent.observe({
-        cluster: spec.name,
-        release: release.id,
-        image: release.image.runnable,
-        ports: [ports.registry, ports.peer, ports.server],
-      }),
-      isReady(connection, { kind: 'http', port: ports.server, path: '/readiness' }),
-    ]);
+    const [facts, ready] = await useVm(deps, { spec, vm }, (connection) =>
+      Promise.all([
+        connection.agent.observe({
+          cluster: spec.name,
+          release: release.id,
+          image: release.image.runnable,
+          ports: [ports.registry, ports.peer, ports.server],
+        }),
+        isReady(connection, { kind: 'http', port: ports.server, path: '/readiness' }),
+      ]),
+    );
     return { vm, reachable: true, ready, tookMs: deps.now() - startedAt, ...facts };
   } catch (error) {
     if (error instanceof HostRefusedError || error instanceof RightsError) throw error;

@@ -3,10 +3,13 @@ import type { ImageArchives } from '../clients/image-archive';
 import type { ClusterSpec } from '../cluster/spec';
 import { cancellation } from './heartbeat';
 
+/** VMs are dialled apart from the cluster's own hosts: those that do not answer hold up no others. */
+export type HostKind = 'node' | 'vm';
+
 /** What activities need from the outside; composed by the worker, replaced by in-memory hosts in tests. */
 export interface ActivityDependencies {
-  /** Connections for a cluster's way of logging in; the same spec.ssh gives the same pool. */
-  hostsFor(spec: ClusterSpec): Hosts;
+  /** Connections for a cluster's way of logging in, to its nodes unless said otherwise; the same spec.ssh and kind give the same pool. */
+  hostsFor(spec: ClusterSpec, kind?: HostKind): Hosts;
   /** A `docker save` stream of an image of the worker, for IMAGE_SOURCE=load. */
   archives: ImageArchives;
   /** Random id of this krakenctl installation (decisions 1). */

@@ -34,6 +34,8 @@ export interface HostConnection {
 /** Connections by host, one each, shared by all activities of a worker; reconnects when one was lost. */
 export interface Hosts {
   connect(host: HostSpec): Promise<HostConnection>;
+  /** Work over the connection. Where there are thousands of hosts, one that is used by nobody may be left, to be dialled anew by the next. */
+  use<T>(host: HostSpec, work: (connection: HostConnection) => Promise<T>): Promise<T>;
   /** A new login, shared with nobody: shows that one is possible now. */
   login(host: HostSpec): Promise<Login>;
   close(): Promise<void>;

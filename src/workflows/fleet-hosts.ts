@@ -2,7 +2,7 @@ import { ActivityFailure, isCancellation, patched } from '@temporalio/workflow';
 import type { FleetRecord } from '../cluster/agents/fleet-record';
 import type { FleetInput, UnseenHost } from '../contracts/agents';
 import type { StageProgress } from '../contracts/operation';
-import { agentPulls, effects, publishing, streams } from './activities';
+import { effects, installPulls, publishing, streams } from './activities';
 import { oneOfSeveral, publishingImage } from './activity-options';
 import { final } from './operation-steps';
 import type { Progress } from './progress';
@@ -42,7 +42,7 @@ export async function publish(hosts: FleetHosts, digest: string): Promise<void> 
   const { spec } = input;
   const { loadBalancers } = spec;
   await progress.during('publish', 'what VMs install from', async (stage) => {
-    const bring = spec.images.source === 'load' ? streams : agentPulls;
+    const bring = spec.images.source === 'load' ? streams : installPulls;
     const one = async (host: string) => {
       const install = { spec, host, epoch, digest };
       const options = { ...publishingImage, summary: `${host}: agent image` };

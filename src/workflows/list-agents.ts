@@ -2,7 +2,7 @@ import { isCancellation } from '@temporalio/workflow';
 import type { EnrolledVm } from '../cluster/agents/install-source';
 import type { ClusterSpec } from '../cluster/spec';
 import type { AgentPull, ListedAgent } from '../contracts/agents';
-import { lookers, pulls } from './activities';
+import { agentLookers, lookers, pulls } from './activities';
 import { describeFailure } from './describe-failure';
 
 export interface AgentListing {
@@ -19,7 +19,7 @@ export async function listAgents({ spec, vms }: { spec: ClusterSpec; vms?: strin
   const { record, unseen, enrolled } = await lookers.readFleet({ spec });
   const wanted = vms && vms.length > 0 ? vms : (record?.agents ?? []);
   const digest = record?.digest;
-  const agents = wanted.length > 0 ? await lookers.listAgents({ spec, vms: wanted, digest }) : [];
+  const agents = wanted.length > 0 ? await agentLookers.listAgents({ spec, vms: wanted, digest }) : [];
   const known = new Set(wanted.map((vm) => vm.slice(vm.indexOf('@') + 1, vm.lastIndexOf(':'))));
   return { agents, digest, unseen, enrolled: enrolled.filter(({ address }) => !known.has(address)) };
 }

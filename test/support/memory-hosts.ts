@@ -73,6 +73,10 @@ export class MemoryLab implements Hosts {
     return machine;
   }
 
+  async use<T>(host: HostSpec, work: (connection: HostConnection) => Promise<T>): Promise<T> {
+    return work(await this.connect(host));
+  }
+
   /** Address of the machine that logs in, as rules on sshd see it. */
   operator = '10.0.0.5';
   /** Logins that were begun, let in or not. */
