@@ -18,6 +18,8 @@ export interface ActivityDependencies {
   now: () => number;
   /** How long the other parts take to take one back; as they are configured to, unless they are in memory. */
   settledMs?: number;
+  /** Pause of a gate for VMs that look every five minutes; shorter where they are in memory. */
+  betweenLooksMs?: number;
 }
 
 export async function connectTo(

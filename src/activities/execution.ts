@@ -14,6 +14,7 @@ const looks: ReadonlySet<string> = new Set<keyof Activities>([
   'measureFolders',
   'readFleet',
   'resolveAgentImage',
+  'planInstalled',
   'lookAtAgent',
   'listAgents',
   'listFirewallHosts',

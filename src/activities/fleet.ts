@@ -74,7 +74,8 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return fencedNode(deps, input, (connection) => connection.installs.publish(input.spec.name, bundle));
     },
     async openInstallWave({ percent, ...scope }) {
-      return fencedNode(deps, scope, ({ installs }) => installs.openWave(scope.spec.name, percent));
+      const turns = { epoch: scope.epoch, to: percent >= 100 ? ('all' as const) : [] };
+      return fencedNode(deps, scope, ({ installs }) => installs.giveTurns(scope.spec.name, turns));
     },
     async dismissVms({ addresses, ...scope }) {
       const those = { addresses, mark: scope.epoch };
@@ -121,7 +122,10 @@ function fencedNode<T>(
 }
 
 /** Named by all that is in it but the image, which the digest stands for. */
-async function bundleOf({ ownerId }: ActivityDependencies, { spec, digest }: InstallInput): Promise<InstallBundle> {
+async function bundleOf(
+  { ownerId }: ActivityDependencies,
+  { spec, digest, epoch }: InstallInput,
+): Promise<InstallBundle> {
   const release = renderRelease({ spec, digest }, ownerId);
   const script = installScript(spec, release);
   const { archive } = await archiveOf(release);
@@ -133,6 +137,7 @@ async function bundleOf({ ownerId }: ActivityDependencies, { spec, digest }: Ins
     image: release.image.reference,
     sum,
     archive: await installArchive(script, archive),
+    epoch,
   };
 }
 

@@ -12,6 +12,7 @@ import { gateActivities } from './gates';
 import { hostActivities } from './hosts';
 import { imageActivities } from './images';
 import { inspectionActivities } from './inspection';
+import { installedActivities } from './installed-vms';
 import { liveActivities } from './live';
 import { plannerActivities } from './planner';
 import { preflightActivities } from './preflight';
@@ -38,6 +39,7 @@ export function createActivities(deps: ActivityDependencies): Activities {
     ...proofActivities(deps),
     ...agentActivities(deps),
     ...fleets,
+    ...installedActivities(deps, fleets),
     ...firewallActivities(deps, fleets),
   });
 }

@@ -2,6 +2,7 @@ import type { AgentPlan } from '../cluster/agents/agent-plan';
 import type { FleetPlan, FleetPolicy } from '../cluster/agents/fleet-plan';
 import type { FleetRecord } from '../cluster/agents/fleet-record';
 import type { EnrolledVm } from '../cluster/agents/install-source';
+import type { InstalledLeft, InstalledPlan, InstalledPolicy } from '../cluster/agents/installed-vms';
 import type { ObservedAgent, SeenAgent } from '../cluster/agents/observed';
 import type { VmAddress } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
@@ -71,8 +72,21 @@ export interface FleetReport {
   digest: string;
   /** VMs that installed themselves and were told to leave. */
   dismissed?: string[];
+  /** Of a verb that brings agents, where VMs installed themselves. */
+  installed?: InstalledReport;
   /** Hosts of the cluster that were left: they lack this operation's record, or what VMs install from. */
   unseen?: UnseenHost[];
+}
+
+/** What became of the VMs that installed themselves. */
+export interface InstalledReport {
+  /** Had it before. */
+  there: number;
+  /** Came to it by this operation. */
+  followed: number;
+  left: InstalledLeft[];
+  /** Had not spoken for long, so nobody waited for them. */
+  away: number;
 }
 
 /** A tiny image of one operation, which each new agent pulls and which is read back there. */
@@ -129,6 +143,28 @@ export interface InstallInput {
   digest: string;
 }
 
+export interface TurnsInput extends Pick<InstallInput, 'spec' | 'host' | 'epoch'> {
+  sentinel?: Sentinel;
+  to: string[] | 'all';
+}
+
+export interface InstalledWave {
+  spec: ClusterSpec;
+  release: string;
+  epoch: number;
+  /** Those that were given their turn last. */
+  addresses: string[];
+  /** Milliseconds since the epoch: whoever has not come to it then is late. */
+  untilMs: number;
+  /** More left than that, and the others are not waited for. */
+  mayLeave: number;
+}
+
+export interface InstalledOutcome {
+  there: number;
+  left: InstalledLeft[];
+}
+
 export interface AgentProof {
   digest: string;
   seconds: number;
@@ -165,8 +201,14 @@ export interface AgentActivities {
   ensureInstallImage(input: InstallInput): Promise<Changed>;
   /** `/install` of one load balancer: script, release and image. */
   publishInstall(input: InstallInput): Promise<Changed>;
-  /** Lets so many percent of the VMs that installed themselves take what one load balancer serves. */
+  /** Of workflows before turns: 100 lets all VMs that installed themselves take what one load balancer serves. */
   openInstallWave(input: InstallInput & { percent: number }): Promise<Changed>;
+  /** Of the VMs that installed themselves, those that shall take what is served, in which order. */
+  planInstalled(input: { spec: ClusterSpec; digest: string; policy: InstalledPolicy }): Promise<InstalledPlan>;
+  /** Which of them may take what one load balancer serves. */
+  giveTurns(input: TurnsInput): Promise<Changed>;
+  /** Ends when each of them has come to it or is left. */
+  awaitInstalled(input: InstalledWave): Promise<InstalledOutcome>;
   /** Tells VMs that installed themselves to leave, on one load balancer. */
   dismissVms(input: { spec: ClusterSpec; host: string; epoch: number; addresses: string[] }): Promise<Changed>;
   /** Through the first load balancer that takes it; those that are away are not asked. */

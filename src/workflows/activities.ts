@@ -7,6 +7,7 @@ import {
   agentProving,
   draining,
   effect,
+  following,
   looking,
   planning,
   proving,
@@ -37,5 +38,6 @@ export const agentProofs = onVms(agentProving);
 export const pulls = onVms(pulling);
 /** An image that a VM pulls by itself costs the worker nothing; one that goes through it keeps to the queue of streams. */
 export const agentPulls = onVms(streaming);
+export const followings = through(following);
 export const installPulls = through(streaming);
 export const publishing = through(publishingInstall);

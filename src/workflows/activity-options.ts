@@ -62,6 +62,17 @@ export const publishingImage: Pick<ActivityOptions, 'scheduleToCloseTimeout' | '
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: triesOfOneOfSeveral },
 };
 
+/** How long VMs that installed themselves may take: they look every five minutes, and fetch some hundred megabytes. */
+export const installedWithinMs = 30 * 60_000;
+
+/** Waits for them; the activity itself knows until when. */
+export const following: ActivityOptions = {
+  startToCloseTimeout: '35m',
+  scheduleToCloseTimeout: '70m',
+  heartbeatTimeout: '10s',
+  retry: { initialInterval: '1s', maximumInterval: '10s' },
+};
+
 /** Pulls of a person: hundreds of megabytes on a slow line. */
 export const pulling: ActivityOptions = {
   startToCloseTimeout: '30m',

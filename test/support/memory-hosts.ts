@@ -56,6 +56,8 @@ export class MemoryLab implements Hosts {
   hook: EffectHook = () => undefined;
   /** VMs that installed themselves, as every load balancer knows them. */
   enrolled: EnrolledVm[] = [];
+  /** The release that load balancers serve to them, and the operation that wants it. */
+  served?: { release: string; epoch: number };
 
   machine(id: string): MemoryHost {
     const found = this.machines.get(id);

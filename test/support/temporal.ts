@@ -64,6 +64,7 @@ export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Pro
     ownerId: options.ownerId ?? 'owner-1',
     now: Date.now,
     settledMs: 0,
+    betweenLooksMs: 20,
   };
   const suffix = randomUUID();
   // The main queue of the product is renamed; the others are named in workflow code, so they are shared.

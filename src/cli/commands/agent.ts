@@ -15,6 +15,12 @@ const waitLock = [
   '--wait-lock [duration]',
   'when another operation on agents runs, wait for its end (60s, 5m)',
 ] as const;
+const maxFailures = [
+  '--max-failures <n|p%>',
+  'VMs that may be left behind; more stop the operation (default: 0)',
+] as const;
+const canary = ['--canary <n>', 'VMs that must serve before any other is begun (default: 1)'] as const;
+const batch = ['--batch <n|p%>', 'VMs of each batch after the canary (default: 100%)'] as const;
 const file = ['--file <path>', 'VMs from a file, one a line'] as const;
 const vms = ['[vm...]', '[user@]address[:port], also 10.0.2.{10..20}'] as const;
 
@@ -29,7 +35,7 @@ export function addAgentCommands(program: Command, wire: Wire): void {
       .argument(...vms)
       .option(...file)
       .option('--concurrency <n>', 'VMs at once')
-      .option('--max-failures <n|p%>', 'VMs that may be left behind; more stop the operation (default: 0)')
+      .option(...maxFailures)
       .option('--retry-failed <op>', 'those that this operation left behind')
       .option(...detach)
       .option(...waitLock)
@@ -39,15 +45,18 @@ export function addAgentCommands(program: Command, wire: Wire): void {
     ['upgrade', 'the same for all agents of the record, or for those that are named'],
   ] as const) {
     fleet(verb, text)
-      .option('--canary <n>', 'VMs that must serve before any other is begun (default: 1)')
-      .option('--batch <n|p%>', 'VMs of each batch after the canary (default: 100%)')
+      .option(...canary)
+      .option(...batch)
       .option('--accept-new-host-keys', 'pin the keys of VMs that are not known yet');
   }
   fleet('restart', 'start agents anew');
   fleet('remove', 'take agents away, with their data').option('--all', 'every agent of the record');
   agent
     .command('publish')
-    .description('what VMs install from, onto the load balancers: curl http://LB:5000/install | sh')
+    .description('what VMs install from, onto the load balancers; those that installed themselves follow')
+    .option(...maxFailures)
+    .option(...canary)
+    .option(...batch)
     .option(...detach)
     .option(...waitLock)
     .action(wire<FleetOptions>((context, options) => operateFleet(context, { verb: 'publish', words: [], options })));

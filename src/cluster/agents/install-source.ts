@@ -2,6 +2,10 @@
 export interface PublishedInstall {
   /** Id of what is served; undefined where nothing is. */
   published?: string;
+  /** Of the last operation that served it. */
+  epoch?: number;
+  /** Every VM that installed itself may take it. */
+  forAll: boolean;
   enrolled: EnrolledVm[];
 }
 
@@ -9,10 +13,15 @@ export interface PublishedInstall {
 export interface EnrolledVm {
   /** From which it was told, as NGINX saw it. */
   address: string;
+  /** Since it spoke last. */
   ageSeconds: number;
   host?: string;
-  /** `none` after an uninstallation. */
+  /** What it runs; `none` after an uninstallation. */
   release?: string;
+  /** The release with which an image came through its agent. */
+  proven?: string;
+  /** What it tried and put back, and the operation that it tried it for. */
+  failed?: { release: string; epoch: number };
   /** It was told to take its agent away, and has not said that it did. */
   leaving?: boolean;
 }

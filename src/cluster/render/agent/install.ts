@@ -42,7 +42,8 @@ main() {
     case $word in
       --uninstall) verb=uninstall ;;
       --check) verb=check ;;
-      --is-dismissed) verb=ask ;;
+      --is-dismissed) verb=ask ;; # Of agents before --follow.
+      --follow) verb=follow ;;
       --yes | -y) ;;
       *) fail "$word: expected --uninstall, --check or nothing" ;;
     esac
@@ -51,12 +52,14 @@ main() {
   touched=
   committed=
   brought=
+  broken=
   trap leave EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
   find_balancer
   if [ "$verb" = ask ]; then is_dismissed; exit; fi
   [ "$(id -u)" -eq 0 ] || become_root "$@"
+  if [ "$verb" = follow ]; then follow; exit; fi
   look
   tell
   case $verb in
@@ -71,13 +74,18 @@ leave() {
   code=$?
   trap - EXIT
   if [ -n "$touched" ] && [ -z "$committed" ]; then put_back; fi
+  # Not tried again until another operation wants it.
+  if [ -n "$broken" ] && [ -d "$base" ]; then echo "$release-$epoch" > "$base/failed"; fi
+  if [ -n "$broken" ] || [ "$verb" = follow ]; then enrol; fi
   rm -rf "$tmp"
   exit "$code"
 }
 
 find_balancer() {
   for balancer in $balancers; do
-    if curl -fsS -m 5 -o "$tmp/sums" "http://$balancer/install/sums" 2> /dev/null; then return; fi
+    curl -fsS -m 5 -o "$tmp/sums" "http://$balancer/install/sums" 2> /dev/null || continue
+    epoch=$(curl -fsS -m 5 "http://$balancer/install/epoch" 2> /dev/null | tr -dc 0-9)
+    return
   done
   fail "no load balancer answers: $balancers" "curl http://\${balancers%% *}/health; then: krakenctl agent publish"
 }
@@ -96,6 +104,49 @@ is_dismissed() {
   mark=$(dismissal)
   seen=$(cat "$base/dismissed" 2> /dev/null || :)
   [ -n "$mark" ] && [ "$mark" -gt "\${seen:-0}" ]
+}
+
+runs() {
+  basename "$(readlink "$current" 2> /dev/null || echo none)"
+}
+
+# By the timer of a machine that nobody logs in to: it goes when it was told to, takes what is served when it has its turn, and says how it is.
+follow() {
+  if is_dismissed; then
+    verb=leave
+    # What ends this unit must not run in it.
+    mkdir -p /run/krakenctl
+    cp "$0" /run/krakenctl/leave
+    systemd-run --quiet --collect --unit kraken-agent-leave sh -c 'sh /run/krakenctl/leave --uninstall; rm -f /run/krakenctl/leave'
+    return
+  fi
+  curl -fsS -m 10 -o "$tmp/turns" "http://$balancer/install/turns" 2> /dev/null || : > "$tmp/turns"
+  [ "$(cat "$base/failed" 2> /dev/null)" = "$release-$epoch" ] || rm -f "$base/failed"
+  if [ "$(runs)" != "$release" ]; then
+    if [ -e "$base/failed" ]; then say "release $release did not get ready here"
+    elif is_our_turn; then look; install_agent
+    else say "release $release is not for this machine yet"
+    fi
+  fi
+  prove
+}
+
+is_our_turn() {
+  ! grep -qx all "$tmp/turns" || return 0
+  address=$(curl -fsS -m 5 "http://$balancer/install/whoami" 2> /dev/null) || return 1
+  [ -n "$address" ] && grep -qxF "$address" "$tmp/turns"
+}
+
+# A kilobyte through the agent and no other way, once for each release.
+prove() {
+  sentinel=$(sed -n 's/^sentinel //p' "$tmp/turns")
+  [ -n "$sentinel" ] && [ "$(runs)" = "$release" ] && [ "$(cat "$base/proven" 2> /dev/null)" != "$release" ] || return 0
+  answer=$(kraken-pull --json --no-fallback "$sentinel" 2> /dev/null || :)
+  case $answer in
+    *'"ok":true'*'"via":"agent"'*) echo "$release" > "$base/proven" ;;
+    *) say "no image came through the agent: $answer" ;;
+  esac
+  docker image rm "$(printf '%s' "$answer" | sed -n 's/.*"reference":"\\([^"]*\\)".*/\\1/p')" > /dev/null 2>&1 || :
 }
 
 # What came through the pipe cannot be read again, so it is fetched once more.
@@ -181,10 +232,12 @@ install_agent() {
   place
   say "starting"
   if ! sh "$base/releases/$release/activate" > /dev/null || ! become_ready; then
+    broken=yes
     tail -n 5 /var/log/kraken/agent.log >&2 2> /dev/null || :
     fail "the new agent did not get ready; what was there before is put back" "its last words are above"
   fi
   committed=yes
+  rm -f "$base/failed"
   prune
   enrol
   say "done: the agent runs and is ready. Pull through it: kraken-pull library/nginx"
@@ -208,7 +261,7 @@ place() {
 }
 
 become_ready() {
-  for try in $(seq 1 60); do
+  for _ in $(seq 1 60); do
     if curl -fsS -m 2 -o /dev/null "$ready" 2> /dev/null; then return 0; fi
     sleep 1
   done
@@ -244,14 +297,16 @@ uninstall() {
   image=$(cat "$current/image.id" 2> /dev/null || cat "$base/image.id" 2> /dev/null || :)
   sh "$current/deactivate" > /dev/null
   if [ -n "$image" ]; then docker image rm -f "$image" > /dev/null 2>&1 || :; fi
-  release=none
   enrol
   say "removed"
 }
 
-# So that the agent shows up in krakenctl agent list; the agent serves without it.
+# So that krakenctl knows how it is, who cannot look here; the agent serves without it.
 enrol() {
-  printf 'host %s\\nrelease %s\\nkernel %s\\n' "$(uname -n)" "$release" "$(uname -r)" > "$tmp/enrol"
+  printf 'host %s\\nrelease %s\\nkernel %s\\n' "$(uname -n)" "$(runs)" "$(uname -r)" > "$tmp/enrol"
+  for word in proven failed; do
+    if [ -s "$base/$word" ]; then echo "$word $(cat "$base/$word")" >> "$tmp/enrol"; fi
+  done
   for each in $balancers; do
     curl -fsS -m 5 -o /dev/null -T "$tmp/enrol" "http://$each/install/enrol" 2> /dev/null || say "note: $each did not take our name"
   done
