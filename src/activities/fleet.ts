@@ -5,7 +5,7 @@ import { installArchive } from '../clients/install-source';
 import { pushTinyImage } from '../clients/registry';
 import { desiredAgents, planFleet } from '../cluster/agents/fleet-plan';
 import { type FleetHolding, type FleetRecord, highestGeneration, newestFleet } from '../cluster/agents/fleet-record';
-import { type EnrolledVm, joinEnrolled } from '../cluster/agents/install-source';
+import { joinEnrolled, type PublishedInstall } from '../cluster/agents/install-source';
 import { agentImageReference } from '../cluster/agents/release';
 import { recordFolder } from '../cluster/names';
 import { installScript } from '../cluster/render/agent/install';
@@ -36,7 +36,10 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return {
         record: record && { ...record, generation: highestGeneration(holdings) },
         highestEpoch: holdings.reduce((highest, { epoch }) => Math.max(highest, epoch), 0),
-        enrolled: joinEnrolled(holdings.map(({ enrolled }) => enrolled)),
+        enrolled: joinEnrolled(holdings.map(({ install }) => install.enrolled)),
+        installs: holdings
+          .filter(({ host }) => spec.loadBalancers.includes(host))
+          .map(({ host, install: { enrolled: _, ...served } }) => ({ host, ...served })),
         unseen: answers.flatMap((a) => ('error' in a ? [a] : [])),
       };
     },
@@ -145,19 +148,19 @@ function fleetPath(spec: ClusterSpec): string {
   return `${recordFolder(spec.name)}/agents.json`;
 }
 
-type Holding = (FleetHolding & { epoch: number; enrolled: EnrolledVm[] }) | { host: string; error: string };
+type Holding = (FleetHolding & { epoch: number; install: PublishedInstall }) | { host: string; error: string };
 
 async function readHolding(deps: ActivityDependencies, spec: ClusterSpec, host: string): Promise<Holding> {
   try {
     const { files, installs } = await connectTo(deps, spec, host);
-    const [bytes, epoch, { enrolled }] = await Promise.all([
+    const [bytes, epoch, install] = await Promise.all([
       files.read(fleetPath(spec)),
       files.read(`${recordFolder(spec.name)}/epoch-agents`),
       installs.look(spec.name),
     ]);
     return {
       host,
-      enrolled,
+      install,
       record: parseRecord(host, bytes),
       epoch: Number.parseInt(epoch?.toString() ?? '', 10) || 0,
     };

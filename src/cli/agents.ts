@@ -4,7 +4,7 @@ import type { EnrolledVm } from '../cluster/agents/install-source';
 import { type VmAddress, vmAddress, vmName } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
 import { type NamedVm, parseVms, readVmFile } from '../config/vm-names';
-import type { AgentPull, FleetInput, FleetVerb, ListedAgent } from '../contracts/agents';
+import type { AgentPull, BalancerInstall, FleetInput, FleetVerb, ListedAgent } from '../contracts/agents';
 import { fleetWorkflowId, parkedQuery, searchAttributes, taskQueues, workflowTypes } from '../contracts/queues';
 import { type Configuration, readConfiguration } from './configuration';
 import { type Temporal, withTemporal } from './connect';
@@ -172,6 +172,7 @@ export interface AgentListing {
   agents: ListedAgent[];
   digest?: string;
   enrolled: EnrolledVm[];
+  installs: BalancerInstall[];
   unseen: { host: string; error: string }[];
 }
 
@@ -180,10 +181,11 @@ export async function listAgents(
   temporal: Temporal,
   spec: ClusterSpec,
   vms?: VmAddress[],
-): Promise<{ agents: AgentRow[] } & Pick<AgentListing, 'unseen' | 'enrolled'>> {
+): Promise<{ agents: AgentRow[] } & Pick<AgentListing, 'unseen' | 'enrolled' | 'installs'>> {
   const [listing, parked] = await Promise.all([lookAtAgents(temporal, spec, vms), listParked(temporal, spec)]);
   const agents = listing.agents.map((agent) => ({ ...agent, parked: parked.get(vmName(agent.vm)) }));
-  return { agents, unseen: listing.unseen, enrolled: listing.enrolled };
+  const { unseen, enrolled, installs } = listing;
+  return { agents, unseen, enrolled, installs };
 }
 
 export function lookAtAgents(temporal: Temporal, spec: ClusterSpec, vms?: VmAddress[]): Promise<AgentListing> {

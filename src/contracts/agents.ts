@@ -1,7 +1,7 @@
 import type { AgentPlan } from '../cluster/agents/agent-plan';
 import type { FleetPlan, FleetPolicy } from '../cluster/agents/fleet-plan';
 import type { FleetRecord } from '../cluster/agents/fleet-record';
-import type { EnrolledVm } from '../cluster/agents/install-source';
+import type { EnrolledVm, ServedInstall } from '../cluster/agents/install-source';
 import type { InstalledLeft, InstalledPlan, InstalledPolicy } from '../cluster/agents/installed-vms';
 import type { ObservedAgent, SeenAgent } from '../cluster/agents/observed';
 import type { VmAddress } from '../cluster/agents/vm';
@@ -120,12 +120,18 @@ export interface AgentLook {
   ready: boolean;
 }
 
+export interface BalancerInstall extends ServedInstall {
+  host: string;
+}
+
 /** What the nodes' records say of the fleet. */
 export interface FleetView {
   record?: FleetRecord;
   highestEpoch: number;
   /** VMs that installed themselves. */
   enrolled: EnrolledVm[];
+  /** What the load balancers that could be seen serve. */
+  installs: BalancerInstall[];
   unseen: UnseenHost[];
 }
 

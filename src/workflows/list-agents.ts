@@ -1,7 +1,7 @@
 import { isCancellation } from '@temporalio/workflow';
 import type { EnrolledVm } from '../cluster/agents/install-source';
 import type { ClusterSpec } from '../cluster/spec';
-import type { AgentPull, ListedAgent } from '../contracts/agents';
+import type { AgentPull, BalancerInstall, ListedAgent } from '../contracts/agents';
 import { agentLookers, lookers, pulls } from './activities';
 import { describeFailure } from './describe-failure';
 
@@ -11,17 +11,19 @@ export interface AgentListing {
   digest?: string;
   /** VMs that installed themselves and are not in the record. */
   enrolled: EnrolledVm[];
+  /** What the load balancers that could be seen serve to them. */
+  installs: BalancerInstall[];
   unseen: { host: string; error: string }[];
 }
 
 /** Every agent of the record, or the VMs that are named, as they are now. */
 export async function listAgents({ spec, vms }: { spec: ClusterSpec; vms?: string[] }): Promise<AgentListing> {
-  const { record, unseen, enrolled } = await lookers.readFleet({ spec });
+  const { record, unseen, enrolled, installs } = await lookers.readFleet({ spec });
   const wanted = vms && vms.length > 0 ? vms : (record?.agents ?? []);
   const digest = record?.digest;
   const agents = wanted.length > 0 ? await agentLookers.listAgents({ spec, vms: wanted, digest }) : [];
   const known = new Set(wanted.map((vm) => vm.slice(vm.indexOf('@') + 1, vm.lastIndexOf(':'))));
-  return { agents, digest, unseen, enrolled: enrolled.filter(({ address }) => !known.has(address)) };
+  return { agents, digest, unseen, installs, enrolled: enrolled.filter(({ address }) => !known.has(address)) };
 }
 
 /** A pull on many VMs at once; each answer stands for itself. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { EnrolledVm } from '../../src/cluster/agents/install-source';
+import { type EnrolledVm, outdatedInstalls } from '../../src/cluster/agents/install-source';
 import type { FleetInput, FleetReport } from '../../src/contracts/agents';
 import type { OperationProgress } from '../../src/contracts/operation';
+import type { AgentListing } from '../../src/workflows/list-agents';
 import { exampleSpec } from '../support/cluster';
 import { failureOf } from '../support/failure-of';
 import { MemoryLab } from '../support/memory-hosts';
@@ -160,10 +161,18 @@ test('paused, no further one has its turn; what has it goes on', async () => {
   expect(await run.result()).toMatchObject({ installed: { followed: 3 } });
 });
 
-test('a load balancer that is off gives no turns and is named; the others are heard', async () => {
+test('a load balancer that is off gives no turns and is named; the others are heard; back, the next operation brings it what is wanted', async () => {
   follow();
   lab.machine('node-2').isOn = false;
   const report = await (await begin()).result();
   expect(report).toMatchObject({ installed: { followed: 3 }, unseen: [{ host: 'node-2' }] });
   expect([given('node-1').at(-1), given('node-2')]).toEqual(['all', []]);
+  lab.machine('node-2').isOn = true;
+  const outdated = async () => {
+    const { installs } = (await (await bench.begin('listAgents', { spec: specOf() })).result()) as AgentListing;
+    return outdatedInstalls(installs).map(({ host }) => host);
+  };
+  expect(await outdated()).toEqual(['node-2']);
+  await (await begin()).result();
+  expect([await outdated(), given('node-2')]).toEqual([[], ['all']]);
 });

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { outdatedInstalls } from '../../cluster/agents/install-source';
 import { renderAgent, renderAgents, renderEnrolled, renderPulls, stateOf } from '../agent-text';
 import { type FleetOptions, listAgents, nameVms, operateFleet, pullOnVms } from '../agents';
 import { readConfiguration } from '../configuration';
@@ -86,8 +87,10 @@ async function list(context: Context): Promise<void> {
   const { spec } = await readConfiguration(context);
   await withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
-    const { agents, unseen, enrolled } = await listAgents(temporal, spec);
+    const { agents, unseen, enrolled, installs } = await listAgents(temporal, spec);
     for (const { host, error } of unseen) context.output.note(` ! ${host}, which keeps the list too: ${error}`);
+    for (const { host } of outdatedInstalls(installs))
+      context.output.note(` ! ${host} serves an older /install than the others   → krakenctl agent publish`);
     const rows = agents.map((row) => ({ state: stateOf(row), ...row }));
     context.output.result({ agents: rows, enrolled });
     for (const row of rows) context.output.item(row);

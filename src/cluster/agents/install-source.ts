@@ -1,12 +1,28 @@
-/** What a load balancer serves under /install, and who installed from there. */
-export interface PublishedInstall {
+/** What a load balancer serves under /install. */
+export interface ServedInstall {
   /** Id of what is served; undefined where nothing is. */
   published?: string;
   /** Of the last operation that served it. */
   epoch?: number;
   /** Every VM that installed itself may take it. */
   forAll: boolean;
+}
+
+/** And who installed from there. */
+export interface PublishedInstall extends ServedInstall {
   enrolled: EnrolledVm[];
+}
+
+/** What the newest operation has published; undefined where none did, or none whose number is known. */
+export function newestInstall<S extends ServedInstall>(served: S[]): S | undefined {
+  const known = served.filter(({ published, epoch }) => published !== undefined && epoch !== undefined);
+  return known.toSorted((a, b) => b.epoch! - a.epoch!)[0];
+}
+
+/** Those that serve another, or nothing: they were away when it was published, or are new. */
+export function outdatedInstalls<S extends ServedInstall>(served: S[]): S[] {
+  const newest = newestInstall(served);
+  return newest ? served.filter(({ published }) => published !== newest.published) : [];
 }
 
 /** As the VM said itself: nothing of it is verified until agents are authenticated. */

@@ -58,6 +58,7 @@ main() {
   trap 'exit 143' TERM
   find_balancer
   if [ "$verb" = ask ]; then is_dismissed; exit; fi
+  hand_over "$@"
   [ "$(id -u)" -eq 0 ] || become_root "$@"
   if [ "$verb" = follow ]; then follow; exit; fi
   look
@@ -81,13 +82,43 @@ leave() {
   exit "$code"
 }
 
+# All are asked: one that was away serves what was wanted before. 0: by a krakenctl that gave no number.
 find_balancer() {
-  for balancer in $balancers; do
-    curl -fsS -m 5 -o "$tmp/sums" "http://$balancer/install/sums" 2> /dev/null || continue
-    epoch=$(curl -fsS -m 5 "http://$balancer/install/epoch" 2> /dev/null | tr -dc 0-9)
-    return
+  for each in $balancers; do
+    curl -fsS -m 5 -o "$tmp/sums" "http://$each/install/sums" 2> /dev/null || continue
+    mark=$(curl -fsS -m 5 "http://$each/install/epoch" 2> /dev/null | tr -dc 0-9 | head -c 16)
+    echo "\${mark:-0} $each"
+  done | sort -s -rn -k 1,1 > "$tmp/served"
+  epoch=$(awk 'NR == 1 { print $1 }' "$tmp/served")
+  serving=$(awk -v epoch="$epoch" '$1 == epoch { print $2 }' "$tmp/served")
+  for balancer in $serving; do
+    if curl -fsS -m 5 -o "$tmp/sums" "http://$balancer/install/sums" 2> /dev/null; then return; fi
   done
   fail "no load balancer answers: $balancers" "curl http://\${balancers%% *}/health; then: krakenctl agent publish"
+}
+
+# This text may come from one that was away; what is wanted now is another's to say.
+hand_over() {
+  [ "$verb" != uninstall ] && [ -z "\${KRAKENCTL_HANDED_OVER:-}" ] || return 0
+  wanted=$(curl -fsS -m 5 "http://$balancer/install/desired" 2> /dev/null | sed -n 's/^release //p')
+  [ -n "$wanted" ] && [ "$wanted" != "$release" ] || return 0
+  curl -fsS -m 30 -o "$tmp/install" "http://$balancer/install" || fail "http://$balancer/install cannot be fetched"
+  say "a newer one is served by $balancer"
+  verb=over
+  KRAKENCTL_HANDED_OVER=yes sh "$tmp/install" "$@"
+  exit
+}
+
+# Of the operation whose release this machine has.
+own_epoch() {
+  mark=$(cat "$base/epoch" 2> /dev/null || :)
+  echo "\${mark:-0}"
+}
+
+is_older() { [ "$epoch" -lt "$(own_epoch)" ]; }
+
+keep_epoch() {
+  is_older || { echo "$epoch" > "$base/epoch.new" && mv -f "$base/epoch.new" "$base/epoch"; }
 }
 
 # The mark of the newest krakenctl agent remove for this machine, under the address by which the load balancers know it. All are asked:
@@ -120,26 +151,36 @@ follow() {
     systemd-run --quiet --collect --unit kraken-agent-leave sh -c 'sh /run/krakenctl/leave --uninstall; rm -f /run/krakenctl/leave'
     return
   fi
-  curl -fsS -m 10 -o "$tmp/turns" "http://$balancer/install/turns" 2> /dev/null || : > "$tmp/turns"
+  if is_older; then
+    say "what is served is older than what this machine has"
+    return
+  fi
+  read_turns
   [ "$(cat "$base/failed" 2> /dev/null)" = "$release-$epoch" ] || rm -f "$base/failed"
   if [ "$(runs)" != "$release" ]; then
     if [ -e "$base/failed" ]; then say "release $release did not get ready here"
-    elif is_our_turn; then look; install_agent
+    elif [ -n "$turn" ]; then look; install_agent
     else say "release $release is not for this machine yet"
     fi
   fi
+  if [ "$(runs)" = "$release" ]; then keep_epoch; fi
   prove
 }
 
-is_our_turn() {
-  ! grep -qx all "$tmp/turns" || return 0
-  address=$(curl -fsS -m 5 "http://$balancer/install/whoami" 2> /dev/null) || return 1
-  [ -n "$address" ] && grep -qxF "$address" "$tmp/turns"
+# One that was away for a moment may have missed a turn that another knows of.
+read_turns() {
+  turn=
+  sentinel=
+  for each in $serving; do
+    curl -fsS -m 10 -o "$tmp/turns" "http://$each/install/turns" 2> /dev/null || continue
+    [ -n "$sentinel" ] || sentinel=$(sed -n 's/^sentinel //p' "$tmp/turns")
+    address=$(curl -fsS -m 5 "http://$each/install/whoami" 2> /dev/null) || address=
+    if grep -qx all "$tmp/turns" || { [ -n "$address" ] && grep -qxF "$address" "$tmp/turns"; }; then turn=yes; fi
+  done
 }
 
 # A kilobyte through the agent and no other way, once for each release.
 prove() {
-  sentinel=$(sed -n 's/^sentinel //p' "$tmp/turns")
   [ -n "$sentinel" ] && [ "$(runs)" = "$release" ] && [ "$(cat "$base/proven" 2> /dev/null)" != "$release" ] || return 0
   answer=$(kraken-pull --json --no-fallback "$sentinel" 2> /dev/null || :)
   case $answer in
@@ -211,10 +252,12 @@ install_agent() {
   [ "$here" = "$architecture" ] || fail "the image is for $architecture, this machine is $here"
   if [ "$(docker inspect --format '{{.State.Running}} {{index .Config.Labels "io.krakenctl.fingerprint"}}' "$container" 2> /dev/null)" = "true $release" ] &&
     curl -fsS -m 5 -o /dev/null "$ready" 2> /dev/null; then
+    keep_epoch
     enrol
     say "nothing to change: release $release runs and is ready"
     return
   fi
+  ! is_older || fail "what is served is older than what this machine has" "the newer is served by a load balancer that is away; or: krakenctl agent publish"
   fetch release.tar
   if ! docker image inspect "$image" > /dev/null 2>&1; then
     free=$(df -PB1 "$(docker info --format '{{.DockerRootDir}}')" | awk 'NR == 2 { print $4 }')
@@ -237,6 +280,7 @@ install_agent() {
     fail "the new agent did not get ready; what was there before is put back" "its last words are above"
   fi
   committed=yes
+  keep_epoch
   rm -f "$base/failed"
   prune
   enrol

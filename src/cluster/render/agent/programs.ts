@@ -116,11 +116,16 @@ ${notice}
 set -eu
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+# Newest first: one that was away serves what was wanted before.
 for balancer in ${balancerAddresses(spec, spec.ports.lbProxy).join(' ')}; do
+  epoch=$(curl -fsS -m 10 "http://$balancer/install/epoch" 2> /dev/null | tr -dc 0-9 | head -c 16)
+  echo "\${epoch:-0} $balancer"
+done | sort -s -rn -k 1,1 > "$tmp/balancers"
+while read -r _ balancer; do
   curl -fsS -m 30 -o "$tmp/install" "http://$balancer/install" 2> /dev/null || continue
-  sh "$tmp/install" --follow
+  sh "$tmp/install" --follow < /dev/null
   exit
-done
+done < "$tmp/balancers"
 echo "no load balancer answers" >&2
 exit 1
 `;

@@ -174,8 +174,8 @@ export class UnattendedMachine {
   }
 
   /** A person has typed the line of the documentation. */
-  install(balancer: Balancer) {
-    return this.sh(`curl -fsSL http://${balancer}:5000/install | sh`);
+  install(balancer: Balancer, words = '') {
+    return this.sh(`curl -fsSL http://${balancer}:5000/install | sh -s -- ${words}`);
   }
 
   get runs(): string {

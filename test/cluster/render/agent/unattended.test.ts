@@ -119,3 +119,95 @@ test('a load balancer that is away keeps nothing from it, and is told nothing', 
   expect(vm.runs).toBe('b');
   expect([vm.said(second), vm.said(third)]).toEqual([report('b', proven('b')), report('b', proven('b'))]);
 });
+
+describe('a load balancer that comes back serves what was wanted before', () => {
+  const back = { release: 'b', epoch: 1800 };
+  const wanted = { release: 'c', epoch: 1900 };
+
+  test.each(balancers)('it is not taken back by it: %s', (stale) => {
+    vm.serveAll(wanted);
+    vm.look();
+    vm.serve(stale, back);
+    expect(vm.look()).toMatchObject({ status: 0, stderr: '' });
+    expect(vm.activated).toBe('c');
+    for (const balancer of balancers) expect(vm.said(balancer)).toEqual(report('c', proven('c')));
+  });
+
+  test.each(balancers)('it takes what is wanted although one serves another: %s', (stale) => {
+    vm.serveAll(wanted);
+    vm.serve(stale, back);
+    vm.look();
+    expect(vm.activated).toBe('c');
+  });
+
+  test('it is not taken back where that one alone answers, and says so', () => {
+    vm.serveAll(wanted);
+    vm.look();
+    vm.serve(first, back);
+    vm.away(second);
+    vm.away(third);
+    expect(vm.look()).toMatchObject({ status: 0, stdout: expect.stringContaining('is older than what') });
+    expect([vm.activated, vm.said(first)]).toEqual(['c', report('c', proven('c'))]);
+  });
+
+  test('nor by one whose operation gave no number', () => {
+    vm.serveAll(wanted);
+    vm.look();
+    vm.serve(first, { ...back, epoch: undefined });
+    vm.away(second);
+    vm.away(third);
+    vm.look();
+    expect(vm.activated).toBe('c');
+  });
+
+  test('what an operator takes back is wanted by a newer operation, and is taken', () => {
+    vm.serveAll(wanted);
+    vm.look();
+    vm.serveAll({ ...back, epoch: 2000 });
+    vm.look();
+    vm.serve(second, wanted);
+    vm.look();
+    expect([vm.activated, vm.runs]).toEqual(['cb', 'b']);
+  });
+
+  test('a number is kept although its release was there already: what was served before it is older', () => {
+    vm.serveAll({ release: 'a', epoch: 1900 });
+    vm.look();
+    vm.serveAll(back);
+    vm.look();
+    expect(vm.activated).toBe('');
+  });
+
+  test('one that missed a turn keeps nothing from whoever has it elsewhere', () => {
+    vm.serveAll({ ...wanted, turns: [], sentinel: '' });
+    vm.serve(third, { ...wanted, turns: ['10.0.2.8'], sentinel: 'canary@sha256:7' });
+    vm.look();
+    expect([vm.activated, vm.read('pulls')]).toEqual(['c', '--json --no-fallback canary@sha256:7\n']);
+  });
+});
+
+describe('a person who types the line', () => {
+  test('at a load balancer that was away gets what is wanted now', () => {
+    vm.serveAll({ release: 'c', epoch: 1900 });
+    vm.serve(first, { release: 'b', epoch: 1800 });
+    expect(vm.install(first)).toMatchObject({ status: 0, stdout: expect.stringContaining('a newer one is served by') });
+    expect(vm.activated).toBe('c');
+  });
+
+  test('where an older one alone is served is refused, and nothing is changed', () => {
+    vm.serveAll({ release: 'c', epoch: 1900 });
+    vm.look();
+    vm.serveAll({ release: 'b', epoch: 1800 });
+    expect(vm.install(first)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/older than what this machine has[\s\S]*krakenctl agent publish/),
+    });
+    expect([vm.activated, vm.runs]).toEqual(['c', 'c']);
+  });
+
+  test('who takes away what is there needs no newer one', () => {
+    vm.serveAll({ release: 'c', epoch: 1900 });
+    vm.serve(first, { release: 'b', epoch: 1800 });
+    expect(vm.install(first, '--uninstall').stdout).not.toContain('newer');
+  });
+});
