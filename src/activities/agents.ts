@@ -33,6 +33,8 @@ const readyWithinMs = 60_000;
 /** An image of hundreds of megabytes may fill the line for as long. */
 const streamPatienceSeconds = 8;
 const looksAtOnce = 64;
+/** Of one VM's trouble, in an answer that is told with hundreds of others. */
+const longestWord = 600;
 
 export function agentActivities(deps: ActivityDependencies): Pick<AgentActivities, Verbs> {
   return {
@@ -87,16 +89,17 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
         const seen = await observe(deps, spec, { vm, release }).catch(
           (error): ObservedAgent => ({ vm, reachable: false, error: error.message }),
         );
-        return { vm, seen, wanted: release.id, plan: planAgent(seen, release, deps.ownerId) };
+        const told = seen.reachable ? seen : { ...seen, error: seen.error.slice(0, longestWord) };
+        return { vm, seen: told, wanted: release.id, plan: planAgent(told, release, deps.ownerId) };
       });
     },
     async pullOnVm({ spec, vm, image }) {
       try {
         const report = await useVm(deps, { spec, vm }, ({ agent }) => agent.pull(image));
         const { ok, digest, via, seconds, error } = report;
-        return { vm, ok, digest, via, seconds, error: error?.message, hint: error?.hint };
+        return { vm, ok, digest, via, seconds, error: error?.message.slice(0, longestWord), hint: error?.hint };
       } catch (error) {
-        if (error instanceof ClientError) return { vm, ok: false, error: error.message };
+        if (error instanceof ClientError) return { vm, ok: false, error: error.message.slice(0, longestWord) };
         throw error;
       }
     },

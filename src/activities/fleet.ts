@@ -5,12 +5,12 @@ import { installArchive } from '../clients/install-source';
 import { pushTinyImage } from '../clients/registry';
 import { desiredAgents, planFleet } from '../cluster/agents/fleet-plan';
 import { type FleetHolding, type FleetRecord, highestGeneration, newestFleet } from '../cluster/agents/fleet-record';
-import { joinEnrolled, type PublishedInstall } from '../cluster/agents/install-source';
+import { type EnrolledVm, joinEnrolled, type PublishedInstall, pageOfEnrolled } from '../cluster/agents/install-source';
 import { agentImageReference } from '../cluster/agents/release';
 import { recordFolder } from '../cluster/names';
 import { installScript } from '../cluster/render/agent/install';
 import type { ClusterSpec } from '../cluster/spec';
-import type { AgentActivities, InstallInput } from '../contracts/agents';
+import type { AgentActivities, FleetView, InstallInput } from '../contracts/agents';
 import { archiveOf, bringAgentImage, renderRelease } from './agents';
 import { type ActivityDependencies, connectTo, type FencedScope, fenced } from './dependencies';
 import { ActivityError } from './failures';
@@ -29,14 +29,14 @@ type Verbs =
 /** The record of the fleet on the nodes, and what all its VMs share. */
 export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivities, Verbs> {
   return {
-    async readFleet({ spec }) {
+    async readFleet({ spec, enrolled: wanted }) {
       const answers = await Promise.all(spec.nodes.map(({ id }) => readHolding(deps, spec, id)));
       const holdings = answers.flatMap((a) => ('error' in a ? [] : [a]));
       const record = newestFleet(holdings, spec.nodes.length);
       return {
         record: record && { ...record, generation: highestGeneration(holdings) },
         highestEpoch: holdings.reduce((highest, { epoch }) => Math.max(highest, epoch), 0),
-        enrolled: joinEnrolled(holdings.map(({ install }) => install.enrolled)),
+        ...chosenOf(joinEnrolled(holdings.map(({ install }) => install.enrolled)), wanted),
         installs: holdings
           .filter(({ host }) => spec.loadBalancers.includes(host))
           .map(({ host, install: { enrolled: _, ...served } }) => ({ host, ...served })),
@@ -100,6 +100,15 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return { repository, digest };
     },
   };
+}
+
+function chosenOf(
+  all: EnrolledVm[],
+  wanted: Parameters<AgentActivities['readFleet']>[0]['enrolled'],
+): Pick<FleetView, 'enrolled' | 'next'> {
+  if (wanted === undefined) return { enrolled: all };
+  if (wanted !== 'addresses') return pageOfEnrolled(all, wanted);
+  return { enrolled: all.map(({ address, ageSeconds }) => ({ address, ageSeconds })) };
 }
 
 /** One host after the other until one has done it; what the last one said where none has. */

@@ -2,7 +2,7 @@ import type { EnrolledVm } from '../cluster/agents/install-source';
 import { chooseP2p } from '../cluster/agents/p2p';
 import { vmName } from '../cluster/agents/vm';
 import type { AgentPull } from '../contracts/agents';
-import type { AgentRow } from './agents';
+import type { AgentRow } from './agent-looks';
 import type { Colors } from './output';
 import { showDuration } from './time-text';
 

@@ -1,6 +1,7 @@
 import { newestInstall, outdatedInstalls } from '../cluster/agents/install-source';
 import type { ClusterSpec } from '../cluster/spec';
-import { type AgentListing, lookAtAgents, readPolicy, startFleet } from './agents';
+import { type AgentListing, lookAtAgents } from './agent-looks';
+import { readPolicy, startFleet } from './agents';
 import type { Temporal } from './connect';
 import type { Context } from './context';
 import { type ExitCode, exitCodes } from './exit-codes';

@@ -1,11 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import type { FleetPolicy } from '../cluster/agents/fleet-plan';
-import type { EnrolledVm } from '../cluster/agents/install-source';
-import { type VmAddress, vmAddress, vmName } from '../cluster/agents/vm';
+import { type VmAddress, vmAddress } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
 import { type NamedVm, parseVms, readVmFile } from '../config/vm-names';
-import type { AgentPull, BalancerInstall, FleetInput, FleetVerb, ListedAgent } from '../contracts/agents';
-import { fleetWorkflowId, parkedQuery, searchAttributes, taskQueues, workflowTypes } from '../contracts/queues';
+import type { FleetInput, FleetVerb } from '../contracts/agents';
+import { fleetWorkflowId, workflowTypes } from '../contracts/queues';
 import { type Configuration, readConfiguration } from './configuration';
 import { type Temporal, withTemporal } from './connect';
 import type { Context } from './context';
@@ -154,70 +152,4 @@ async function pinVmKeys({ output }: Context, { spec }: Configuration, vms: VmAd
   const answers = await listAgentsLocally({ spec, vms }, { acceptNewHostKeys: true });
   const seen = answers.filter(({ seen: s }) => s.reachable).length;
   output.note(`host keys of ${seen} of ${vms.length} VMs are pinned in ${spec.ssh.knownHostsPath}`);
-}
-
-export interface ParkedAgent {
-  vm: VmAddress;
-  since: number;
-  tries: number;
-  why: string;
-  nextTryAt: number;
-}
-
-export interface AgentRow extends ListedAgent {
-  parked?: ParkedAgent;
-}
-
-export interface AgentListing {
-  agents: ListedAgent[];
-  digest?: string;
-  enrolled: EnrolledVm[];
-  installs: BalancerInstall[];
-  unseen: { host: string; error: string }[];
-}
-
-/** What is seen on each VM now, and which of them are being tried again. */
-export async function listAgents(
-  temporal: Temporal,
-  spec: ClusterSpec,
-  vms?: VmAddress[],
-): Promise<{ agents: AgentRow[] } & Pick<AgentListing, 'unseen' | 'enrolled' | 'installs'>> {
-  const [listing, parked] = await Promise.all([lookAtAgents(temporal, spec, vms), listParked(temporal, spec)]);
-  const agents = listing.agents.map((agent) => ({ ...agent, parked: parked.get(vmName(agent.vm)) }));
-  const { unseen, enrolled, installs } = listing;
-  return { agents, unseen, enrolled, installs };
-}
-
-export function lookAtAgents(temporal: Temporal, spec: ClusterSpec, vms?: VmAddress[]): Promise<AgentListing> {
-  return temporal.client.workflow.execute(workflowTypes.listAgents, {
-    taskQueue: taskQueues.main,
-    workflowId: `kraken-${spec.name}-inspect-${randomBytes(4).toString('hex')}`,
-    args: [{ spec, vms }],
-    workflowExecutionTimeout: '5m',
-    staticSummary: `look at the agents of ${spec.name}`,
-  });
-}
-
-async function listParked(temporal: Temporal, spec: ClusterSpec): Promise<Map<string, ParkedAgent>> {
-  const query = `${searchAttributes.cluster} = '${spec.name}' AND WorkflowType = '${workflowTypes.keepAgent}' AND ExecutionStatus = 'Running'`;
-  const parked = new Map<string, ParkedAgent>();
-  for await (const { workflowId } of temporal.client.workflow.list({ query })) {
-    const handle = temporal.client.workflow.getHandle(workflowId);
-    const state = await handle.query<ParkedAgent>(parkedQuery).catch(() => undefined);
-    if (state) parked.set(vmName(state.vm), state);
-  }
-  return parked;
-}
-
-export function pullOnVms(
-  temporal: Temporal,
-  spec: ClusterSpec,
-  work: { vms: VmAddress[]; image: string },
-): Promise<AgentPull[]> {
-  return temporal.client.workflow.execute(workflowTypes.pullOnVms, {
-    taskQueue: taskQueues.main,
-    workflowId: `kraken-${spec.name}-pull-${randomBytes(4).toString('hex')}`,
-    args: [{ spec, ...work }],
-    staticSummary: `pull ${work.image} on ${work.vms.length} VMs`,
-  });
 }

@@ -1,7 +1,7 @@
 import type { AgentPlan } from '../cluster/agents/agent-plan';
 import type { FleetPlan, FleetPolicy } from '../cluster/agents/fleet-plan';
 import type { FleetRecord } from '../cluster/agents/fleet-record';
-import type { EnrolledVm, ServedInstall } from '../cluster/agents/install-source';
+import type { EnrolledPage, EnrolledVm, ServedInstall } from '../cluster/agents/install-source';
 import type { InstalledLeft, InstalledPlan, InstalledPolicy } from '../cluster/agents/installed-vms';
 import type { ObservedAgent, SeenAgent } from '../cluster/agents/observed';
 import type { VmAddress } from '../cluster/agents/vm';
@@ -56,6 +56,7 @@ export interface LeftVm {
   vm: VmAddress;
   state: 'parked' | 'failed';
   code: string;
+  /** Empty where more than a hundred are told of. */
   why: string;
   hint?: string;
 }
@@ -130,6 +131,8 @@ export interface FleetView {
   highestEpoch: number;
   /** VMs that installed themselves. */
   enrolled: EnrolledVm[];
+  /** Where the page of them ends that was asked for, when there are more. */
+  next?: string;
   /** What the load balancers that could be seen serve. */
   installs: BalancerInstall[];
   unseen: UnseenHost[];
@@ -186,6 +189,24 @@ export interface AgentPull {
   hint?: string;
 }
 
+/**
+ * VMs in one answer: of ten thousand at once Temporal would take no answer, for which 2 MB is the most. One VM is told in at most 2 KB, one that installed
+ * itself in at most 400 bytes.
+ */
+export const agentsPerPage = 500;
+export const enrolledPerPage = 1000;
+
+/** Every agent that shall be, by its address alone, and a page of the VMs that installed themselves. */
+export interface AgentRoster {
+  vms: VmAddress[];
+  /** Image of the record; undefined where no operation brought agents yet. */
+  digest?: string;
+  enrolled: EnrolledVm[];
+  next?: string;
+  installs: BalancerInstall[];
+  unseen: UnseenHost[];
+}
+
 /** Answers of `agent list`: what is seen now, beside what was asked for. */
 export interface ListedAgent {
   vm: VmAddress;
@@ -197,7 +218,11 @@ export interface ListedAgent {
 
 export interface AgentActivities {
   /** `agents.json` of all nodes: the highest generation on a majority counts. */
-  readFleet(input: { spec: ClusterSpec }): Promise<FleetView>;
+  readFleet(input: {
+    spec: ClusterSpec;
+    /** Of the VMs that installed themselves: their addresses alone, or some of them; absent: all that is known of all. */
+    enrolled?: 'addresses' | EnrolledPage;
+  }): Promise<FleetView>;
   /** Names the operation, and says which VMs it is about and in which batches. */
   openFleet(input: { input: FleetInput; view: FleetView; nowMs: number }): Promise<OpenedFleet>;
   /** Writes `agents.json` on one node. */

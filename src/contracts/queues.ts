@@ -35,6 +35,7 @@ export const workflowTypes = {
   fleet: 'operateFleet',
   agent: 'bringAgent',
   keepAgent: 'keepAgent',
+  agentRoster: 'rosterOfAgents',
   listAgents: 'listAgents',
   pullOnVms: 'pullOnVms',
 } as const;

@@ -8,6 +8,7 @@ import {
   draining,
   effect,
   following,
+  listing,
   looking,
   planning,
   proving,
@@ -33,6 +34,7 @@ export const drains = through(draining);
 export const proofs = through(proving);
 export const planners = proxyLocalActivities<Activities>(planning);
 export const agentLookers = onVms(looking);
+export const agentListers = onVms(listing);
 export const agentEffects = onVms(agentEffect);
 export const agentProofs = onVms(agentProving);
 export const pulls = onVms(pulling);

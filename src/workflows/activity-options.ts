@@ -10,6 +10,14 @@ export const looking: ActivityOptions = {
   retry: { initialInterval: '300ms', maximumInterval: '3s' },
 };
 
+/** Looks at hundreds of VMs, of which each may take ten seconds to be known as silent. */
+export const listing: ActivityOptions = {
+  startToCloseTimeout: '10m',
+  scheduleToCloseTimeout: '25m',
+  heartbeatTimeout: '5s',
+  retry: { initialInterval: '300ms', maximumInterval: '3s' },
+};
+
 /** Changes one resource. Tried for a quarter of an hour: hosts reboot, engines restart. */
 export const effect: ActivityOptions = {
   startToCloseTimeout: '2m',

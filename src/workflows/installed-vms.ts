@@ -5,6 +5,7 @@ import type { StageProgress } from '../contracts/operation';
 import { effects, followings, lookers, proofs } from './activities';
 import { installedWithinMs, oneOfSeveral } from './activity-options';
 import { type FleetHosts, onBalancers, stagesOf } from './fleet-hosts';
+import { leftBriefly } from './left-briefly';
 import { final } from './operation-steps';
 import type { SafePoints } from './safe-points';
 
@@ -69,7 +70,7 @@ class InstalledTurns {
         followings.awaitInstalled.executeWithOptions({ summary }, [wave]),
       );
       this.report.followed += outcome.there;
-      this.report.left.push(...outcome.left);
+      for (const left of outcome.left) this.report.left.push(leftBriefly(left, this.report.left.length));
       stage.done += outcome.there;
       this.refuseTooMany();
     }

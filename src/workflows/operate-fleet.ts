@@ -22,6 +22,7 @@ import { oneOfSeveral } from './activity-options';
 import type { bringAgent, keepAgent } from './bring-agent';
 import { dismiss, dismissTitle, type FleetHosts, publish, seenOf, stagesOf, writeRecord } from './fleet-hosts';
 import { letInstalledFollow } from './installed-vms';
+import { leftBriefly } from './left-briefly';
 import { final, spokenOf } from './operation-steps';
 import { Progress } from './progress';
 import { SafePoints } from './safe-points';
@@ -59,7 +60,7 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
   const isBringing = verb === 'deploy' || verb === 'upgrade';
   const isPublishing = isBringing || verb === 'publish';
   const opened = await progress.during('look', 'look and plan', async () => {
-    const view = await lookers.readFleet({ spec });
+    const view = await lookers.readFleet({ spec, enrolled: 'addresses' });
     if (view.unseen.length >= spec.nodes.length / 2) {
       const why = view.unseen.map((u) => `${u.host}: ${u.error}`).join('; ');
       throw final(
@@ -231,7 +232,7 @@ class Fleet {
       if (outcome.changed) this.state.changed += 1;
       return;
     }
-    this.state.left.push({ vm, ...outcome });
+    this.state.left.push(leftBriefly({ vm, ...outcome }, this.state.left.length));
     if (outcome.state === 'parked' && this.state.left.length <= this.state.plan.maxFailures) {
       await this.park(work, outcome.why);
     }

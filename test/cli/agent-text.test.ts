@@ -1,6 +1,6 @@
 import { createColors } from 'picocolors';
+import type { AgentRow } from '../../src/cli/agent-looks';
 import { renderAgent, renderAgents, renderEnrolled, renderPulls, stateOf } from '../../src/cli/agent-text';
-import type { AgentRow } from '../../src/cli/agents';
 import { describeFleet, isFleetReport } from '../../src/cli/fleet-text';
 import { planAgent } from '../../src/cluster/agents/agent-plan';
 import type { ObservedAgent, SeenAgent } from '../../src/cluster/agents/observed';

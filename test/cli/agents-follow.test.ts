@@ -6,6 +6,7 @@ import { exitCodes } from '../../src/cli/exit-codes';
 import { Output } from '../../src/cli/output';
 import type { AgentPlan } from '../../src/cluster/agents/agent-plan';
 import type { BalancerInstall, ListedAgent } from '../../src/contracts/agents';
+import { workflowTypes } from '../../src/contracts/queues';
 import { exampleSpec } from '../support/cluster';
 import { captureStreams } from './streams';
 
@@ -61,7 +62,10 @@ function open() {
   const started: string[] = [];
   const client = {
     workflow: {
-      execute: async () => ({ agents: [behind], enrolled: [], installs: [], unseen: [] }),
+      execute: async (type: string) =>
+        type === workflowTypes.agentRoster
+          ? { vms: [behind.vm], enrolled: [], installs: [], unseen: [] }
+          : { agents: [behind] },
       start: async (type: string, { workflowId }: { workflowId: string }) => {
         started.push(type);
         throw new WorkflowExecutionAlreadyStartedError('it runs', workflowId, type);

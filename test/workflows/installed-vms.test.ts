@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type EnrolledVm, outdatedInstalls } from '../../src/cluster/agents/install-source';
-import type { FleetInput, FleetReport } from '../../src/contracts/agents';
+import type { AgentRoster, FleetInput, FleetReport } from '../../src/contracts/agents';
 import type { OperationProgress } from '../../src/contracts/operation';
-import type { AgentListing } from '../../src/workflows/list-agents';
 import { exampleSpec } from '../support/cluster';
 import { failureOf } from '../support/failure-of';
 import { MemoryLab } from '../support/memory-hosts';
@@ -169,7 +168,7 @@ test('a load balancer that is off gives no turns and is named; the others are he
   expect([given('node-1').at(-1), given('node-2')]).toEqual(['all', []]);
   lab.machine('node-2').isOn = true;
   const outdated = async () => {
-    const { installs } = (await (await bench.begin('listAgents', { spec: specOf() })).result()) as AgentListing;
+    const { installs } = (await (await bench.begin('rosterOfAgents', { spec: specOf() })).result()) as AgentRoster;
     return outdatedInstalls(installs).map(({ host }) => host);
   };
   expect(await outdated()).toEqual(['node-2']);

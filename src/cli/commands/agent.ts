@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { outdatedInstalls } from '../../cluster/agents/install-source';
+import { listAgents, pullOnVms, readRoster, showAgent } from '../agent-looks';
 import { renderAgent, renderAgents, renderEnrolled, renderPulls, stateOf } from '../agent-text';
-import { type FleetOptions, listAgents, nameVms, operateFleet, pullOnVms } from '../agents';
+import { type FleetOptions, nameVms, operateFleet } from '../agents';
 import { readConfiguration } from '../configuration';
 import { withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
@@ -101,10 +102,10 @@ async function list(context: Context): Promise<void> {
 
 async function show(context: Context, _: unknown, [word = '']: string[]): Promise<void> {
   const { spec } = await readConfiguration(context);
-  const named = nameVms(spec, [word]);
+  const [vm] = nameVms(spec, [word]);
   await withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
-    const { agents } = await listAgents(temporal, spec, named);
+    const agents = await showAgent(temporal, spec, vm!);
     context.output.result(agents.map((row) => ({ state: stateOf(row), ...row }))[0]);
     context.output.lines(agents.flatMap((a) => renderAgent(a, { colors: context.output.colors, now: Date.now() })));
   });
@@ -147,7 +148,7 @@ async function pull(
   const named = nameVms(spec, options.on ?? []);
   return withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
-    const targets = options.all ? (await listAgents(temporal, spec)).agents.map(({ vm }) => vm) : named;
+    const targets = options.all ? (await readRoster(temporal, spec)).vms : named;
     const pulls = await pullOnVms(temporal, spec, { vms: targets, image });
     context.output.result(pulls);
     context.output.lines(renderPulls(pulls, context.output.colors));

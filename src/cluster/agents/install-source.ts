@@ -42,6 +42,27 @@ export interface EnrolledVm {
   leaving?: boolean;
 }
 
+export interface EnrolledPage {
+  /** The address at which the page before ended. */
+  after?: string;
+  size: number;
+}
+
+/** Of a list in order; `next` is where it ends when there are more. */
+export function pageOfEnrolled(
+  vms: EnrolledVm[],
+  { after, size }: EnrolledPage,
+): { enrolled: EnrolledVm[]; next?: string } {
+  const rest = after === undefined ? vms : vms.filter(({ address }) => byAddress(address, after) > 0);
+  const enrolled = rest.slice(0, size);
+  const last = enrolled.at(-1);
+  return { enrolled, ...(last && rest.length > size && { next: last.address }) };
+}
+
+function byAddress(one: string, other: string): number {
+  return one.localeCompare(other, 'en', { numeric: true });
+}
+
 /** Newest word of each VM over all load balancers; those that said that they are gone are left out. */
 export function joinEnrolled(all: EnrolledVm[][]): EnrolledVm[] {
   const newest = new Map<string, EnrolledVm>();
@@ -51,5 +72,5 @@ export function joinEnrolled(all: EnrolledVm[][]): EnrolledVm[] {
   }
   return [...newest.values()]
     .filter(({ release }) => release !== 'none')
-    .sort((a, b) => a.address.localeCompare(b.address, 'en', { numeric: true }));
+    .sort((a, b) => byAddress(a.address, b.address));
 }

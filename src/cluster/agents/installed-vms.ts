@@ -64,6 +64,7 @@ export function planInstalled(
 export interface InstalledLeft {
   address: string;
   state: 'failed' | 'away' | 'late';
+  /** Empty where more than a hundred are told of. */
   why: string;
 }
 
