@@ -28,6 +28,9 @@ export const following = `runs() {
   basename "$(readlink "$current" 2> /dev/null || echo none)"
 }
 
+turn=
+sentinel=
+
 # By the timer of a machine that nobody logs in to: it goes when it was told to, takes what is served when it has its turn, and says how it is.
 follow() {
   if is_dismissed; then
@@ -42,7 +45,7 @@ follow() {
     say "what is served is older than what this machine has"
     return
   fi
-  read_turns
+  if [ "$(runs)" != "$release" ] || [ "$(cat "$base/proven" 2> /dev/null)" != "$release" ]; then read_turns; fi
   [ "$(cat "$base/failed" 2> /dev/null)" = "$release-$epoch" ] || rm -f "$base/failed"
   if [ "$(runs)" != "$release" ]; then
     if [ -e "$base/failed" ]; then say "release $release did not get ready here"
@@ -56,12 +59,10 @@ follow() {
 
 # One that was away for a moment may have missed a turn that another knows of.
 read_turns() {
-  turn=
-  sentinel=
   for each in $serving; do
     curl -fsS -m 10 -o "$tmp/turns" "http://$each/install/turns" 2> /dev/null || continue
     [ -n "$sentinel" ] || sentinel=$(sed -n 's/^sentinel //p' "$tmp/turns")
-    address=$(curl -fsS -m 5 "http://$each/install/whoami" 2> /dev/null) || address=
+    address=$(cat "$tmp/whoami-$each" 2> /dev/null || :)
     if grep -qx all "$tmp/turns" || { [ -n "$address" ] && grep -qxF "$address" "$tmp/turns"; }; then turn=yes; fi
   done
 }

@@ -86,8 +86,8 @@ leave() {
 # All are asked: one that was away serves what was wanted before. 0: by a krakenctl that gave no number.
 find_balancer() {
   for each in $balancers; do
-    curl -fsS -m 5 -o "$tmp/sums" "http://$each/install/sums" 2> /dev/null || continue
     mark=$(curl -fsS -m 5 "http://$each/install/epoch" 2> /dev/null | tr -dc 0-9 | head -c 16)
+    [ -n "$mark" ] || curl -fsS -m 5 -o "$tmp/sums" "http://$each/install/sums" 2> /dev/null || continue
     echo "\${mark:-0} $each"
   done | sort -s -rn -k 1,1 > "$tmp/served"
   epoch=$(awk 'NR == 1 { print $1 }' "$tmp/served")
@@ -104,6 +104,7 @@ ${newest}
 dismissal() {
   for each in $balancers; do
     address=$(curl -fsS -m 5 "http://$each/install/whoami" 2> /dev/null) || continue
+    echo "$address" > "$tmp/whoami-$each"
     curl -fsS -m 5 "http://$each/install/dismissed" 2> /dev/null | awk -v a="$address" '$1 == a { print $2 }'
   done | sort -n | tail -n 1
 }

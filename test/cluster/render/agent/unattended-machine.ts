@@ -194,6 +194,10 @@ export class UnattendedMachine {
       .filter((line) => !/^(host|kernel|$)/.test(line));
   }
 
+  forget(path: string): void {
+    rmSync(join(this.folder, path), { force: true });
+  }
+
   note(path: string, text: string): void {
     appendFileSync(join(this.folder, path), text);
   }

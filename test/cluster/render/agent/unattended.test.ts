@@ -120,6 +120,19 @@ test('a load balancer that is away keeps nothing from it, and is told nothing', 
   expect([vm.said(second), vm.said(third)]).toEqual([report('b', proven('b')), report('b', proven('b'))]);
 });
 
+test('a look that has nothing to do asks each load balancer for little, and moves no image', () => {
+  vm.serveAll({ release: 'b', epoch: 1800 });
+  vm.look();
+  vm.forget('fetched');
+  vm.look();
+  const asked = vm
+    .read('fetched')
+    .split('\n')
+    .filter((url) => url !== '');
+  expect(asked.length).toBeLessThanOrEqual(5 * balancers.length);
+  expect(asked.filter((url) => /tar|turns/.test(url))).toEqual([]);
+});
+
 describe('a load balancer that comes back serves what was wanted before', () => {
   const back = { release: 'b', epoch: 1800 };
   const wanted = { release: 'c', epoch: 1900 };
