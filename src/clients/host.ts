@@ -130,7 +130,7 @@ export interface InstallBundle {
 /** Which VMs that installed themselves may take what the operation of this epoch has published. */
 export interface Turns {
   epoch: number;
-  /** `repository@sha256:…`, which they pull through their new agent. */
+  /** `repository@sha256:…`, which they pull through their new agent; the one that was given before where none is. */
   sentinel?: string;
   /** By the address under which they are known; beside those that have their turn already. */
   to: string[] | 'all';

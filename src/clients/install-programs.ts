@@ -44,12 +44,13 @@ for old in "$base"/releases/*; do [ "$old" = "$d" ] || rm -rf -- "$old"; done
 [ "$(readlink "$link")" = "releases/$id" ] && whole && echo written`;
 
 /**
- * stdin: cluster, epoch, sentinel or nothing, a line each; then `all` or the addresses of VMs that may take what is served, beside those that may already.
+ * stdin: cluster, epoch, sentinel or nothing (the one before), a line each; then `all` or the addresses of VMs that may take what is served, beside those that may already.
  * Refused where another operation has published since, or this one has not.
  */
 export const turnsProgram = `${underEffectLock}set -e; LC_ALL=C; export LC_ALL; IFS= read -r cluster; IFS= read -r epoch; IFS= read -r sentinel
 d=$(readlink -f "/var/lib/kraken/$cluster/nginx/install"); cd "$d"
 served=$(cat epoch 2> /dev/null || echo "$epoch"); [ "$served" = "$epoch" ] || { cat > /dev/null; echo "other $served"; exit 0; }
+[ -n "$sentinel" ] || sentinel=$(sed -n 's/^sentinel //p' turns 2> /dev/null || :)
 n=$(mktemp "$d/.turns.XXXXXXXX"); trap 'rm -f -- "$n" "$n.wave"' EXIT
 { cat; grep -sv '^sentinel ' turns || :; } | awk '$0 == "all" { all = 1 } !known[$0]++ { line[++count] = $0 }
   END { if (all) print "all"; else for (i = 1; i <= count; i++) print line[i] }' | sort > "$n.wave"; { echo "sentinel $sentinel"; cat "$n.wave"; } > "$n"

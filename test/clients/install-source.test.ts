@@ -115,6 +115,7 @@ describe('turns', () => {
     expect((await source().look('c')).forAll).toBe(false);
     expect(await give('all')).toEqual({ changed: true });
     expect(await give(['10.0.2.4'])).toEqual({ changed: false });
+    expect(await source().giveTurns('c', { epoch: 1800, to: 'all' })).toEqual({ changed: false });
     expect([text('turns'), text('wave')]).toEqual([`sentinel ${sentinel}\nall\n`, '100\n']);
     expect(readdirSync(served).filter((name) => name.startsWith('.'))).toEqual([]);
   });
