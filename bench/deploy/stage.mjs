@@ -56,7 +56,7 @@ export function writeEnv(up, changes = {}) {
 export async function closeStage() {
   for (const words of [
     ['worker', 'stop'],
-    ['temporal', 'down', '--purge'],
+    ['temporal', 'down', '--purge', '--yes'],
   ])
     spawnSync(process.execPath, [join(root, 'bin', 'krakenctl'), ...words], { env: plain });
   await lab.labDown('bench').catch((error) => say(error.message));

@@ -108,3 +108,9 @@ export function toFailure(error: unknown): Error {
     cause: error,
   });
 }
+
+/** The name under which an error is told. */
+export function codeOf(error: unknown): string {
+  const failure = toFailure(error);
+  return (failure instanceof ApplicationFailure && failure.type) || 'INTERNAL';
+}

@@ -18,7 +18,7 @@ import { redisFixedSum, redisSettingNames } from '../cluster/render/redis';
 import { type ClusterSpec, type PartName, partNames } from '../cluster/spec';
 import type { HostActivities } from '../contracts/activities';
 import { type ActivityDependencies, connectTo } from './dependencies';
-import { ActivityError } from './failures';
+import { ActivityError, codeOf } from './failures';
 
 const probeTimeoutMs = 2000;
 const dockerFolder = '/var/lib/docker';
@@ -34,7 +34,7 @@ export function hostActivities(deps: ActivityDependencies): HostActivities {
       } catch (error) {
         // A host that answers and refuses us will refuse the next attempt too: a person must mend that.
         if (error instanceof HostRefusedError || error instanceof RightsError) throw error;
-        if (error instanceof ClientError) return { host, reachable: false, error: error.message };
+        if (error instanceof ClientError) return { host, reachable: false, error: error.message, code: codeOf(error) };
         throw error;
       }
     },

@@ -4,7 +4,7 @@ import { newestRecord } from '../cluster/record';
 import type { HostActivities, ImageActivities, InspectionActivities, PlannerActivities } from '../contracts/activities';
 import type { FailureDetails } from '../contracts/failures';
 import type { OperationFailure } from '../contracts/operation';
-import { toFailure } from './failures';
+import { codeOf, toFailure } from './failures';
 
 type Lookers = HostActivities & ImageActivities & PlannerActivities;
 
@@ -14,7 +14,7 @@ export function inspectionActivities({ observeHost, resolveImages, planDeploy }:
       // One host that refuses us must not hide the others from whoever asks what is going on.
       const look = (host: string) =>
         observeHost({ spec, host, probe }).catch(
-          (error): ObservedHost => ({ host, reachable: false, error: describe(error).message }),
+          (error): ObservedHost => ({ host, reachable: false, error: describe(error).message, code: codeOf(error) }),
         );
       const hosts = await Promise.all(spec.nodes.map((node) => look(node.id)));
       const observed: Observed = { cluster: spec.name, hosts };

@@ -17,11 +17,11 @@ import { ActivityError, toFailure } from './failures';
 
 export function preflightActivities(deps: ActivityDependencies): PreflightActivities {
   return {
-    async preflightCluster({ spec, listen }) {
+    async preflightCluster({ spec, listen, bystander }) {
       const startedAt = deps.now();
       const hosts = await Promise.all(spec.nodes.map((node) => lookAt(deps, spec, node)));
       const reaches = await tryWays(deps, spec, { hosts, listen });
-      const findings = judgePreflight(spec, { hosts, reaches, ownerId: deps.ownerId });
+      const findings = judgePreflight(spec, { hosts, reaches, ownerId: deps.ownerId, bystander });
       const seen = hosts.filter((h) => h.reachable).map((h) => h.host);
       const untried = reaches.filter((r) => r.result === 'untested').length;
       const firewall = hosts.flatMap((h) => (h.reachable && h.machine.hasFirewall ? [h.host] : []));

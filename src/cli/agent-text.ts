@@ -2,7 +2,7 @@ import type { EnrolledVm } from '../cluster/agents/install-source';
 import { chooseP2p } from '../cluster/agents/p2p';
 import { vmName } from '../cluster/agents/vm';
 import type { AgentPull } from '../contracts/agents';
-import type { AgentRow } from './agent-looks';
+import type { AgentRow } from './agent-listing';
 import type { Colors } from './output';
 import { showDuration } from './time-text';
 
@@ -28,7 +28,9 @@ export interface AgentView {
   now: number;
 }
 
-export function renderAgents(agents: AgentRow[], view: AgentView): string[] {
+/** `unseen`: nodes whose list could not be read. */
+export function renderAgents(agents: AgentRow[], view: AgentView & { unseen: number }): string[] {
+  if (agents.length === 0 && view.unseen > 0) return ['no agent on the lists that could be read'];
   if (agents.length === 0) return ['no agent yet · krakenctl agent deploy 10.0.2.10'];
   const head = ['VM', 'STATE', 'RELEASE', 'P2P', 'PEER', 'WHAT NEXT'];
   const rows = agents.map((agent) => cellsOf(agent, view));

@@ -1,6 +1,6 @@
 import { newestInstall, outdatedInstalls } from '../cluster/agents/install-source';
 import type { ClusterSpec } from '../cluster/spec';
-import { type AgentListing, lookAtAgents } from './agent-looks';
+import { type AgentListing, lookAtAgents } from './agent-listing';
 import { readPolicy, startFleet } from './agents';
 import type { Temporal } from './connect';
 import type { Context } from './context';
@@ -9,7 +9,9 @@ import { CliFailure } from './failure';
 
 export interface DeployEnd {
   spec: ClusterSpec;
-  options: { maxFailures?: string; agents?: boolean };
+  options: { maxFailures?: string; agents?: boolean; timeout?: number };
+  /** When the following of the deploy began; one time-out is for both. */
+  since: number;
   code: ExitCode;
   /** Of a deploy that was followed to a good end. */
   report?: { changed: boolean };
@@ -28,7 +30,7 @@ export async function endWithAgents(context: Context, temporal: Temporal, end: D
 async function follow(
   context: Context,
   temporal: Temporal,
-  { spec, options, code, report }: DeployEnd & { report: { changed: boolean } },
+  { spec, options, since, code, report }: DeployEnd & { report: { changed: boolean } },
 ): Promise<ExitCode> {
   const { output } = context;
   const following = whoFollows(await lookAtAgents(temporal, spec), report.changed);
@@ -42,7 +44,8 @@ async function follow(
   };
   try {
     const { verb } = following;
-    const start = { verb, spec, vms: [], policy, options: {}, onReport };
+    const timeout = options.timeout && Math.max(1, options.timeout - (Date.now() - since));
+    const start = { verb, spec, vms: [], policy, options: { timeout }, onReport };
     const last = await startFleet(context, temporal, start);
     // One answer for both, where a program reads it.
     output.result({ ...report, agents: fleet });

@@ -4,7 +4,9 @@ import type { ClusterSpec } from '../cluster/spec';
 import { type NamedVm, parseVms, readVmFile } from '../config/vm-names';
 import type { FleetInput, FleetVerb } from '../contracts/agents';
 import { fleetWorkflowId, workflowTypes } from '../contracts/queues';
+import { agreeToRemoval, describeRemoval, requireTargets } from './agent-removal';
 import { type Configuration, readConfiguration } from './configuration';
+import { requireAgreeable } from './confirmation';
 import { type Temporal, withTemporal } from './connect';
 import type { Context } from './context';
 import type { ExitCode } from './exit-codes';
@@ -12,7 +14,8 @@ import { CliFailure } from './failure';
 import { parseWholeNumber } from './numbers';
 import { makeOperation } from './operation-identity';
 import { findPollers, requireWorker } from './pollers';
-import { type RunOptions, runOperation } from './run-operation';
+import { runOperation } from './run-operation';
+import type { RunOptions } from './run-options';
 
 /** Operations on agents, from typed words to a started workflow. */
 export interface FleetOptions extends RunOptions {
@@ -67,6 +70,8 @@ export async function operateFleet(context: Context, { verb, words, options }: F
   const named = nameVms(spec, words, options.file);
   requireSaid(named, options);
   if (verb === 'remove') requireTargets(named, options);
+  const removal = verb === 'remove' ? describeRemoval(spec, named, options) : undefined;
+  if (removal) requireAgreeable(context, removal);
   return withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
     const { leftBehind } = require('./left-behind') as typeof import('./left-behind');
@@ -79,6 +84,7 @@ export async function operateFleet(context: Context, { verb, words, options }: F
       });
     }
     if (options.acceptNewHostKeys) await pinVmKeys(context, configuration, vms);
+    if (removal) await agreeToRemoval(context, temporal, { removal, spec, vms });
     return startFleet(context, temporal, { verb, spec, vms, policy, options });
   });
 }
@@ -111,12 +117,6 @@ function requireSaid(named: VmAddress[], { file, retryFailed }: FleetOptions): v
       hint: 'krakenctl op list',
     });
   if (named.length > 0) throw new CliFailure('USAGE', '--retry-failed and names of VMs: expected one of them');
-}
-
-function requireTargets(named: VmAddress[], { all, retryFailed }: FleetOptions): void {
-  if (named.length > 0 && all) throw new CliFailure('USAGE', '--all and names of VMs: expected one of them');
-  if (named.length > 0 || all || retryFailed) return;
-  throw new CliFailure('USAGE', 'no VM is named', { hint: 'krakenctl agent remove 10.0.2.10, or --all' });
 }
 
 export function readPolicy(spec: ClusterSpec, options: Omit<FleetOptions, keyof RunOptions>): FleetPolicy {

@@ -1,4 +1,5 @@
 import type { Finding } from '../cluster/preflight/findings';
+import { describeHidden } from './filters';
 import type { Colors } from './output';
 import { showDuration } from './time-text';
 
@@ -15,6 +16,8 @@ export interface CheckView {
   through: string;
   tookMs: number;
   findings: Finding[];
+  /** Findings of hosts that are not shown. */
+  notShown?: number;
   checklist: ChecklistLine[];
 }
 
@@ -25,8 +28,18 @@ export function renderCheck(view: CheckView, colors: Colors): string[] {
   const checklist = view.checklist.map(
     (line) => ` ${markOf(line.state, colors)} ${line.title.padEnd(titles)}  ${noteOf(line, colors)}`,
   );
-  const none = [` ${colors.green('✔')} nothing speaks against a deploy`];
-  return [head, '', ...(findings.length > 0 ? findings : none), '', 'production checklist', ...checklist, ''];
+  const hidden = describeHidden(view.notShown ?? 0, 'nodes');
+  const none = hidden.length > 0 ? [] : [` ${colors.green('✔')} nothing speaks against a deploy`];
+  return [
+    head,
+    '',
+    ...(findings.length > 0 ? findings : none),
+    ...hidden,
+    '',
+    'production checklist',
+    ...checklist,
+    '',
+  ];
 }
 
 function noteOf({ state, note }: ChecklistLine, colors: Colors): string {

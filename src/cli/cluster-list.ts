@@ -16,7 +16,10 @@ export interface ClusterSummary {
   /** Hosts of the record, and those whose every part answers; undefined where no record was read. */
   nodes?: number;
   serving?: number;
-  owner?: 'ours' | 'another' | 'several' | 'none';
+  /** Hosts of the record that were not seen, or whose record of it could not be read; absent where there is none such. */
+  unseen?: string[];
+  /** `unknown`: none was seen and one may be where nobody looked, or who looked is not the worker and has another id. */
+  owner?: 'ours' | 'another' | 'several' | 'none' | 'unknown';
   /** Of another's: where it works. */
   ownerDetails?: RecordOwner[];
   lastOperation?: Pick<OperationSummary, 'id' | 'name' | 'actor' | 'result'> & { at: string };
@@ -46,7 +49,11 @@ export async function listTemporalClusters(temporal: Temporal): Promise<Map<stri
 }
 
 /** By name. What both know about the last operation comes from Temporal, which also knows those that failed. */
-export function mergeClusters(hosts: HostClusters[], runs: Map<string, OperationSummary>): ClusterSummary[] {
+export function mergeClusters(
+  hosts: HostClusters[],
+  runs: Map<string, OperationSummary>,
+  { bystander = false } = {},
+): ClusterSummary[] {
   const seen = hosts.flatMap((h) => (h.reachable ? h.clusters.map((cluster) => ({ host: h.host, cluster })) : []));
   const names = [...new Set([...seen.map((s) => s.cluster.name), ...runs.keys()])].sort();
   return names.map((name) => {
@@ -55,7 +62,9 @@ export function mergeClusters(hosts: HostClusters[], runs: Map<string, Operation
     const knownTo: ClusterSummary['knownTo'] = [];
     if (records.length > 0) knownTo.push('hosts');
     if (run) knownTo.push('temporal');
-    return { name, knownTo, ...fromRecords(records), ...(run && { lastOperation: fromRun(run, records) }) };
+    const away = hosts.flatMap((h) => (h.reachable ? [] : [h.host]));
+    const recorded = fromRecords(records, { away, bystander });
+    return { name, knownTo, ...recorded, ...(run && { lastOperation: fromRun(run, records) }) };
   });
 }
 
@@ -64,9 +73,19 @@ interface OnHost {
   cluster: RecordedCluster;
 }
 
-function fromRecords(records: OnHost[]): Partial<ClusterSummary> {
+interface Looked {
+  /** Hosts that were not seen. */
+  away: string[];
+  /** Not the worker has looked. */
+  bystander: boolean;
+}
+
+function fromRecords(records: OnHost[], { away, bystander }: Looked): Partial<ClusterSummary> {
   if (records.length === 0) return {};
   const newest = newestOf(records);
+  const unread = records.flatMap(({ host, cluster }) => (cluster.error ? [host] : []));
+  const members = newest?.spec.nodes.map(({ id }) => id) ?? [];
+  const unseen = [...away.filter((host) => members.includes(host)), ...unread];
   const owners = new Map(records.flatMap(({ cluster: { owner } }) => (owner ? [[owner.id, owner] as const] : [])));
   const errors = records.flatMap(({ host, cluster }) => (cluster.error ? [`${host}: ${cluster.error}`] : []));
   return {
@@ -74,7 +93,8 @@ function fromRecords(records: OnHost[]): Partial<ClusterSummary> {
     version: newest?.spec.images.version,
     nodes: newest?.spec.nodes.length,
     serving: newest && records.filter(({ cluster }) => cluster.serving).length,
-    owner: ownerOf(records, owners.size),
+    ...(unseen.length > 0 && { unseen }),
+    owner: ownerOf(records, { owners: owners.size, isPartial: unseen.length > 0, bystander }),
     ownerDetails: [...owners.values()],
     lastOperation: newest && { ...newest.operation, at: newest.operation.endedAt, result: 'done' },
     destroyed: newest?.destroyed,
@@ -87,10 +107,14 @@ function newestOf(records: OnHost[]): ClusterRecord | undefined {
   return found.sort((a, b) => b.generation - a.generation)[0];
 }
 
-function ownerOf(records: OnHost[], owners: number): ClusterSummary['owner'] {
-  if (owners === 0) return 'none';
+function ownerOf(
+  records: OnHost[],
+  { owners, isPartial, bystander }: { owners: number; isPartial: boolean; bystander: boolean },
+): ClusterSummary['owner'] {
+  if (owners === 0) return isPartial ? 'unknown' : 'none';
   if (owners > 1) return 'several';
-  return records.some(({ cluster }) => cluster.ours) ? 'ours' : 'another';
+  if (records.some(({ cluster }) => cluster.ours)) return 'ours';
+  return bystander ? 'unknown' : 'another';
 }
 
 function fromRun(run: OperationSummary, records: OnHost[]): ClusterSummary['lastOperation'] {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Interrupts } from './interrupts';
+import type { LogFormat } from './log-line';
 import { type Format, Output, type Streams } from './output';
 
 /** What every command has: where to write, what the person set for all of them. */
@@ -16,6 +17,7 @@ export interface GlobalOptions {
   verbose?: boolean;
   quiet?: boolean;
   color?: 'auto' | 'always' | 'never' | boolean;
+  logFormat?: LogFormat;
   yes?: boolean;
 }
 
@@ -43,6 +45,8 @@ export function guessGlobals(argv: string[]): GlobalOptions {
     const value = attached ?? (word === '-o' || word === '--output' ? words[i + 1] : undefined);
     if (word === '--json') globals.json = true;
     if (value === 'json' || value === 'jsonl') globals.output = value;
+    if (word === '--log-format=json' || (word === '--log-format' && words[i + 1] === 'json'))
+      globals.logFormat = 'json';
     if (word === '-v' || word === '--verbose') globals.verbose = true;
     if (word === '--no-color') globals.color = false;
   }
@@ -50,7 +54,7 @@ export function guessGlobals(argv: string[]): GlobalOptions {
 }
 
 export function makeOutput(streams: Streams, globals: GlobalOptions): Output {
-  const { color, verbose, quiet } = globals;
+  const { color, verbose, quiet, logFormat } = globals;
   const wanted = color === false ? 'never' : color === true ? 'always' : color;
-  return new Output(streams, { format: formatOf(globals), color: wanted, verbose, quiet });
+  return new Output(streams, { format: formatOf(globals), color: wanted, verbose, quiet, logFormat });
 }

@@ -11,7 +11,9 @@ import { exitCodes } from './exit-codes';
 import { CliFailure } from './failure';
 import { makeOperation } from './operation-identity';
 import { findPollers, requireWorker } from './pollers';
-import { type RunOptions, runOperation } from './run-operation';
+import { runOperation } from './run-operation';
+import type { RunOptions } from './run-options';
+import { takeOverHint } from './take-over-text';
 
 export interface DestroyOptions extends RunOptions {
   confirm?: string;
@@ -63,8 +65,11 @@ function refuse(plan: DestroyPlan, skipUnreachable: boolean): void {
   const [foreign] = plan.foreign;
   if (foreign) {
     const text = plan.foreign.map((f) => `${f.host}: ${f.why}`).join('\n');
-    const hint = 'work through that Temporal, or, where it is lost: krakenctl cluster take-over';
-    throw new CliFailure('FOREIGN_OWNER', `nothing was removed\n${text}`, { host: foreign.host, hint, data: { plan } });
+    throw new CliFailure('FOREIGN_OWNER', `nothing was removed\n${text}`, {
+      host: foreign.host,
+      hint: takeOverHint,
+      data: { plan },
+    });
   }
   const [conflict] = plan.conflicts;
   if (conflict) {

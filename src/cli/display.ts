@@ -1,4 +1,4 @@
-import type { OperationProgress } from '../contracts/operation';
+import type { OperationProgress, StageProgress } from '../contracts/operation';
 import { describeDecision, holdLine } from './hold-text';
 import type { Output } from './output';
 import { showDuration } from './time-text';
@@ -94,7 +94,7 @@ export class PlainDisplay implements Display {
       if (this.printed.has(stage.id)) continue;
       this.printed.add(stage.id);
       const view = { colors: this.output.colors, now: this.now(), columns: 500, width: columnWidth };
-      this.say(renderStage(stage, view));
+      this.say(renderStage(stage, view), fieldsOf(stage, progress));
     }
     this.sayHold(progress);
     this.breakSilence(progress);
@@ -129,12 +129,18 @@ export class PlainDisplay implements Display {
     for (const stage of progress.stages.filter((s) => s.state === 'running')) {
       const took = showDuration(this.now() - (stage.startedAt ?? this.now()));
       const what = stage.now.slice(0, 2).join('; ') || stage.title;
-      this.say(` ▸ ${stage.id.padEnd(columnWidth)} ${took.padStart(6)}  ${what}`);
+      this.say(` ▸ ${stage.id.padEnd(columnWidth)} ${took.padStart(6)}  ${what}`, fieldsOf(stage, progress));
     }
   }
 
-  private say(line: string): void {
+  private say(line: string, fields?: object): void {
     this.lastSaid = this.now();
-    this.output.line(line);
+    this.output.line(line, fields);
   }
+}
+
+/** What a program would otherwise have to read out of the line. */
+function fieldsOf({ id, state, startedAt, endedAt }: StageProgress, { operation }: OperationProgress): object {
+  const tookMs = startedAt !== undefined && endedAt !== undefined ? endedAt - startedAt : undefined;
+  return { operation: operation.id, stage: id, state, tookMs };
 }

@@ -11,7 +11,8 @@ import { type FirewallView, renderFirewallPlan, renderFirewallStatus } from './f
 import { reachWorker } from './inspect';
 import { makeOperation } from './operation-identity';
 import { findPollers, requireWorker } from './pollers';
-import { type RunOptions, runOperation } from './run-operation';
+import { runOperation } from './run-operation';
+import type { RunOptions } from './run-options';
 import { parseDuration } from './time-text';
 
 export interface FirewallOptions extends RunOptions {

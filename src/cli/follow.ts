@@ -12,15 +12,20 @@ export interface Follow {
   context: Context;
   temporal: Temporal;
   handle: WorkflowHandle;
+  /** Lets go after this; undefined: never. */
+  timeoutMs?: number;
 }
 
 export type Followed = { progress?: OperationProgress } & (
   | { kind: 'done'; result: unknown }
   | { kind: 'failed'; failure: CliFailure }
-  | { kind: 'detached' }
+  | Detached
 );
 
-type Ending = { kind: 'done'; result: unknown } | { kind: 'failed'; failure: CliFailure } | { kind: 'detached' };
+/** `afterMs`: nobody let go of it, the time for following it is over. */
+type Detached = { kind: 'detached'; afterMs?: number };
+
+type Ending = { kind: 'done'; result: unknown } | { kind: 'failed'; failure: CliFailure } | Detached;
 
 const pollMs = 150;
 /** Nothing moves while a person or a clock holds it, perhaps for days. */
@@ -35,7 +40,8 @@ export async function followOperation(follow: Follow): Promise<Followed> {
   const { context, temporal, handle } = follow;
   const display = openDisplay(context.output);
   const seen: { progress?: OperationProgress; ending?: Ending } = {};
-  const ended = Promise.race([awaitEnd(handle), awaitDetach(context.signal)]).then((ending) => {
+  const limit = openLimit(follow.timeoutMs);
+  const ended = Promise.race([awaitEnd(handle), awaitDetach(context.signal), limit.over]).then((ending) => {
     seen.ending = ending;
   });
   const heartbeats = new HeartbeatWatch(handle);
@@ -47,6 +53,7 @@ export async function followOperation(follow: Follow): Promise<Followed> {
     else if (misses > toleratedMisses) display.waiting('no answer yet: waiting for a worker (krakenctl worker status)');
     await Promise.race([ended, pause(progress?.hold ? heldPollMs : pollMs)]);
   }
+  limit.close();
   if (seen.ending.kind !== 'detached') {
     const last = await askProgress(temporal, handle);
     if (last) report(seen, { progress: last, display, context });
@@ -115,6 +122,14 @@ function awaitDetach(signal: AbortSignal): Promise<Ending> {
     if (signal.aborted) detach();
     else signal.addEventListener('abort', detach, { once: true });
   });
+}
+
+function openLimit(afterMs: number | undefined): { over: Promise<Ending>; close: () => void } {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<Ending>((resolve) => {
+    if (afterMs !== undefined) timer = setTimeout(() => resolve({ kind: 'detached', afterMs }), afterMs);
+  });
+  return { over, close: () => clearTimeout(timer) };
 }
 
 function pause(ms: number): Promise<void> {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isSeen, type RecordOwner } from '../cluster/observed';
 import type { InspectInput, Inspection } from '../contracts/operation';
 import { taskQueues, workflowTypes } from '../contracts/queues';
 import type { Configuration } from './configuration';
@@ -14,6 +15,13 @@ export interface Look extends Inspection {
   tookMs: number;
   /** The operation that runs now; undefined when Temporal did not answer, null when none runs. */
   running?: { operation: string; actor: string; startedAt: Date } | null;
+  /** Hosts whose owner has another id than this machine; only a worker can say whether it is another krakenctl. */
+  doubted?: Doubted[];
+}
+
+export interface Doubted {
+  host: string;
+  owner: Pick<RecordOwner, 'temporal' | 'namespace'>;
 }
 
 /** A person waits for this before the answer even begins. */
@@ -45,9 +53,21 @@ export async function lookAtCluster(
   context.output.note(`${reached.because}: looked from this machine instead`);
   const { inspectLocally } = require('./local') as typeof import('./local');
   const inspection = await inspectLocally(input);
-  // Whose a cluster is, is told by the worker's state folder, which may be on another machine.
-  delete inspection.plan?.foreign;
-  return { ...inspection, through: 'this process', tookMs: took(), running: reached.running };
+  const doubted = doubtForeign(inspection);
+  return { ...inspection, ...doubted, through: 'this process', tookMs: took(), running: reached.running };
+}
+
+/** Whose a cluster is, is told by the worker's state folder, which may be on another machine. */
+export function doubtForeign({ observed, plan }: Inspection): Pick<Look, 'doubted'> {
+  const foreign = new Set(plan?.foreign?.map(({ host }) => host));
+  if (foreign.size === 0) return {};
+  delete plan?.foreign;
+  const doubted = observed.hosts.filter(isSeen).flatMap(({ host, owner }) => {
+    if (!owner || !foreign.has(host)) return [];
+    const { temporal, namespace } = owner;
+    return [{ host, owner: { temporal, namespace } }];
+  });
+  return { doubted };
 }
 
 export type Reached = { temporal: Temporal } | { because: string; running?: Look['running'] };

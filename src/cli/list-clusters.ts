@@ -8,6 +8,8 @@ import { connectTemporal } from './connect';
 import type { Context } from './context';
 import { type CliFailure, toCliFailure } from './failure';
 import { reachWorker } from './inspect';
+import { nobodySeen } from './operation-sources';
+import { describeUnseen } from './unseen-text';
 
 const reachTimeoutMs = 1500;
 const lookTimeoutMs = 90_000;
@@ -17,17 +19,17 @@ export async function listClusters(context: Context): Promise<void> {
   const { output } = context;
   const [runs, hosts] = await Promise.allSettled([askTemporal(context), askHosts(context)]);
   if (runs.status === 'rejected' && hosts.status === 'rejected') throw toCliFailure(hosts.reason);
-  const answers = hosts.status === 'fulfilled' ? hosts.value : [];
+  const { answers, bystander } = hosts.status === 'fulfilled' ? hosts.value : { answers: [], bystander: false };
   const missing = [
     ...(runs.status === 'rejected' ? [describeMissing('Temporal', toCliFailure(runs.reason))] : []),
     ...(hosts.status === 'rejected' ? [describeMissing('the hosts', toCliFailure(hosts.reason))] : []),
-    ...answers.flatMap((h) => (h.reachable ? [] : [`${h.host}: ${h.error}`])),
+    ...answers.flatMap((h) => (h.reachable ? [] : [describeUnseen(h)])),
   ];
-  const clusters = mergeClusters(answers, runs.status === 'fulfilled' ? runs.value : new Map());
+  if (runs.status === 'rejected' && !answers.some((h) => h.reachable)) throw nobodySeen(missing);
+  const clusters = mergeClusters(answers, runs.status === 'fulfilled' ? runs.value : new Map(), { bystander });
   output.result({ clusters, missing });
   for (const cluster of clusters) output.item(cluster);
-  output.lines(renderClusters(clusters, output.colors, new Date()));
-  for (const text of missing) output.note(`incomplete, without ${text}`);
+  output.lines(renderClusters(clusters, { colors: output.colors, now: new Date(), missing }));
 }
 
 function describeMissing(source: string, { message }: CliFailure): string {
@@ -43,15 +45,16 @@ async function askTemporal({ environment }: Context) {
   }
 }
 
-async function askHosts(context: Context): Promise<HostClusters[]> {
+/** `bystander`: not the worker has looked, so whether another owner is foreign is not known. */
+async function askHosts(context: Context): Promise<{ answers: HostClusters[]; bystander: boolean }> {
   const configuration = await readConfiguration(context);
   const reached = await reachWorker(context, configuration.spec.name);
   if (!('temporal' in reached)) {
     const { listClustersLocally } = require('./local') as typeof import('./local');
-    return listClustersLocally(configuration.spec);
+    return { answers: await listClustersLocally(configuration.spec), bystander: true };
   }
   try {
-    return await askThrough(reached.temporal, configuration);
+    return { answers: await askThrough(reached.temporal, configuration), bystander: false };
   } finally {
     await reached.temporal.close();
   }

@@ -5,7 +5,9 @@ import type { HostClusters, OperationLine, PreflightInput, PreflightReport } fro
 import type { ListedAgent } from '../contracts/agents';
 import type { FirewallAction, FirewallInspection } from '../contracts/firewall';
 import type { InspectInput, Inspection } from '../contracts/operation';
-import { type Composition, composeActivities } from '../workers/compose';
+import { type Composition, composeActivities, toFailure } from '../workers/compose';
+import { CliFailure, toCliFailure } from './failure';
+import type { Unseen } from './unseen-text';
 
 /**
  * The worker's own functions in this process, for looking only: `plan`, `status` and `logs` work without Temporal
@@ -48,8 +50,9 @@ export function inspectFirewallLocally(input: {
   return withComposition({}, ({ activities }) => activities.inspectFirewall(input));
 }
 
+/** Whose a cluster is, is told by the worker's state folder, which may be on another machine. */
 export function preflightLocally(input: PreflightInput): Promise<PreflightReport> {
-  return withComposition({}, ({ activities }) => activities.preflightCluster(input));
+  return withComposition({}, ({ activities }) => activities.preflightCluster({ ...input, bystander: true }));
 }
 
 /** One connection for as long as the work takes. */
@@ -61,8 +64,8 @@ export function withHost<T>(spec: ClusterSpec, id: string, work: (host: LocalHos
   });
 }
 
-/** `operations.jsonl` of every node that answers, each operation once, oldest first. */
-export function readOperationLines(spec: ClusterSpec): Promise<OperationLine[]> {
+/** `operations.jsonl` of every node that answers, each operation once, oldest first; and the nodes that do not. */
+export function readOperationLines(spec: ClusterSpec): Promise<{ lines: OperationLine[]; unseen: Unseen[] }> {
   return withComposition({}, async ({ hostsFor }) => {
     const read = async (node: ClusterSpec['nodes'][number]) => {
       const host = await hostsFor(spec).connect(node);
@@ -72,7 +75,10 @@ export function readOperationLines(spec: ClusterSpec): Promise<OperationLine[]> 
     const answers = await Promise.allSettled(spec.nodes.map(read));
     const lines = answers.flatMap((a) => (a.status === 'fulfilled' ? a.value : []));
     const byId = new Map(lines.map((line) => [line.id, line]));
-    return [...byId.values()].sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
+    const unseen = answers.flatMap((a, i) =>
+      a.status === 'rejected' ? [{ host: spec.nodes[i]!.id, error: nameFailure(a.reason).message }] : [],
+    );
+    return { lines: [...byId.values()].sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1)), unseen };
   });
 }
 
@@ -87,10 +93,17 @@ function parseLines(text: string): OperationLine[] {
   });
 }
 
+/** What a host or its engine says has the same name here as in an operation. */
+export function nameFailure(error: unknown): CliFailure {
+  return error instanceof CliFailure ? error : toCliFailure(toFailure(error));
+}
+
 async function withComposition<T>(options: LocalOptions, work: (c: Composition) => Promise<T>): Promise<T> {
   const composition = composeActivities(options);
   try {
     return await work(composition);
+  } catch (error) {
+    throw nameFailure(error);
   } finally {
     await composition.close();
   }

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { containerName } from '../cluster/names';
 import type { ClusterSpec, PartName } from '../cluster/spec';
 import type { Context } from './context';
-import { toCliFailure } from './failure';
-import { type LocalHost, withHost } from './local';
+import type { CliFailure } from './failure';
+import { type LocalHost, nameFailure, withHost } from './local';
 import type { Window } from './operation-window';
 import { showForeign } from './terminal-text';
 
@@ -20,7 +20,8 @@ export interface PartLog {
   host: string;
   part: PartName;
   lines: string[];
-  error?: string;
+  /** Why it could not be read. */
+  failure?: CliFailure;
 }
 
 export async function readLogs(request: LogRequest): Promise<PartLog[]> {
@@ -34,6 +35,7 @@ export async function readLogs(request: LogRequest): Promise<PartLog[]> {
 function onEachHost(
   { spec, targets }: LogRequest,
   work: (host: LocalHost, parts: PartName[]) => Promise<PartLog[]>,
+  tell: (text: string) => void = () => undefined,
 ): Promise<PartLog[][]> {
   const hosts = [...new Set(targets.map((t) => t.host))];
   return Promise.all(
@@ -42,8 +44,9 @@ function onEachHost(
       try {
         return await withHost(spec, id, (host) => work(host, parts));
       } catch (error) {
-        const { message } = toCliFailure(error);
-        return parts.map((part) => ({ host: id, part, lines: [], error: message }));
+        const failure = nameFailure(error);
+        tell(`${id}: ${failure.message}`);
+        return parts.map((part) => ({ host: id, part, lines: [], failure }));
       }
     }),
   );
@@ -58,7 +61,7 @@ async function readOne({ spec, tail, window }: LogRequest, host: LocalHost, part
     const lines = text.split('\n').filter((line) => line !== '');
     return { host: id, part, lines: window?.to ? cutAt(lines, window.to) : lines };
   } catch (error) {
-    return { host: id, part, lines: [], error: toCliFailure(error).message };
+    return { host: id, part, lines: [], failure: nameFailure(error) };
   }
 }
 
@@ -70,24 +73,30 @@ export function cutAt(lines: string[], to: Date): string[] {
   });
 }
 
-export async function followLogs({ output, signal }: Context, request: LogRequest): Promise<void> {
-  const many = request.targets.length > 1;
-  const { spec, tail } = request;
-  await onEachHost(request, async (host, parts) => {
-    const follow = (part: PartName) => {
-      const prefix = many ? `${host.host.id}/${part} | ` : '';
-      const onLine = (line: string) => {
-        output.item({ host: host.host.id, part, line });
-        if (output.format !== 'jsonl') output.line(`${prefix}${showForeign(line)}`);
-      };
-      const name = containerName(spec.name, host.host.id, part);
-      return host.engine
-        .followLogs(name, { tail, signal, onLine })
-        .catch((error) => output.note(` ! ${host.host.id}/${part}: ${toCliFailure(error).message}`));
+/** Those that can be followed, until they end or are let go of; what cannot is told at once, since the others go on. */
+export async function followLogs({ output, signal }: Context, request: LogRequest): Promise<PartLog[]> {
+  const { spec, tail, targets } = request;
+  const isOne = targets.length === 1;
+  const tell = (text: string) => {
+    if (!isOne) output.note(` ! ${text}`);
+  };
+  const followOne = async ({ host: { id }, engine }: LocalHost, part: PartName): Promise<PartLog> => {
+    const log = { host: id, part, lines: [] };
+    const onLine = (line: string) => {
+      output.item({ host: id, part, line });
+      if (output.format !== 'jsonl') output.line(`${isOne ? '' : `${id}/${part} | `}${showForeign(line)}`);
     };
-    await Promise.all(parts.map(follow));
-    return [];
-  });
+    try {
+      await engine.followLogs(containerName(spec.name, id, part), { tail, signal, onLine });
+      return log;
+    } catch (error) {
+      const failure = nameFailure(error);
+      tell(`${id}/${part}: ${failure.message}`);
+      return { ...log, failure };
+    }
+  };
+  const follow = (host: LocalHost, parts: PartName[]) => Promise.all(parts.map((part) => followOne(host, part)));
+  return (await onEachHost(request, follow, tell)).flat();
 }
 
 export interface CollectedLogs {
@@ -97,17 +106,22 @@ export interface CollectedLogs {
 }
 
 /** A folder per collection, so that nothing is ever written over. */
-export async function collectLogs(request: LogRequest, logDir: string): Promise<CollectedLogs> {
+export async function collectLogs(
+  request: LogRequest,
+  logDir: string,
+): Promise<{ found: PartLog[]; collected: CollectedLogs }> {
   const found = await readLogs(request);
   const folder = join(logDir, request.spec.name, new Date().toISOString().replace(/[:.]/g, '-'));
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const files = found
-    .filter((log) => log.error === undefined)
+    .filter((log) => log.failure === undefined)
     .map(({ host, part, lines }) => {
       const path = join(folder, `${host}-${part}.log`);
       writeFileSync(path, lines.map((line) => `${line}\n`).join(''), { mode: 0o600 });
       return path;
     });
-  const missing = found.flatMap(({ host, part, error }) => (error === undefined ? [] : [{ host, part, error }]));
-  return { folder, files, missing };
+  const missing = found.flatMap(({ host, part, failure }) =>
+    failure === undefined ? [] : [{ host, part, error: failure.message }],
+  );
+  return { found, collected: { folder, files, missing } };
 }

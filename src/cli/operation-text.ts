@@ -15,11 +15,23 @@ export interface OperationView {
   link?: string;
 }
 
-export function renderOperations(
-  operations: OperationSummary[],
-  { colors, now }: { colors: Colors; now: Date },
-): string[] {
-  if (operations.length === 0) return ['no operation yet · krakenctl deploy'];
+export interface OperationsView {
+  colors: Colors;
+  now: Date;
+  /** Who could not be asked, and why. */
+  missing: string[];
+}
+
+export function renderOperations(operations: OperationSummary[], view: OperationsView): string[] {
+  const { colors, missing } = view;
+  const lacks = missing.map((text) => colors.yellow(` ! incomplete, without ${text}`));
+  if (operations.length > 0) return [...renderTable(operations, view), ...lacks];
+  return lacks.length > 0
+    ? ['no operation among those that could be seen', ...lacks]
+    : ['no operation yet · krakenctl deploy'];
+}
+
+function renderTable(operations: OperationSummary[], { colors, now }: OperationsView): string[] {
   const names = operations.map((o) => o.name ?? '-');
   const width = Math.max(4, ...names.map((name) => name.length));
   const idWidth = Math.max(2, ...operations.map((o) => o.id.length));

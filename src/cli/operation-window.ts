@@ -1,9 +1,7 @@
 import type { Configuration } from './configuration';
-import { withTemporal } from './connect';
 import type { Context } from './context';
-import { CliFailure } from './failure';
-import { readOperationLines } from './local';
-import { listRuns, mergeOperations, pickOperation } from './operation-list';
+import { pickOperation } from './operation-list';
+import { gatherOperations, noSuchOperation } from './operation-sources';
 
 export interface Window {
   from: Date;
@@ -11,15 +9,16 @@ export interface Window {
   to?: Date;
 }
 
+const lookedAtRuns = 50;
+
 /** When an operation ran, from whoever knows it. */
-export async function findOperationWindow(context: Context, { spec }: Configuration, wanted: string): Promise<Window> {
-  const [runs, lines] = await Promise.all([
-    withTemporal({ environment: context.environment, timeoutMs: 1500 }, (t) => listRuns(t, spec.name, 50)).catch(
-      () => [],
-    ),
-    readOperationLines(spec).catch(() => []),
-  ]);
-  const found = pickOperation(mergeOperations(runs, lines), wanted);
-  if (!found) throw new CliFailure('NO_OPERATION', `no operation ${wanted}`, { hint: 'krakenctl op list' });
+export async function findOperationWindow(
+  context: Context,
+  configuration: Configuration,
+  wanted: string,
+): Promise<Window> {
+  const known = await gatherOperations(context, configuration, lookedAtRuns);
+  const found = pickOperation(known.operations, wanted);
+  if (!found) throw noSuchOperation(configuration.spec.name, known, wanted);
   return { from: new Date(found.startedAt), to: found.endedAt ? new Date(found.endedAt) : undefined };
 }

@@ -119,9 +119,10 @@ export async function describeHolder(
   const since = running ? ` since ${showMoment(running.startTime, now)}` : '';
   const who = memo.actor ? ` by ${memo.actor}` : '';
   const message = `${memo.operation ?? 'another operation'}${who} holds ${workflowId.endsWith('-agents') ? 'the agents of ' : ''}cluster ${cluster}${since}`;
+  const id = memo.operation ? ` ${memo.operation}` : '';
   return new CliFailure('OPERATION_RUNNING', message, {
     retryable: true,
-    hint: 'watch: krakenctl op attach · stop it safely: krakenctl op cancel · wait for its end: --wait-lock=60s',
+    hint: `watch: krakenctl op attach${id} · stop it safely: krakenctl op cancel${id} · wait for its end: --wait-lock=60s`,
     data: { cluster, ...memo, startedAt: running?.startTime.toISOString() ?? null },
   });
 }

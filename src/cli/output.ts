@@ -1,6 +1,7 @@
 import { createColors } from 'picocolors';
 import type { CliFailure } from './failure';
-import { escapeJson, showForeign, showOnTerminal } from './terminal-text';
+import { type LogFormat, logLine, type Remark, readRemark } from './log-line';
+import { escapeJson, showForeign, showOnTerminal, withoutColors } from './terminal-text';
 
 export type Format = 'text' | 'json' | 'jsonl';
 export type Colors = ReturnType<typeof createColors>;
@@ -22,6 +23,7 @@ export interface OutputOptions {
   color?: 'auto' | 'always' | 'never';
   verbose?: boolean;
   quiet?: boolean;
+  logFormat?: LogFormat;
 }
 
 /**
@@ -32,6 +34,7 @@ export class Output {
   readonly format: Format;
   readonly verbose: boolean;
   readonly quiet: boolean;
+  readonly logFormat: LogFormat;
   readonly colors: Colors;
   private data: unknown;
 
@@ -42,6 +45,7 @@ export class Output {
     this.format = options.format;
     this.verbose = options.verbose ?? false;
     this.quiet = options.quiet ?? false;
+    this.logFormat = options.logFormat ?? 'text';
     this.colors = createColors(options.format === 'text' && wantsColor(streams, options.color ?? 'auto'));
   }
 
@@ -55,10 +59,10 @@ export class Output {
     return this.isText && this.streams.live && !this.quiet && TERM !== 'dumb' && !isOn(CI);
   }
 
-  /** A line of the answer; in JSON modes a remark. */
-  line(text = ''): void {
+  /** A line of the answer; in JSON modes a remark, in a JSON log with `fields` beside the text. */
+  line(text = '', fields?: object): void {
     if (this.isText) this.streams.out(`${this.shown(text)}\n`);
-    else this.note(text);
+    else this.note(text, fields);
   }
 
   lines(texts: string[]): void {
@@ -66,12 +70,25 @@ export class Output {
   }
 
   /** What is worth knowing and is not the answer. */
-  note(text: string): void {
-    if (!this.quiet) this.streams.err(`${this.shown(text)}\n`);
+  note(text: string, fields?: object): void {
+    if (!this.quiet) this.aside(text, fields);
   }
 
   detail(text: string): void {
-    if (this.verbose) this.streams.err(`${this.shown(text)}\n`);
+    if (!this.verbose) return;
+    if (this.logFormat === 'json') this.log({ level: 'debug', message: text });
+    else this.aside(text);
+  }
+
+  /** Onto standard error in any case. */
+  aside(text: string, fields?: object): void {
+    if (this.logFormat === 'json') this.log(readRemark(withoutColors(text)), fields);
+    else this.streams.err(`${this.shown(text)}\n`);
+  }
+
+  /** A line of a JSON log; one that says nothing is none. */
+  log({ level, message }: Remark, fields?: object): void {
+    if (message !== '') this.streams.err(logLine({ level, message: showForeign(withoutColors(message)) }, fields));
   }
 
   /** The answer of a command, for JSON modes; the last one counts. */
@@ -95,9 +112,15 @@ export class Output {
       const data = failure.data ?? this.data ?? null;
       this.streams.out(`${this.envelope({ ok: false, data, error })}\n`);
     }
+    const stack = this.verbose ? stackOf(failure) : undefined;
+    if (this.logFormat === 'json') this.log({ level: 'error', message }, { code, host, hint, stack });
+    else this.describe(failure, stack);
+  }
+
+  private describe(failure: CliFailure, stack?: string): void {
     if (this.isText || this.verbose)
       for (const line of describeFailure(failure, this.colors)) this.streams.err(`${this.shown(line)}\n`);
-    if (this.verbose) this.streams.err(`${showForeign(stackOf(failure))}\n`);
+    if (stack !== undefined) this.streams.err(`${showForeign(stack)}\n`);
   }
 
   /** Safe for a terminal; whatever writes to one beside these methods passes its text through here. */

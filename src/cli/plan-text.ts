@@ -1,6 +1,7 @@
 import type { LeftOut, Plan } from '../cluster/plan';
 import { describeCounts } from './deploy-text';
 import { showHosts } from './host-ranges';
+import type { Doubted } from './inspect';
 import type { Colors } from './output';
 import { type PlanLine, planLines } from './plan-lines';
 import { showDuration } from './time-text';
@@ -45,6 +46,19 @@ export function renderPlan(plan: Plan, view: PlanView): string[] {
   return [head, ...troubles, ...left, ...lines, ` ${describeCounts(plan.counts)}`, ...order, renderNext(plan, view)];
 }
 
+/** Of a look from this machine. */
+export function describeDoubts(doubted: Doubted[] = []): string[] {
+  const byOwner = new Map<string, string[]>();
+  for (const { host, owner } of doubted) {
+    const where = `Temporal ${owner.temporal}, namespace ${owner.namespace}`;
+    byOwner.set(where, [...(byOwner.get(where) ?? []), host]);
+  }
+  return [...byOwner].map(
+    ([where, hosts]) =>
+      ` ? ${showHosts(hosts)}: looked after through ${where}; only its worker can say whether that is this krakenctl`,
+  );
+}
+
 function describeLeftOut({ host, operation = 'an operation' }: LeftOut): string {
   return `${host} is out of the load balancers: ${operation} did not come to its end; this comes first, and takes it back`;
 }
@@ -62,7 +76,7 @@ function renderOrder(plan: Plan, hosts: number): string[] {
 }
 
 function renderNext(plan: Plan, { options }: PlanView): string {
-  if (plan.foreign?.length) return ' a deploy would refuse; where that krakenctl is lost: krakenctl cluster take-over';
+  if (plan.foreign?.length) return ' a deploy would refuse';
   if (plan.conflicts.some((c) => c.notBuilt)) return ' a deploy would refuse: put the former value back into .env';
   if (plan.conflicts.length > 0) return ' mend this by hand first; a deploy would refuse';
   if (plan.unseen.length > 0) return ' a deploy would refuse until every host is seen: krakenctl status';

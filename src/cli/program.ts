@@ -52,8 +52,8 @@ export function makeProgram({ argv, wire, output }: ProgramParts): Command {
     .exitOverride()
     .configureOutput({
       // Help is the answer where it was asked for; what is wrong is said by `fail`, in the format that was asked for.
-      writeOut: (text) => (output.isText ? output.streams.out(text) : output.streams.err(text)),
-      writeErr: (text) => (text.startsWith('error:') ? undefined : output.streams.err(text)),
+      writeOut: (text) => (output.isText ? output.streams.out(text) : output.aside(text.trimEnd())),
+      writeErr: (text) => (text.startsWith('error:') ? undefined : output.aside(text.trimEnd())),
     })
     .configureHelp({ showGlobalOptions: false })
     .addOption(new Option('-o, --output <format>', 'what stdout carries').choices(['text', 'json', 'jsonl']))
@@ -62,6 +62,12 @@ export function makeProgram({ argv, wire, output }: ProgramParts): Command {
     .option('-y, --yes', 'ask nothing')
     .option('-v, --verbose', 'say more; with a failure, where in the code')
     .option('-q, --quiet', 'the answer alone, no remarks')
+    .addOption(
+      new Option('--log-format <format>', 'what stderr carries: lines, or a JSON object each').choices([
+        'text',
+        'json',
+      ]),
+    )
     .addOption(new Option('--color <when>', 'colours').choices(['auto', 'always', 'never']))
     .option('--no-color', 'the same as --color never')
     .addHelpText('after', `\nExit codes: ${exitCodesHelp}`);

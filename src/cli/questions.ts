@@ -26,7 +26,7 @@ export async function askAll<T>(work: (questions: Interface) => Promise<T>): Pro
   const questions = createInterface({ input: process.stdin, output: process.stderr });
   // Ctrl-D and Ctrl-C in the middle of a question would otherwise leave its promise open for ever.
   const closed = new Promise<never>((_, reject) => {
-    questions.once('close', () => reject(new CliFailure('CANCELLED', 'nothing was answered, nothing was written')));
+    questions.once('close', () => reject(new CliFailure('CANCELLED', 'nothing was answered, nothing was done')));
   });
   closed.catch(() => undefined);
   try {

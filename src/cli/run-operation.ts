@@ -8,15 +8,11 @@ import { type Followed, followOperation } from './follow';
 import { offerHold } from './hold-offer';
 import { type OperationStart, type StartedOperation, startWhenFree } from './operations';
 import { describeReport } from './report-text';
+import type { RunOptions } from './run-options';
 import { uiLink } from './temporal-address';
-import { parseDuration } from './time-text';
+import { parseDuration, showDuration } from './time-text';
 
 /** From a start to the last line, the same for every operation. */
-export interface RunOptions {
-  detach?: boolean;
-  waitLock?: string | boolean;
-}
-
 export interface OperationRun {
   start: OperationStart;
   spec: ClusterSpec;
@@ -38,7 +34,8 @@ export async function runOperation(
   const link = uiLink(temporal, started.workflowId, started.runId);
   context.output.line(`${spec.name}/${operation.id} by ${operation.actor} · ${link}`);
   if (options.detach) return detach(context, { started, link });
-  const followed = await followOperation({ context, temporal, handle: started.handle });
+  const { timeout: timeoutMs } = options;
+  const followed = await followOperation({ context, temporal, handle: started.handle, timeoutMs });
   if (followed.kind === 'done') onReport?.(followed.result);
   const run = { ...operation, workflowId: started.workflowId, runId: started.runId };
   return endFollowing(context, temporal, { followed, run, spec, link });
@@ -55,8 +52,13 @@ function waitLimit(waitLock: string | boolean | undefined): number {
 function detach(context: Context, { started, link }: { started: StartedOperation; link: string }): ExitCode {
   const { operation, workflowId, runId } = started;
   context.output.result({ operation, workflowId, runId, link, detached: true });
-  context.output.lines([` watch: krakenctl op attach · stop safely: krakenctl op cancel`]);
+  context.output.line(waysBack(operation));
   return exitCodes.done;
+}
+
+/** What is typed next by whoever has let go of an operation, by its id or name. */
+function waysBack(operation: string): string {
+  return ` watch: krakenctl op attach ${operation} · stop safely: krakenctl op cancel ${operation}`;
 }
 
 export interface FollowedRun {
@@ -75,7 +77,8 @@ export async function endFollowing(
   const code = conclude(context, followed, { spec, operation: run.id, link });
   const { kind, progress } = followed;
   const named = { ...run, name: progress?.name ?? run.name };
-  if (kind === 'detached') await offerHold(context, { temporal, cluster: spec.name, run: named, progress });
+  if (kind === 'detached' && followed.afterMs === undefined)
+    await offerHold(context, { temporal, cluster: spec.name, run: named, progress });
   return code;
 }
 
@@ -90,9 +93,11 @@ function conclude(context: Context, followed: Followed, { spec, operation, link 
   const { output } = context;
   if (followed.kind === 'detached') {
     const name = followed.progress?.name ?? operation;
-    output.line(`detached; ${name} goes on without this terminal`);
-    output.line(' watch: krakenctl op attach · stop safely: krakenctl op cancel');
-    output.result({ operation, link, detached: true });
+    const { afterMs } = followed;
+    const after = afterMs === undefined ? '' : ` after ${showDuration(afterMs)}`;
+    output.line(`detached${after}; ${name} goes on without this terminal`);
+    output.line(waysBack(name));
+    output.result({ operation, link, detached: true, ...(afterMs !== undefined && { timedOut: true }) });
     return exitCodes.detached;
   }
   if (followed.kind === 'failed') throw withOperation(followed.failure, { operation, link });

@@ -1,7 +1,10 @@
 import Table from 'cli-table3';
-import type { Observed, ObservedHost } from '../cluster/observed';
-import { type Finding, type PartState, partState, redisShards, type Serving, showSlots } from '../cluster/serving';
+import { isSeen, type Observed, type ObservedHost } from '../cluster/observed';
+import { type PartState, partState, type Serving } from '../cluster/serving';
+import type { Finding } from '../cluster/serving-findings';
+import { redisShards, showSlots } from '../cluster/serving-redis';
 import type { ClusterSpec, PartName } from '../cluster/spec';
+import { describeHidden, type Filter, isShown, readFilter } from './filters';
 import { showHosts } from './host-ranges';
 import type { Colors } from './output';
 import { showClock, showDuration } from './time-text';
@@ -11,8 +14,8 @@ export interface StatusFacts {
   spec: ClusterSpec;
   observed: Observed;
   serving: Serving;
-  /** As recorded on the nodes, or as `.env` says where there is no record. */
-  version: string;
+  /** As recorded on the nodes, or as `.env` says where there is no record; undefined where that could not be seen. */
+  version?: string;
   /** `stand-in` or `real`, where it is known. */
   images?: string;
   /** Keys in which `.env` differs from the record; undefined without a record. */
@@ -30,11 +33,15 @@ const columns: [string, PartName][] = [
   ['PROXY', 'proxy'],
 ];
 
-export function renderStatus(facts: StatusFacts, colors: Colors): string[] {
+/** The headline is the whole cluster's, whatever is shown of it. */
+export function renderStatus(facts: StatusFacts, colors: Colors, filter = readFilter(facts.spec, {})): string[] {
+  const { findings } = facts.serving;
+  const shown = findings.filter((finding) => isShown(filter, finding));
   return [
     renderHeadline(facts, colors),
-    ...renderTable(facts, colors),
-    ...joinHosts(facts.serving.findings).map((f) => renderFinding(f, colors)),
+    ...renderTable(facts, colors, filter),
+    ...joinHosts(shown).map((f) => renderFinding(f, colors)),
+    ...describeHidden(findings.length - shown.length, 'nodes or parts'),
     ...renderDifference(facts),
   ];
 }
@@ -43,10 +50,12 @@ function renderHeadline(
   { spec, observed, serving, version, images, running, at }: StatusFacts,
   colors: Colors,
 ): string {
-  const paint = { serving: colors.green, degraded: colors.yellow, down: colors.red }[serving.state];
+  const paints = { serving: colors.green, degraded: colors.yellow, unknown: colors.yellow, down: colors.red };
+  const paint = paints[serving.state];
   const counted = serving.findings.filter((f) => f.severity !== 'note').length;
   const found = counted === 0 ? '' : `, ${counted} ${counted === 1 ? 'finding' : 'findings'}`;
-  const label = images ? `${version} (${images})` : version;
+  const known = version ?? 'version unknown';
+  const label = images ? `${known} (${images})` : known;
   const seen = `seen ${showClock(at)} from ${observed.hosts.filter((h) => h.reachable).length}/${observed.hosts.length} hosts`;
   return `${colors.bold(spec.name)}  ${paint(serving.state.toUpperCase())}${found} · ${label} · ${seen} · ${describeRunning(running, at)}`;
 }
@@ -80,16 +89,20 @@ const noBorders = {
   style: { head: [], border: [], 'padding-left': 1, 'padding-right': 1 },
 };
 
-function renderTable({ spec, observed }: StatusFacts, colors: Colors): string[] {
-  const head = ['HOST', ...columns.map(([title]) => title), 'REDIS (replica on)', 'DISK'];
+function renderTable({ spec, observed }: StatusFacts, colors: Colors, { hosts, parts }: Filter): string[] {
+  const shown = columns.filter(([, part]) => parts.includes(part));
+  const withRedis = parts.includes('redis') || parts.includes('redis-replica');
+  const redisTitle = withRedis ? ['REDIS (replica on)'] : [];
+  const head = ['HOST', ...shown.map(([title]) => title), ...redisTitle, 'DISK'];
   const table = new Table({ ...noBorders, chars: { ...noBorders.chars, middle: '' }, head });
   const shards = redisShards(observed);
-  for (const host of observed.hosts) {
-    const cells = columns.map(([, part]) => paintState(partState({ spec, observed }, host, part), colors));
+  for (const host of observed.hosts.filter((h) => hosts.includes(h.host))) {
+    const cells = shown.map(([, part]) => paintState(partState({ spec, observed }, host, part), colors));
     const redis = shards
       .filter((s) => s.host === host.host)
       .map((s) => `${showSlots(s.slots)} ${showReplica(s.replica)}`);
-    table.push([host.host, ...cells, redis.join(', ') || redisMissing(host), showDisk(host)]);
+    const redisCell = withRedis ? [redis.join(', ') || redisMissing(host)] : [];
+    table.push([host.host, ...cells, ...redisCell, showDisk(host)]);
   }
   return table
     .toString()
@@ -121,7 +134,7 @@ function paintState(state: PartState, colors: Colors): string {
 function joinHosts(findings: Finding[]): Finding[] {
   const joined = new Map<string, Finding & { hosts: string[] }>();
   for (const finding of findings) {
-    const key = `${finding.severity} ${finding.text}`;
+    const key = `${finding.severity} ${finding.code} ${finding.text}`;
     const known = joined.get(key);
     if (known && finding.host) known.hosts.push(finding.host);
     else joined.set(key, { ...finding, hosts: finding.host ? [finding.host] : [] });
@@ -129,20 +142,39 @@ function joinHosts(findings: Finding[]): Finding[] {
   return [...joined.values()].map(({ hosts, ...finding }) => ({ ...finding, host: showHosts(hosts) || undefined }));
 }
 
-function renderFinding({ severity, host, text, hint }: Finding, colors: Colors): string {
-  const symbol = { down: colors.red('✘'), degraded: colors.yellow('!'), note: colors.dim('i') }[severity];
-  const line = ` ${symbol} ${host ? `${host}: ` : ''}${text}`;
+function renderFinding({ code, severity, host, text, hint }: Finding, colors: Colors): string {
+  const symbols = {
+    down: colors.red('✘'),
+    unknown: colors.yellow('?'),
+    degraded: colors.yellow('!'),
+    note: colors.dim('i'),
+  };
+  const symbol = symbols[severity];
+  const line = ` ${symbol} ${colors.bold(code)} ${host ? `${host}: ` : ''}${text}`;
   return hint ? `${line}   → ${hint}` : line;
 }
 
 /** More names than these are counted. */
 const shownKeys = 4;
 
-function renderDifference({ differing }: StatusFacts): string[] {
-  if (!differing) return [' i no node has a record of a deploy yet   → krakenctl deploy'];
+function renderDifference({ observed, differing }: StatusFacts): string[] {
+  if (!differing) return [describeNoRecord(observed)];
   if (differing.length === 0) return [];
   const names = differing.slice(0, shownKeys).join(', ');
   const rest = differing.length > shownKeys ? ', …' : '';
   const keys = differing.length === 1 ? '1 key' : `${differing.length} keys`;
   return [` i your .env differs from the record in ${keys}: ${names}${rest}   → krakenctl plan`];
+}
+
+/** No record is one that a majority has; where too few were seen, nothing is known of it. */
+function describeNoRecord({ hosts }: Observed): string {
+  const seen = hosts.filter(isSeen);
+  const unseen = hosts.filter((h) => !isSeen(h)).map((h) => h.host);
+  if (seen.length <= hosts.length / 2)
+    return ` ? the record of a deploy could not be read: ${showHosts(unseen)} not seen`;
+  const holders = seen.filter((h) => h.record).map((h) => h.host);
+  if (holders.length > 0)
+    return ` i a deploy is recorded on ${showHosts(holders)} of ${hosts.length} nodes, which is no majority   → krakenctl deploy`;
+  if (unseen.length > 0) return ' i no node that was seen has a record of a deploy';
+  return ' i no node has a record of a deploy yet   → krakenctl deploy';
 }

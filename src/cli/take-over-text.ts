@@ -5,6 +5,9 @@ import { showHosts } from './host-ranges';
 import type { Colors } from './output';
 import { showDuration, showMoment } from './time-text';
 
+/** What to do about a cluster that another krakenctl looks after. */
+export const takeOverHint = 'work through that Temporal, or, where it is lost: krakenctl cluster take-over';
+
 /** Whose the cluster is, for a person who has to type its name next. */
 export function describeOwnership(cluster: string, ownership: Ownership, colors: Colors, now: Date): string[] {
   const owners = new Map(ownership.foreign.map(({ owner }) => [owner.id, owner]));

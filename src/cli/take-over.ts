@@ -10,7 +10,8 @@ import { exitCodes } from './exit-codes';
 import { CliFailure } from './failure';
 import { makeOperation } from './operation-identity';
 import { findPollers, requireWorker } from './pollers';
-import { type RunOptions, runOperation } from './run-operation';
+import { runOperation } from './run-operation';
+import type { RunOptions } from './run-options';
 import { describeOwnership } from './take-over-text';
 
 export interface TakeOverOptions extends RunOptions {

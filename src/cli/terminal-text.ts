@@ -15,6 +15,14 @@ export function showOnTerminal(text: string, { colored }: { colored: boolean }):
   return isClosed(parts) ? shown : `${shown}\u001b[22m\u001b[39m`;
 }
 
+/** Krakenctl's own colours taken away, as for a log that a program reads. */
+export function withoutColors(text: string): string {
+  return text
+    .split(ownColors)
+    .filter((_, i) => i % 2 === 0)
+    .join('');
+}
+
 /** For a text that is foreign as a whole, so that not even a colour in it is krakenctl's. */
 export function showForeign(text: string): string {
   const lines = text.replace(/\r+(?=\n|$)/g, '');

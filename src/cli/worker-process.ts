@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Temporal, withTemporal } from './connect';
 import { findDaemon, logPath, startDaemon, stopDaemon, tailLog } from './daemons';
 import { CliFailure, isConnectionLoss } from './failure';
+import type { LogFormat } from './log-line';
 import { findPollers, type Poller, parseIdentity, requireSameVersion } from './pollers';
 import { findVersions, leavesToNewer, type WorkerVersion } from './worker-versions';
 
@@ -17,6 +18,8 @@ export interface WorkerState {
 export interface WorkerStart {
   environment: NodeJS.ProcessEnv;
   acceptNewHostKeys?: boolean;
+  /** Of its log. */
+  logFormat?: LogFormat;
 }
 
 const pollsWithinMs = 30_000;
@@ -30,6 +33,7 @@ const stopGraceMs = 30_000;
 export function startWorker({
   environment,
   acceptNewHostKeys,
+  logFormat,
 }: WorkerStart): Promise<WorkerState & { started: boolean; ours: boolean }> {
   return withTemporal({ environment }, async (temporal) => {
     const before = await stateThrough(temporal, environment);
@@ -41,6 +45,7 @@ export function startWorker({
     if (before.pid) await stopDaemon('worker', environment, stopGraceMs);
     const argv = [process.execPath, join(__dirname, '..', '..', 'bin', 'krakenctl'), 'worker', 'run'];
     if (acceptNewHostKeys) argv.push('--accept-new-host-keys');
+    if (logFormat === 'json') argv.push('--log-format', 'json');
     startDaemon({ name: 'worker', argv, environment: { ...environment, TEMPORAL_ADDRESS: temporal.address } });
     await awaitPolling(temporal, environment);
     return { ...(await stateThrough(temporal, environment)), started: true, ours: true };

@@ -249,7 +249,11 @@ export interface ContainerCreate {
   tmpfs: string[];
   memoryBytes: number;
   nanoCpus: number;
+  /** Every capability is dropped that is not named. */
   capAdd: string[];
+  readOnlyRoot: boolean;
+  /** Processes and threads at once. */
+  pidsLimit: number;
   logMaxSizeBytes: number;
   logMaxFiles: number;
 }

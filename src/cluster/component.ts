@@ -31,6 +31,10 @@ export interface Component {
   state?: string;
   /** Folders that start empty with each start of the container. */
   tmpfs: string[];
+  /** All that are not here are dropped. */
+  capabilities: string[];
+  /** Its image is not written to: whatever it changes lies in its state, or in a tmpfs. */
+  readOnlyRoot: boolean;
   /** Settings in its configuration that the running part takes one by one, without a new container. */
   live?(spec: ClusterSpec): Record<string, string>;
   /** Its requests come through an nginx of its own inside the container, which ends when it has answered those it has. */
@@ -39,8 +43,11 @@ export interface Component {
   reloads?: boolean;
 }
 
-/** All but these are dropped: the images' own starters change owners and users, nothing more (lab.md ran the same four). */
-const capabilities = ['CHOWN', 'DAC_OVERRIDE', 'SETGID', 'SETUID'];
+/** Processes and threads of one container: far above what any part has (some dozens), far below what a machine falls over with. */
+export const pidsLimit = 4096;
+
+/** Of images whose starters change owners and users, and nothing more. */
+const starterCapabilities = ['CHOWN', 'DAC_OVERRIDE', 'SETGID', 'SETUID'];
 
 const krakenImage = (name: string) => (spec: ClusterSpec) =>
   `${spec.images.registry}/kraken-${name}:${spec.images.version}`;
@@ -49,6 +56,15 @@ const krakenConfig = ['--config', `${mountedConfigFolder}/production.yaml`];
 
 /** Sockets of an earlier start stop a part with "address already in use". */
 const krakenTmpfs = ['/tmp'];
+
+/** Kraken's parts and their own nginx stay root, own their files, and do without any capability (v0.1.27). */
+const krakenConfinement = { capabilities: [], readOnlyRoot: true, tmpfs: [...krakenTmpfs, '/run', '/var/lib/nginx'] };
+
+/**
+ * Where images pass through, the inner nginx spools whole layers to /var/lib/nginx, and a tracker's keeps answers in /var/cache/kraken: a tmpfs there would
+ * be the part's memory.
+ */
+const writableConfinement = { capabilities: [], readOnlyRoot: false, tmpfs: krakenTmpfs };
 
 function redis(port: (spec: ClusterSpec) => number, waitsFor: PartName[]): Component {
   return {
@@ -60,6 +76,8 @@ function redis(port: (spec: ClusterSpec) => number, waitsFor: PartName[]): Compo
     waitsFor,
     state: '/data',
     tmpfs: [],
+    capabilities: starterCapabilities,
+    readOnlyRoot: true,
     live: redisSettings,
   };
 }
@@ -77,7 +95,9 @@ export const components: Record<PartName, Component> = {
     listens: (spec) => to('itself', spec.ports.redisRouter, spec.ports.redisRouterAdmin, storageRouterPort(spec)),
     readiness: (spec) => ({ kind: 'http', port: spec.ports.redisRouterAdmin, path: '/ready' }),
     waitsFor: ['redis', 'redis-replica'],
-    tmpfs: [],
+    tmpfs: ['/tmp'],
+    capabilities: starterCapabilities,
+    readOnlyRoot: true,
   },
   testfs: {
     image: krakenImage('testfs'),
@@ -89,6 +109,8 @@ export const components: Record<PartName, Component> = {
     // testfs has no setting for its folder: it makes one under /tmp.
     state: '/tmp',
     tmpfs: [],
+    capabilities: [],
+    readOnlyRoot: true,
   },
   origin: {
     image: krakenImage('origin'),
@@ -103,7 +125,7 @@ export const components: Record<PartName, Component> = {
     readiness: (spec) => ({ kind: 'http', port: spec.ports.origin, path: '/readiness' }),
     waitsFor: ['redis-router', 'testfs'],
     state: '/var/cache/kraken/kraken-origin',
-    tmpfs: krakenTmpfs,
+    ...writableConfinement,
     hasInnerNginx: true,
   },
   tracker: {
@@ -112,7 +134,7 @@ export const components: Record<PartName, Component> = {
     listens: (spec) => to('nodes', spec.ports.tracker),
     readiness: (spec) => ({ kind: 'http', port: spec.ports.tracker, path: '/readiness' }),
     waitsFor: ['redis-router', 'origin'],
-    tmpfs: krakenTmpfs,
+    ...writableConfinement,
     hasInnerNginx: true,
   },
   'build-index': {
@@ -122,7 +144,7 @@ export const components: Record<PartName, Component> = {
     readiness: (spec) => ({ kind: 'http', port: spec.ports.buildIndex, path: '/readiness' }),
     waitsFor: ['redis-router', 'testfs', 'origin'],
     state: '/var/cache/kraken/kraken-build-index',
-    tmpfs: krakenTmpfs,
+    ...krakenConfinement,
     hasInnerNginx: true,
   },
   proxy: {
@@ -133,7 +155,7 @@ export const components: Record<PartName, Component> = {
     readiness: (spec) => ({ kind: 'http', port: spec.ports.proxy, path: '/health' }),
     waitsFor: ['origin', 'build-index'],
     state: '/var/cache/kraken/kraken-proxy',
-    tmpfs: krakenTmpfs,
+    ...writableConfinement,
     hasInnerNginx: true,
   },
   nginx: {
@@ -144,7 +166,10 @@ export const components: Record<PartName, Component> = {
     waitsFor: ['proxy', 'tracker', 'build-index'],
     // What VMs install from, and where they leave their names.
     state: servedFolder,
-    tmpfs: ['/tmp'],
+    // The image's own folders of temporary files, which nginx looks into when it starts; ours are in /tmp.
+    tmpfs: ['/tmp', '/run', '/var/cache/nginx', '/var/lib/nginx'],
+    capabilities: starterCapabilities,
+    readOnlyRoot: true,
     reloads: true,
   },
 };
@@ -164,6 +189,7 @@ export function portsOfPart(spec: ClusterSpec, part: PartName): number[] {
 }
 
 export function capabilitiesOf(spec: ClusterSpec, part: PartName): string[] {
+  const { capabilities } = components[part];
   const isPrivileged = portsOfPart(spec, part).some((port) => port < 1024);
   return isPrivileged ? [...capabilities, 'NET_BIND_SERVICE'].sort() : [...capabilities];
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { capabilitiesOf, components, mountsOf, partsOf, readinessOf } from './component';
+import { capabilitiesOf, components, mountsOf, partsOf, pidsLimit, readinessOf } from './component';
 import type {
   DesiredContainer,
   DesiredFile,
@@ -92,7 +92,7 @@ interface ContainerInput {
 
 /** @throws {Error} when nobody has said what the part's image is. */
 function desiredContainer({ spec, node, part, files, images }: ContainerInput): DesiredContainer {
-  const { command, tmpfs, reloads, live } = components[part];
+  const { command, tmpfs, readOnlyRoot, reloads, live } = components[part];
   const image = imageReference(spec, part);
   const imageDigest = images[image];
   if (imageDigest === undefined) throw new Error(`${image} was not resolved`);
@@ -109,6 +109,8 @@ function desiredContainer({ spec, node, part, files, images }: ContainerInput): 
     memoryBytes,
     nanoCpus: Math.round(cpus * 1e9),
     capAdd: capabilitiesOf(spec, part),
+    readOnlyRoot,
+    pidsLimit,
     logMaxSizeBytes: spec.logs.maxSizeBytes,
     logMaxFiles: spec.logs.maxFiles,
     restartPolicy: 'unless-stopped' as const,
@@ -129,6 +131,7 @@ function ingredientsOf(
   return {
     capabilities: sum(made.capAdd),
     command: sum(made.command),
+    confinement: sum(['no-new-privileges', made.readOnlyRoot, made.pidsLimit]),
     ...(files.length > 0 && { config: sum(files.map((f) => [f.path, f.fixedSha256 ?? f.sha256])) }),
     // The digest itself, not a sum of it, so that a plan can name both images.
     image: made.imageDigest,

@@ -44,6 +44,9 @@ export interface DesiredContainer {
   /** Docker's NanoCpus; 0 = unlimited. */
   nanoCpus: number;
   capAdd: string[];
+  readOnlyRoot: boolean;
+  /** Processes and threads at once. */
+  pidsLimit: number;
   logMaxSizeBytes: number;
   logMaxFiles: number;
   restartPolicy: 'unless-stopped';

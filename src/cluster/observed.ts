@@ -107,7 +107,13 @@ export type ObservedHost =
       /** Milliseconds that the whole look took. */
       tookMs: number;
     }
-  | { host: string; reachable: false; error: string };
+  | {
+      host: string;
+      reachable: false;
+      error: string;
+      /** Name of the failure; absent in what older workers answer. */
+      code?: string;
+    };
 
 export interface Observed {
   cluster: string;

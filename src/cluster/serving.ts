@@ -1,23 +1,16 @@
 import { leftOut } from './balancers';
-import type { Observed, ObservedHost, ObservedRedisInstance, SeenHost } from './observed';
+import type { Observed, ObservedHost, SeenHost } from './observed';
 import { isSeen } from './observed';
 import { highestRecord } from './record';
-import { totalSlots } from './redis-topology';
+import type { Finding } from './serving-findings';
+import { judgeRedis } from './serving-redis';
 import { type ClusterSpec, type PartName, partNames } from './spec';
 
 /**
- * Does the cluster serve? From one look with probes, and nothing else: what could not be seen counts as not there for
- * serving, and is said to be unknown, not dead.
+ * Does the cluster serve? From one look with probes, and nothing else. `unknown`: what was seen is not enough to serve, and the rest
+ * may be on hosts that were not seen.
  */
-export type ServingState = 'serving' | 'degraded' | 'down';
-
-export interface Finding {
-  severity: 'down' | 'degraded' | 'note';
-  host?: string;
-  text: string;
-  /** The command that shows more or mends it. */
-  hint?: string;
-}
+export type ServingState = 'serving' | 'degraded' | 'unknown' | 'down';
 
 export interface Serving {
   state: ServingState;
@@ -32,6 +25,12 @@ export interface ServingInput {
   observed: Observed;
 }
 
+type UnseenHost = Extract<ObservedHost, { reachable: false }>;
+
+const warnedDiskPercent = 90;
+/** As in a preflight. */
+const fullDiskPercent = 95;
+
 /** Without one of each of these no image is pushed or pulled (kraken.md). */
 const essential: PartName[] = ['nginx', 'proxy', 'origin'];
 /**
@@ -45,39 +44,41 @@ const leaning: Partial<Record<PartName, string>> = {
 
 export function judgeServing(input: ServingInput): Serving {
   const { spec, observed } = input;
-  const unseen = observed.hosts.filter((h) => !h.reachable);
-  const nothing = observed.hosts.every((h) => isSeen(h) && h.containers.every((c) => c.cluster === undefined));
-  if (nothing) {
-    return {
-      state: 'down',
-      findings: [{ severity: 'down', text: describeNothing(observed), hint: 'krakenctl deploy' }],
-    };
-  }
+  const seen = observed.hosts.filter(isSeen);
+  const unseen = observed.hosts.filter((h): h is UnseenHost => !h.reachable);
+  if (seen.every((h) => h.containers.every((c) => c.cluster === undefined)))
+    return conclude([describeNothing(observed), ...unseen.map(describeUnseen)]);
   const findings = [
     ...essential.flatMap((part) => judgeEssential(input, part)),
     ...Object.entries(leaning).flatMap(([part, loss]) => judgeLeaning(input, part as PartName, loss)),
-    ...judgeRedis(input),
+    ...judgeRedis(observed),
     ...unseen.map(describeUnseen),
-    ...observed.hosts.filter(isSeen).flatMap((host) => judgeHost(input, host)),
+    ...seen.flatMap((host) => judgeHost(input, host)),
     ...judgeCopies(input),
     ...judgeOut(input),
   ];
   if (spec.storage.backend === 'testfs') {
     const text = 'blobs lie in testfs, the embedded storage; S3 is the production backend (not built yet)';
-    findings.push({ severity: 'note', text });
+    findings.push({ code: 'STORAGE_TESTFS', severity: 'note', part: 'testfs', text });
   }
-  return { state: worst(findings), findings };
+  return conclude(findings);
 }
 
-function describeNothing(observed: Observed): string {
-  const destroyed = highestRecord(observed.hosts.filter(isSeen))?.destroyed;
-  if (!destroyed) return 'nothing is deployed';
-  return destroyed.dataKept ? 'the cluster was destroyed, its data is kept' : 'the cluster was destroyed';
+function conclude(findings: Finding[]): Serving {
+  const worst = (['down', 'unknown', 'degraded'] as const).find((s) => findings.some((f) => f.severity === s));
+  return { state: worst ?? 'serving', findings };
 }
 
-function worst(findings: Finding[]): ServingState {
-  if (findings.some((f) => f.severity === 'down')) return 'down';
-  return findings.some((f) => f.severity === 'degraded') ? 'degraded' : 'serving';
+function describeNothing({ hosts }: Observed): Finding {
+  const seen = hosts.filter(isSeen);
+  if (seen.length === 0)
+    return { code: 'NOTHING_SEEN', severity: 'unknown', text: 'no host could be seen: whether it serves is unknown' };
+  const destroyed = highestRecord(seen)?.destroyed;
+  const kept = destroyed?.dataKept ? ', its data is kept' : '';
+  const text = destroyed ? `the cluster was destroyed${kept}` : 'nothing is deployed';
+  const code = destroyed ? 'DESTROYED' : 'NOT_DEPLOYED';
+  if (seen.length === hosts.length) return { code, severity: 'down', text, hint: 'krakenctl deploy' };
+  return { code, severity: 'unknown', text: `${text} on the hosts that were seen` };
 }
 
 export function partState({ spec }: ServingInput, host: ObservedHost, part: PartName): PartState {
@@ -93,39 +94,52 @@ function countReady(input: ServingInput, part: PartName): number {
   return input.observed.hosts.filter((host) => partState(input, host, part) === 'ready').length;
 }
 
+/** Whether a host that was not seen carries one. */
+function mayBeUnseen(input: ServingInput, part: PartName): boolean {
+  return input.observed.hosts.some((host) => partState(input, host, part) === 'unseen');
+}
+
 function judgeEssential(input: ServingInput, part: PartName): Finding[] {
   if (countReady(input, part) > 0) return [];
-  return [{ severity: 'down', text: `no ${part} is ready on any host: images are neither pushed nor pulled` }];
+  return [describeLack(input, part, { is: 'is ready', loss: 'images are neither pushed nor pulled' })];
+}
+
+function describeLack(input: ServingInput, part: PartName, { is, loss }: { is: string; loss: string }): Finding {
+  const found = { code: 'PART_NOWHERE', part };
+  const text = `no ${part} ${is} on any host`;
+  if (!mayBeUnseen(input, part)) return { ...found, severity: 'down', text: `${text}: ${loss}` };
+  return { ...found, severity: 'unknown', text: `${text} that was seen: unless one of the others has it, ${loss}` };
 }
 
 function judgeLeaning(input: ServingInput, part: PartName, loss: string): Finding[] {
   if (countReady(input, part) > 0) return [];
   const runs = input.observed.hosts.some((host) => partState(input, host, part) === 'unready');
-  if (!runs) return [{ severity: 'down', text: `no ${part} runs on any host: ${loss}` }];
-  const text = `no ${part} says that it is ready; it asks an origin, and leaves a dead one out after about 30 s`;
-  return [{ severity: 'degraded', text }];
+  if (!runs) return [describeLack(input, part, { is: 'runs', loss })];
+  const where = mayBeUnseen(input, part) ? ' where it was asked' : '';
+  const text = `no ${part} says that it is ready${where}; it asks an origin, and leaves a dead one out after about 30 s`;
+  return [{ code: 'GATE_NOT_READY', severity: 'degraded', part, text }];
 }
 
-function describeUnseen(host: ObservedHost): Finding {
-  const error = isSeen(host) ? '' : host.error;
-  return {
-    severity: 'degraded',
-    host: host.host,
-    text: `cannot be seen: ${error}`,
-    hint: 'what runs there is unknown',
-  };
+function describeUnseen({ host, code = 'HOST_UNREACHABLE', error }: UnseenHost): Finding {
+  const text = `cannot be seen: ${error}`;
+  return { code, severity: 'degraded', host, text, hint: 'what runs there is unknown' };
 }
+
+const partCodes = { absent: 'PART_MISSING', stopped: 'PART_STOPPED', unready: 'GATE_NOT_READY' } as const;
 
 function judgeHost(input: ServingInput, host: SeenHost): Finding[] {
   const findings = partNames.flatMap((part): Finding[] => {
     const state = partState(input, host, part);
-    if (state === 'ready' || state === 'not here') return [];
+    if (state === 'ready' || state === 'not here' || state === 'unseen') return [];
     const hint = state === 'unready' ? `krakenctl logs ${host.host} ${part}` : 'krakenctl plan';
-    return [{ severity: 'degraded', host: host.host, text: `${part} ${inWords(host, part, state)}`, hint }];
+    const text = `${part} ${inWords(host, part, state)}`;
+    return [{ code: partCodes[state], severity: 'degraded', host: host.host, part, text, hint }];
   });
-  if (host.diskUsedPercent >= 90) {
-    const text = `the disk is ${Math.round(host.diskUsedPercent)}% full`;
-    findings.push({ severity: 'degraded', host: host.host, text, hint: `lower CACHE_TTI, or add disk` });
+  const used = host.diskUsedPercent;
+  if (used >= warnedDiskPercent) {
+    const code = used >= fullDiskPercent ? 'DISK_FULL' : 'DISK_NEARLY_FULL';
+    const text = `the disk is ${Math.round(used)}% full`;
+    findings.push({ code, severity: 'degraded', host: host.host, text, hint: 'lower CACHE_TTI, or add disk' });
   }
   return findings;
 }
@@ -143,8 +157,11 @@ function judgeCopies(input: ServingInput): Finding[] {
   const away = input.spec.nodes.length - countReady(input, 'origin');
   const copies = input.spec.kraken.maxReplica;
   if (away < copies || away === input.spec.nodes.length) return [];
-  const text = `${away} origins are away and each blob has ${copies} copies: some blobs cannot be pulled`;
-  return [{ severity: 'degraded', text }];
+  const [are, loss] = mayBeUnseen(input, 'origin')
+    ? ['are away or were not seen', 'some blobs may be on none that is left']
+    : ['are away', 'some blobs cannot be pulled'];
+  const text = `${away} origins ${are} and each blob has ${copies} copies: ${loss}`;
+  return [{ code: 'ORIGINS_AWAY', severity: 'degraded', part: 'origin', text }];
 }
 
 /** While an operation runs that is its work; after it, what it left. */
@@ -155,56 +172,6 @@ function judgeOut({ spec, observed }: ServingInput): Finding[] {
     const hint = operation
       ? `${operation} works on it, or has ended there: krakenctl op show ${operation}; krakenctl deploy takes it back`
       : 'an operation works on it, or one has ended there: krakenctl op list; then krakenctl deploy takes it back';
-    return { severity: 'degraded', host, text, hint };
+    return { code: 'LEFT_OUT', severity: 'degraded', host, text, hint };
   });
-}
-
-export interface RedisShard {
-  /** Where its master runs now. */
-  host: string;
-  slots: [number, number][];
-  replica?: { host: string; linkUp: boolean };
-}
-
-/** Masters that serve slots, each with the best replica that follows it; by their own words. */
-export function redisShards(observed: Observed): RedisShard[] {
-  const instances = observed.hosts.filter(isSeen).flatMap((h) => h.redis);
-  const reachable = instances.filter((i): i is Extract<ObservedRedisInstance, { reachable: true }> => i.reachable);
-  const masters = reachable.filter((i) => i.role === 'master');
-  return masters.flatMap((master) => {
-    const slots = master.view.find((v) => v.id === master.id)?.slots ?? [];
-    if (slots.length === 0) return [];
-    const followers = reachable.filter((i) => i.role === 'replica' && i.masterId === master.id);
-    const replica = followers.find((i) => i.linkUp) ?? followers[0];
-    return [{ host: master.host, slots, replica: replica && { host: replica.host, linkUp: replica.linkUp } }];
-  });
-}
-
-function judgeRedis({ observed }: ServingInput): Finding[] {
-  const shards = redisShards(observed);
-  const served = shards.flatMap((s) => s.slots).reduce((sum, [from, to]) => sum + to - from + 1, 0);
-  const findings: Finding[] = [];
-  if (served < totalSlots) {
-    const text = `Redis serves ${served} of ${totalSlots} slots: announces of the other blobs are lost`;
-    findings.push({ severity: 'degraded', text, hint: 'krakenctl plan' });
-  }
-  for (const shard of shards) {
-    const range = showSlots(shard.slots);
-    if (!shard.replica) {
-      findings.push({ severity: 'degraded', host: shard.host, text: `Redis master of ${range} has no replica` });
-    } else if (!shard.replica.linkUp) {
-      const text = `Redis replica of ${range} on ${shard.replica.host} is not in sync`;
-      findings.push({ severity: 'degraded', host: shard.host, text });
-    }
-  }
-  const hosts = shards.map((s) => s.host);
-  for (const host of new Set(hosts.filter((h, i) => hosts.indexOf(h) !== i))) {
-    const text = 'carries two Redis masters: with it Redis would lose its majority';
-    findings.push({ severity: 'degraded', host, text, hint: 'krakenctl deploy hands one back' });
-  }
-  return findings;
-}
-
-export function showSlots(slots: [number, number][]): string {
-  return slots.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(',');
 }

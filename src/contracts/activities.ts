@@ -134,6 +134,8 @@ export interface PreflightInput {
   spec: ClusterSpec;
   /** Free ports may be listened on for a moment; false while an operation brings parts up. */
   listen: boolean;
+  /** Who looks is not who deploys, and cannot say whether another owner is foreign. */
+  bystander?: boolean;
 }
 
 export interface PreflightReport {

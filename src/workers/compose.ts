@@ -6,6 +6,8 @@ import { createImageArchives } from '../clients/image-archive';
 import type { Activities } from '../contracts/activities';
 import { loadOwnerId } from './owner';
 
+export { toFailure } from '../activities/failures';
+
 export interface ComposeOptions {
   /** Pin keys of hosts that are not known yet; a changed key is refused all the same. */
   acceptNewHostKeys?: boolean;

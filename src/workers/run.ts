@@ -1,4 +1,4 @@
-import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { DefaultLogger, type LogEntry, NativeConnection, Runtime, type RuntimeOptions } from '@temporalio/worker';
 import { conversionFor } from '../codec/data-converter';
 import { readConnectConfig } from '../config/connect-config';
 import { stateFolder } from '../config/state-folder';
@@ -22,6 +22,8 @@ export interface WorkerRun {
   /** Called when all queues are polled, and new operations come to this release or a newer one. */
   onReady?: () => void;
   note?: (text: string) => void;
+  /** Takes what Temporal's SDK logs; on standard error in its own format where there is none. */
+  log?: (entry: LogEntry) => void;
   signal: AbortSignal;
   /** For tests: hosts in memory, and workflow code of another release. */
   composition?: Composition;
@@ -34,7 +36,7 @@ const unversioned =
 /** Polls all queues until the signal aborts, then lets what runs come to an end (5 s) before it returns. */
 export async function runWorker(run: WorkerRun): Promise<void> {
   boundYoungSpace();
-  Runtime.install({ logger: new DefaultLogger('WARN') });
+  Runtime.install(runtimeOptions(run.log));
   const { connectionOptions, namespace = 'default' } = readConnectConfig(process.env);
   const address = connectionOptions.address ?? 'localhost';
   const { encrypts, dataConverter } = conversionFor(address, process.env);
@@ -52,18 +54,30 @@ export async function runWorker(run: WorkerRun): Promise<void> {
     const isDecided = !deployment || deployment.current === code.buildId;
     if (isDecided) run.onReady?.();
     const over = new AbortController();
-    const signal = AbortSignal.any([run.signal, over.signal]);
+    const { signal } = over;
+    // Seen as a listener, without which a signal ends this process at once; `AbortSignal.any` is none.
+    const end = () => over.abort();
+    run.signal.addEventListener('abort', end);
+    if (run.signal.aborted) end();
     const keeping = deployment && keepVersions({ ...run, signal }, { seat, code, address, isDecided });
     try {
       await workers.run(signal);
     } finally {
-      over.abort();
+      end();
+      run.signal.removeEventListener('abort', end);
       await keeping;
     }
   } finally {
     await composition.close();
     await connection.close();
   }
+}
+
+/** Its native half writes for itself unless it is told to hand its lines over. */
+function runtimeOptions(log: WorkerRun['log']): RuntimeOptions {
+  if (!log) return { logger: new DefaultLogger('WARN') };
+  const logging = { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } as const;
+  return { logger: new DefaultLogger('WARN', log), telemetryOptions: { logging } };
 }
 
 async function findDeployment(place: Place, identity: string): Promise<Deployment | undefined> {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Fault } from './through-faults';
+import type { Fault } from './lab-life';
 
 /**
  * `npm run campaign:crash -- [--lab] [--fault kill|freeze|temporal] --faults N --seed S [--record]`; the last line is JSON (decisions 29). Without

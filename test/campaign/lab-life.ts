@@ -3,7 +3,11 @@ import { freshLab, krakenctl, labName, writeEnv } from '../support/lab';
 import { LabWorker } from '../support/lab-worker';
 import { onHost, pullTiny, pushTiny } from '../support/observer';
 import type { Tally } from './modelled';
-import { deployThroughFaults, type Fault } from './through-faults';
+import { deployThroughFaults, type Fault as FaultInTurn } from './through-faults';
+import { deployThroughFreezes } from './through-freezes';
+
+/** In turn, one after the other; or of several workers at once, which freeze. */
+export type Fault = FaultInTurn | 'freeze';
 
 /** The lab half of the campaigns: real hosts, engines, sshd and Redis; the observer judges. */
 export interface LabLife {
@@ -62,10 +66,15 @@ export async function liveInLab(life: LabLife): Promise<string[][]> {
 
 /** Resolves with the moments that the deploy reached. */
 async function deployOnce(life: LabLife, name: string, moments: string[]): Promise<string[]> {
-  const { tally, fault, random } = life;
-  const faults = moments.length > 0 ? Array.from({ length: life.faultsPerDeploy }, () => fault) : [];
-  const argv = ['deploy', '--yes', '--detach'];
-  const end = await deployThroughFaults({ argv, name, faults, random, moments });
+  const { tally, fault, random, faultsPerDeploy } = life;
+  const deploy = { argv: ['deploy', '--yes', '--detach'], name, random, moments };
+  const end =
+    fault === 'freeze'
+      ? await deployThroughFreezes({ ...deploy, freezes: faultsPerDeploy, workflowId: `kraken-${labName}-operation` })
+      : await deployThroughFaults({
+          ...deploy,
+          faults: moments.length > 0 ? Array.from({ length: faultsPerDeploy }, () => fault) : [],
+        });
   tally.fired += end.fired.length;
   tally.void += end.void;
   for (const boundary of end.fired.map((line) => line.split(' ')[1]!))

@@ -1,9 +1,8 @@
 import { expect } from 'expect';
 import { closeLab, krakenctl, openLab } from '../support/lab';
 import { chance } from './chance';
-import { liveInLab } from './lab-life';
+import { type Fault, liveInLab } from './lab-life';
 import { emptyTally, type Tally } from './modelled';
-import type { Fault } from './through-faults';
 
 // The end state's rules are written with jest's words.
 Object.assign(globalThis, { expect });

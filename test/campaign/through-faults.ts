@@ -2,8 +2,8 @@ import { krakenctl, must, pidOf, temporalUp, until } from '../support/lab';
 import { LabWorker } from '../support/lab-worker';
 import { nextDeath } from './boundaries';
 
-/** `kill` and `freeze` are the worker's; with `temporal` it is the server that dies, and the worker lives. */
-export type Fault = 'kill' | 'freeze' | 'temporal';
+/** `kill` is the worker's; with `temporal` it is the server that dies, and the worker lives. */
+export type Fault = 'kill' | 'temporal';
 
 export interface FaultyDeploy {
   /** Of `krakenctl`; it must come back before the operation has ended. */
@@ -91,33 +91,30 @@ class Life {
       const seen = await Promise.race([over.then(() => 'over'), this.faulted(planned)]);
       if (seen !== 'fired') break;
       this.fired.push(`${planned.fault} ${planned.boundary}`);
-      await this.mendAfter(planned, over);
+      await this.mendAfter(planned);
     }
     if (this.worker.ended) await this.startWorker(Number.POSITIVE_INFINITY);
   }
 
-  /** The armed worker is dead or frozen; or, where Temporal is to die, the worker has come as far as that. */
+  /** The armed worker is dead; or, where Temporal is to die, the worker has come as far as that. */
   private faulted({ fault, at }: Planned): Promise<string> {
     const { worker } = this;
     return until(
       'the fault fires',
       async () => {
         if (fault === 'temporal') return worker.lines().length >= at - this.from || worker.ended ? 'fired' : undefined;
-        if (fault === 'kill') return worker.ended ? (worker.fired ? 'fired' : 'broken') : undefined;
-        return worker.fired ? 'fired' : undefined;
+        return worker.ended ? (worker.fired ? 'fired' : 'broken') : undefined;
       },
       this.deploy.withinMs ?? 400_000,
     );
   }
 
-  private async mendAfter({ fault, at }: Planned, over: Promise<void>): Promise<void> {
+  private async mendAfter({ fault, at }: Planned): Promise<void> {
     if (fault === 'temporal') {
       process.kill(pidOf('temporal'), 'SIGKILL');
       return temporalUp();
     }
-    const before = this.worker;
     await this.startWorker(at);
-    if (fault === 'freeze') await thawWhenTakenOver(before, this.worker, over);
   }
 
   told(): { fired: string[]; void: number } {
@@ -149,15 +146,4 @@ async function untilOver(withinMs: number): Promise<{ code: number; said: string
     },
     withinMs,
   );
-}
-
-/** The other has begun to change things, or the operation is over: now the frozen one wakes with what it still wanted to do. */
-async function thawWhenTakenOver(zombie: LabWorker, next: LabWorker, over: Promise<void>): Promise<void> {
-  const taken = until(
-    'the next worker works',
-    async () => (next.lines().length > 0 || next.ended ? true : undefined),
-    60_000,
-  );
-  await Promise.race([over, taken]);
-  zombie.thaw();
 }

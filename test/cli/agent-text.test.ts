@@ -1,5 +1,5 @@
 import { createColors } from 'picocolors';
-import type { AgentRow } from '../../src/cli/agent-looks';
+import type { AgentRow } from '../../src/cli/agent-listing';
 import { renderAgent, renderAgents, renderEnrolled, renderPulls, stateOf } from '../../src/cli/agent-text';
 import { describeFleet, isFleetReport } from '../../src/cli/fleet-text';
 import { planAgent } from '../../src/cluster/agents/agent-plan';
@@ -51,10 +51,17 @@ test.each<[string, ObservedAgent]>([
   expect(stateOf(row(seen))).toBe(state);
 });
 
+test.each([
+  [0, 'no agent yet · krakenctl agent deploy 10.0.2.10'],
+  [1, 'no agent on the lists that could be read'],
+])('without an agent and %d nodes unseen', (unseen, text) => {
+  expect(renderAgents([], { ...view, unseen })).toEqual([text]);
+});
+
 test('a parked VM says why, how often and when again; the last line counts', () => {
   const away: ObservedAgent = { vm: 'root@10.0.2.2:22', reachable: false, error: 'no route to host' };
   const parked = { vm: away.vm, since: 0, tries: 3, why: 'no route to host', nextTryAt: view.now + 40_000 };
-  const lines = renderAgents([row(serving), row(away, parked)], view);
+  const lines = renderAgents([row(serving), row(away, parked)], { ...view, unseen: 0 });
   expect(lines).toEqual([
     expect.stringMatching(/^ VM +STATE/),
     expect.stringMatching(/^ 10\.0\.2\.1 +serving +r1 +small-10g +10\.0\.2\.1$/),

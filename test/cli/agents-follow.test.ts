@@ -89,7 +89,7 @@ describe('a deploy', () => {
     'that came to a good end (changed: %s) stays one while another works on agents',
     async (changed) => {
       const { context, temporal, started, written } = open();
-      const end = { spec, options: {}, code: done, report: { changed } };
+      const end = { spec, options: {}, since: 0, code: done, report: { changed } };
       expect(await endWithAgents(context, temporal, end)).toBe(done);
       expect(started).toHaveLength(1);
       expect(written.out).toMatch(
@@ -105,7 +105,7 @@ describe('a deploy', () => {
     ['an end with something left to do', { code: partial, report: { changed: true } }, false],
   ])('that is let go of says to what agents are left: %s', async (_, end, isSaid) => {
     const { context, temporal, started, written } = open();
-    expect(await endWithAgents(context, temporal, { spec, options: {}, ...end })).toBe(end.code);
+    expect(await endWithAgents(context, temporal, { spec, options: {}, since: 0, ...end })).toBe(end.code);
     expect(started).toEqual([]);
     expect(written.out.includes('agents are left to the next krakenctl deploy')).toBe(isSaid);
   });

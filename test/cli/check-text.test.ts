@@ -23,7 +23,7 @@ const blocked: Finding = {
 
 const ways = { tried: 72, untried: 0 };
 
-const render = (findings: Finding[]) =>
+const render = (findings: Finding[], notShown?: number) =>
   renderCheck(
     {
       cluster: 'demo',
@@ -31,6 +31,7 @@ const render = (findings: Finding[]) =>
       through: 'the worker',
       tookMs: 1400,
       findings,
+      notShown,
       checklist: makeChecklist({ keysSet: 12, warnings: 0, findings, hosts: 3, ways, firewall: [] }),
     },
     colors,
@@ -80,4 +81,10 @@ test.each([
   const list = makeChecklist({ keysSet: 12, warnings: 0, findings: [], hosts: 3, ways, firewall });
   const line = list.find((l) => l.title === 'Configure firewall rules');
   expect(line).toMatchObject({ state, note: expect.stringMatching(note) });
+});
+
+test('what a filter hides is counted, and nothing is said to be well because of it', () => {
+  const lines = render([], 2);
+  expect(lines).toContain(' i 2 findings of other nodes are not shown');
+  expect(lines.join('\n')).not.toContain('nothing speaks against a deploy');
 });

@@ -16,6 +16,8 @@ function onHost(host: string, change: Partial<RecordedCluster> = {}): HostCluste
   return { host, reachable: true, clusters: [cluster] };
 }
 
+const view = { colors: plain, now, missing: [] as string[] };
+
 const run: OperationSummary = {
   id: '20261123-004500-deploy-00ff',
   name: 'deploy-9',
@@ -69,7 +71,7 @@ test('a table, with what needs a person below it', () => {
   const destroyed = { at: '2026-11-23T00:50:00Z', dataKept: true, left: ['node-3'] };
   const away = { ...owner, id: 'they', temporal: '10.0.9.9:7233' };
   const hosts = [onHost('node-1', { record: { ...record, destroyed }, ours: false, owner: away })];
-  const lines = renderClusters(mergeClusters(hosts, new Map([['second', run]])), plain, now);
+  const lines = renderClusters(mergeClusters(hosts, new Map([['second', run]])), view);
   expect(lines[0]).toMatch(/NAME +GENERATION +VERSION +SERVING +OWNER +LAST OPERATION/);
   expect(lines[1]).toMatch(/cluster +3 +v0\.1\.27 +destroyed +another +deploy-1 done/);
   expect(lines[2]).toMatch(/second +- +- +- +- +deploy-9 failed/);
@@ -77,5 +79,41 @@ test('a table, with what needs a person below it', () => {
 });
 
 test('no cluster: what to do next', () => {
-  expect(renderClusters([], plain, now)).toEqual(['no cluster yet · krakenctl deploy']);
+  expect(renderClusters([], view)).toEqual(['no cluster yet · krakenctl deploy']);
+});
+
+test('what was not seen is said, and nothing is concluded of it', () => {
+  const away: HostClusters = { host: 'node-3', reachable: false, error: 'no route' };
+  const missing = ['node-3: no route'];
+  expect(renderClusters(mergeClusters([away], new Map()), { ...view, missing })).toEqual([
+    'no cluster among those that could be seen',
+    ' ! incomplete, without node-3: no route',
+  ]);
+  const clusters = mergeClusters([onHost('node-1'), onHost('node-2'), away], new Map());
+  expect(clusters).toMatchObject([{ serving: 2, nodes: 3, unseen: ['node-3'], owner: 'ours' }]);
+  const lines = renderClusters(clusters, { ...view, missing });
+  expect(lines[1]).toMatch(/at least 2 of 3 +ours/);
+  expect(lines.at(-1)).toBe(' ! incomplete, without node-3: no route');
+});
+
+test('where the owner could not be read, nobody is not the owner', () => {
+  const unread = { record: undefined, owner: undefined, ours: undefined, serving: false, error: 'not JSON' };
+  const [cluster] = mergeClusters([onHost('node-1', unread), onHost('node-2', unread)], new Map());
+  expect(cluster!.owner).toBe('unknown');
+});
+
+test.each<[string, Partial<RecordedCluster>, string, RegExp | undefined]>([
+  ['its own id', {}, 'ours', undefined],
+  [
+    'another id',
+    { ours: false, owner: { ...owner, id: 'they' } },
+    'unknown',
+    / ! cluster is looked after through 127\.0\.0\.1:7233, namespace default: its worker knows whether that is this krakenctl$/m,
+  ],
+])('a process that is not the worker and sees %s', (_, change, expected, remark) => {
+  const clusters = mergeClusters([onHost('node-1', change)], new Map(), { bystander: true });
+  expect(clusters[0]!.owner).toBe(expected);
+  const text = renderClusters(clusters, view).join('\n');
+  if (remark) expect(text).toMatch(remark);
+  else expect(text).not.toContain('looked after');
 });

@@ -63,6 +63,7 @@ test('a list shows a held operation as held, and by what', () => {
   const lines = renderOperations([summary({ hold: approval }), summary({ name: 'deploy-2', result: 'done' })], {
     colors: plain,
     now: new Date(minutes(20)),
+    missing: [],
   });
   expect(lines[1]).toMatch(/^ deploy-3 {2}held /);
   expect(lines[2]).toBe('   ‖ waiting: approval for node-2 since 04:12:00 · krakenctl op approve');

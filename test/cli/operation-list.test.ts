@@ -42,9 +42,13 @@ test.each([
 ])('%s picks %s', (wanted, id) => expect(pickOperation(known, wanted)?.id.slice(-4)).toBe(id));
 
 test('a table, and what to do where there is none', () => {
-  const view = { colors: plain, now: new Date('2026-11-23T05:00:00Z') };
+  const view = { colors: plain, now: new Date('2026-11-23T05:00:00Z'), missing: [] };
   expect(renderOperations([], view)).toEqual(['no operation yet · krakenctl deploy']);
   const lines = renderOperations(known, view);
   expect(lines[0]).toMatch(/NAME +RESULT +STARTED +TOOK +ID +BY/);
   expect(lines[2]).toMatch(/deploy-2 +done .* 1m00s +20261123-040002-deploy-0002 +ana@ops-1/);
+  const partly = { ...view, missing: ['node-1: no route'] };
+  const lack = ' ! incomplete, without node-1: no route';
+  expect(renderOperations([], partly)).toEqual(['no operation among those that could be seen', lack]);
+  expect(renderOperations(known, partly)).toEqual([...lines, lack]);
 });

@@ -1,4 +1,5 @@
-import { renderPlan } from '../../src/cli/plan-text';
+import { doubtForeign } from '../../src/cli/inspect';
+import { describeDoubts, renderPlan } from '../../src/cli/plan-text';
 import type { Observed } from '../../src/cluster/observed';
 import type { Plan } from '../../src/cluster/plan';
 import type { ClusterSpec } from '../../src/cluster/spec';
@@ -90,11 +91,25 @@ test('a container of somebody else in our way is a conflict, and no token is off
   expect(text).not.toContain('--plan');
 });
 
-test("another krakenctl's hosts are named, with what can be done, and no token is offered", () => {
+test("another krakenctl's hosts are named, and no token is offered", () => {
   const foreign = [{ host: 'node-2', why: 'it is looked after by another krakenctl' }];
   const text = render({ ...planAfter({ spec: upgrade }), foreign });
-  expect(text).toMatch(/node-2 +✘ it is looked after by another[\s\S]*cluster take-over/);
+  expect(text).toMatch(/node-2 +✘ it is looked after by another[\s\S]*\n a deploy would refuse$/);
   expect(text).not.toContain('--plan');
+});
+
+test('a look from a machine that is not the worker doubts, and does not call a cluster foreign', () => {
+  const spec = exampleSpec();
+  const observed = observedAs(spec, exampleImages(spec));
+  const owner = { id: 'the worker or another', temporal: '10.0.0.5:7233', namespace: 'default' };
+  for (const host of ['node-1', 'node-2']) seenHost(observed, host).owner = owner;
+  const foreign = ['node-1', 'node-2'].map((host) => ({ host, why: 'it has another id' }));
+  const inspection = { observed, plan: { ...planAfter({}), foreign } };
+  expect(describeDoubts(doubtForeign(inspection).doubted)).toEqual([
+    ' ? node-1..2: looked after through Temporal 10.0.0.5:7233, namespace default; only its worker can say whether that is this krakenctl',
+  ]);
+  expect(inspection.plan.foreign).toBeUndefined();
+  expect(describeDoubts(doubtForeign({ observed, plan: planAfter({}) }).doubted)).toEqual([]);
 });
 
 test('on a narrow terminal reasons stand below, and no line is lost', () => {

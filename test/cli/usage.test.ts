@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type } from './streams';
 
 let folder: string;
@@ -52,6 +52,18 @@ describe('what is typed wrongly', () => {
       expect([code, err]).toEqual([0, '']);
     },
   );
+
+  test.each([
+    [['deploy', '--timeout', 'soon'], '--timeout soon: expected a time such as 90s, 30m or 2h, at most 168h'],
+    [['deploy', '--timeout', '0'], '--timeout 0: expected'],
+    [['op', 'attach', '--timeout', '169h'], '--timeout 169h: expected'],
+    [['agent', 'upgrade', '--timeout', ''], '--timeout : expected'],
+    [['firewall', 'apply', '--detach', '--timeout', '5m'], "cannot be used with option '--detach'"],
+    [['plan', '--timeout', '5m'], "unknown option '--timeout'"],
+  ])('%j: a time-out is one of following, and a time', async (argv, text) => {
+    const { code, err } = await type(argv);
+    expect([code, err]).toEqual([2, expect.stringContaining(text)]);
+  });
 
   test('a wrong --max-failures is refused before the cluster is changed', async () => {
     const path = writeEnv(`${goodEnv}\nKRAKEN_IMAGE_REGISTRY=registry.example\n`);
@@ -131,6 +143,42 @@ describe('init', () => {
     const { code, out } = await type(['init', '--env-file', path]);
     expect(code).toBe(0);
     expect(out).toContain(`wrote ${path}`);
+  });
+
+  test.each<[string, string[], (path: string) => string, string]>([
+    ['its folder is missing', [], (path) => join(path, 'missing', '.env'), 'the folder PATH/missing is not there'],
+    [
+      'its folder is missing, --force',
+      ['--force'],
+      (path) => join(path, 'no', '.env'),
+      'the folder PATH/no is not there',
+    ],
+    ['a file is where its folder would be', [], (path) => join(path, 'file', '.env'), 'PATH/file is no folder'],
+    [
+      'a file is far above it',
+      [],
+      (path) => join(path, 'file', 'a', '.env'),
+      'the folder PATH/file/a is not there|PATH.* ENOTDIR',
+    ],
+    ['its name is too long', [], (path) => join(path, 'a'.repeat(300)), 'PATH/a+ cannot be written: ENAMETOOLONG'],
+    ['it is a folder', [], (path) => path, 'PATH is a folder; expected the path of a file'],
+    ['it is a folder, --force', ['--force'], (path) => path, 'PATH is a folder; expected the path of a file'],
+    ['it is a link to nothing', [], (path) => join(path, 'link'), 'PATH/link is there already'],
+    // Where not even root may write.
+    ['its folder takes no file', [], () => '/sys/new.env', '/sys/new.env cannot be written: EACCES|EROFS|EPERM'],
+    ['its folder takes no file, --force', ['--force'], () => '/sys/new.env', '/sys/new.env cannot be written:'],
+  ])('%s: exit 2 with the path, nothing is written and nothing is left', async (_, words, pathIn, text) => {
+    writeFileSync(join(folder, 'file'), '');
+    symlinkSync(join(folder, 'nothing'), join(folder, 'link'));
+    const files = () =>
+      [folder, tmpdir()].map((at) =>
+        readdirSync(at).filter((name) => at === folder || name.startsWith(basename(folder))),
+      );
+    const before = files();
+    const { code, err, out } = await type(['init', '--env-file', pathIn(folder), ...given, ...words]);
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toMatch(new RegExp(`✘ USAGE ${text.replaceAll('PATH', folder)}`));
+    expect(files()).toEqual(before);
   });
 
   test('a wrong answer writes nothing', async () => {

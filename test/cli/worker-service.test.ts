@@ -36,6 +36,11 @@ test('the unit runs the worker as its user, restarts it always, and lets it writ
   expect(lines.join('\n')).not.toContain('MemoryDenyWriteExecute');
 });
 
+test('its log is JSON where that was asked for', async () => {
+  const { out } = await type(['worker', 'install', '--user', 'kraken-ops', '--dry-run', '--log-format', 'json']);
+  expect(out).toMatch(/^ExecStart=\S+ \S+ worker run --log-format json$/m);
+});
+
 test.each<[Partial<WorkerUnit>, string]>([
   [{ user: 'root\nExecStartPre=/bin/x' }, 'user'],
   [{ user: '' }, 'user'],

@@ -64,8 +64,23 @@ describe('the parts of a node', () => {
       s.ports.lbProxy = 80;
     });
     for (const part of partNames) {
-      expect(capabilitiesOf(spec, part)).toEqual(['CHOWN', 'DAC_OVERRIDE', 'SETGID', 'SETUID']);
+      expect(capabilitiesOf(spec, part)).not.toContain('NET_BIND_SERVICE');
       expect(capabilitiesOf(own, part).includes('NET_BIND_SERVICE')).toBe(part === 'nginx');
     }
+  });
+
+  test("Kraken's own parts have no capability at all; the others have what their images' starters need to change users", () => {
+    const own = ['testfs', 'origin', 'tracker', 'build-index', 'proxy'];
+    for (const part of partNames)
+      expect([part, capabilitiesOf(spec, part)]).toEqual([
+        part,
+        own.includes(part) ? [] : ['CHOWN', 'DAC_OVERRIDE', 'SETGID', 'SETUID'],
+      ]);
+  });
+
+  test('a root file system that is not read-only is that of a part whose nginx spools or caches there', () => {
+    expect(partNames.filter((part) => !components[part].readOnlyRoot)).toEqual(['origin', 'tracker', 'proxy']);
+    for (const part of partNames.filter((one) => components[one].hasInnerNginx && components[one].readOnlyRoot))
+      expect([part, components[part].tmpfs]).toEqual([part, ['/tmp', '/run', '/var/lib/nginx']]);
   });
 });

@@ -213,3 +213,21 @@ test('all ports of a node are looked at; the routers, which serve their own host
   );
   expect(sharedPortsOf(spec, node)).not.toContain(6390);
 });
+
+describe('whose the cluster is, as told by a process that is not its worker', () => {
+  const owner = (id: string) => ({ id, temporal: '10.0.0.5:7233', namespace: 'default' });
+  const asked = (id: string) =>
+    found((f) => {
+      f.hosts[0]!.owner = owner(id);
+      f.bystander = true;
+    });
+
+  test('another id is no finding of a foreign owner: the worker may have that very one', () => {
+    expect(asked('of the worker, or of another')).toEqual(['node-1 OWNER_UNKNOWN warning']);
+  });
+
+  test('our own id, and no owner, say nothing', () => {
+    expect(asked('mine')).toEqual([]);
+    expect(found((f) => Object.assign(f, { bystander: true }))).toEqual([]);
+  });
+});

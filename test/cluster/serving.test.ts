@@ -1,5 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Observed } from '../../src/cluster/observed';
-import { judgeServing, redisShards } from '../../src/cluster/serving';
+import { judgeServing } from '../../src/cluster/serving';
+import { servingCodes } from '../../src/cluster/serving-findings';
+import { redisShards } from '../../src/cluster/serving-redis';
 import type { PartName } from '../../src/cluster/spec';
 import { exampleImages, exampleSpec, observedAs, seenHost } from '../support/cluster';
 
@@ -56,7 +60,46 @@ const cases: [string, (o: Observed) => void, string, RegExp | undefined][] = [
     /no build-index runs on any host/,
   ],
   ['one host away degrades', (o) => lose(o, ['node-2']), 'degraded', /cannot be seen/],
-  ['every host away is down', (o) => lose(o, all), 'down', /no nginx is ready/],
+  ['with no host seen nothing is known', (o) => lose(o, all), 'unknown', /no host could be seen/],
+  [
+    'what is not ready where it was looked may be elsewhere',
+    (o) => {
+      unready(o, 'proxy', ['node-1']);
+      lose(o, ['node-2', 'node-3']);
+    },
+    'unknown',
+    /no proxy is ready on any host that was seen/,
+  ],
+  [
+    'what runs nowhere where it was looked may run elsewhere',
+    (o) => {
+      without(o, 'node-1', 'tracker');
+      lose(o, ['node-2', 'node-3']);
+    },
+    'unknown',
+    /no tracker runs on any host that was seen/,
+  ],
+  [
+    'slots of a master that was not seen are not said to be lost',
+    (o) => lose(o, ['node-2']),
+    'degraded',
+    /Redis masters on the hosts that were seen serve 10923 of 16384 slots/,
+  ],
+  [
+    'nothing where it was looked is not nothing',
+    (o) => {
+      for (const id of ['node-1', 'node-2']) seenHost(o, id).containers = [];
+      lose(o, ['node-3']);
+    },
+    'unknown',
+    /nothing is deployed on the hosts that were seen/,
+  ],
+  [
+    'origins that were not seen count as away, and are not said to be',
+    (o) => lose(o, ['node-1', 'node-2']),
+    'degraded',
+    /2 origins are away or were not seen and each blob has 2 copies: some blobs may be on none/,
+  ],
   [
     'as many origins away as there are copies says so',
     (o) => unready(o, 'origin', ['node-1', 'node-2']),
@@ -154,4 +197,69 @@ test('shards name each master with the replica that follows it', () => {
 test('a host without a load balancer needs none', () => {
   const some = exampleSpec((s) => void Object.assign(s, { loadBalancers: ['node-1'] }));
   expect(judgeServing({ spec: some, observed: observedAs(some, exampleImages(some)) }).state).toBe('serving');
+});
+
+test('the only load balancer is down although another host was not seen: that one carries none', () => {
+  const some = exampleSpec((s) => void Object.assign(s, { loadBalancers: ['node-1'] }));
+  const observed = observedAs(some, exampleImages(some));
+  unready(observed, 'nginx', ['node-1']);
+  lose(observed, ['node-3']);
+  expect(judgeServing({ spec: some, observed }).state).toBe('down');
+});
+
+describe('each finding has a stable code', () => {
+  const codesAfter = (change: (o: Observed) => void) => {
+    const observed = whole();
+    change(observed);
+    const { findings } = judgeServing({ spec, observed });
+    return findings.map(({ code, host, part }) => [code, host, part].filter(Boolean).join(' '));
+  };
+  const replica = (o: Observed) => seenHost(o, 'node-1').redis.find((r) => r.part === 'redis-replica')!;
+
+  test.each<[string, (o: Observed) => void]>([
+    ['STORAGE_TESTFS testfs', () => undefined],
+    ['NOTHING_SEEN', (o) => lose(o, all)],
+    ['HOST_UNREACHABLE node-2', (o) => lose(o, ['node-2'])],
+    [
+      'HOST_KEY node-2',
+      (o) => o.hosts.splice(1, 1, { host: 'node-2', reachable: false, error: 'another key', code: 'HOST_KEY' }),
+    ],
+    ['NOT_DEPLOYED', (o) => all.map((id) => Object.assign(seenHost(o, id), { containers: [] }))],
+    [
+      'DESTROYED',
+      (o) => {
+        const destroyed = { at: '2026-11-23T00:00:00Z', dataKept: false, left: [] };
+        for (const id of all) {
+          const host = seenHost(o, id);
+          Object.assign(host, { containers: [], record: { ...host.record, destroyed } });
+        }
+      },
+    ],
+    ['PART_NOWHERE proxy', (o) => unready(o, 'proxy', all)],
+    ['GATE_NOT_READY node-1 proxy', (o) => unready(o, 'proxy', ['node-1'])],
+    ['GATE_NOT_READY tracker', (o) => unready(o, 'tracker', all)],
+    ['PART_MISSING node-1 origin', (o) => without(o, 'node-1', 'origin')],
+    [
+      'PART_STOPPED node-1 testfs',
+      (o) => Object.assign(seenHost(o, 'node-1').containers.find((c) => c.part === 'testfs')!, { state: 'exited' }),
+    ],
+    ['ORIGINS_AWAY origin', (o) => unready(o, 'origin', ['node-1', 'node-2'])],
+    [
+      'LEFT_OUT node-2',
+      (o) => Object.assign(seenHost(o, 'node-3'), { nginx: { runningConfig: '0'.repeat(64), out: ['node-2'] } }),
+    ],
+    ['REDIS_NOT_IN_SYNC node-3 redis-replica', (o) => Object.assign(replica(o), { linkUp: false })],
+    ['REDIS_NO_REPLICA node-3 redis-replica', (o) => Object.assign(replica(o), { masterId: 'nobody' })],
+    [
+      'REDIS_NOT_WHOLE redis',
+      (o) => Object.assign(seenHost(o, 'node-1').redis[0]!, { reachable: false, error: 'ECONNREFUSED' }),
+    ],
+    ['DISK_NEARLY_FULL node-3', (o) => Object.assign(seenHost(o, 'node-3'), { diskUsedPercent: 91 })],
+    ['DISK_FULL node-3', (o) => Object.assign(seenHost(o, 'node-3'), { diskUsedPercent: 96 })],
+  ])('%s', (code, change) => expect(codesAfter(change)).toContain(code));
+
+  test('and all of them are documented', () => {
+    const text = readFileSync(join(__dirname, '..', '..', 'docs', 'status.md'), 'utf8');
+    expect(servingCodes.filter((code) => !text.includes(code))).toEqual([]);
+  });
 });

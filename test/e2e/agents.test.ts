@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Lab, labUp, powerCut, powerOn, preloadImages, resetLab } from '../../src/lab/lab';
 import { expectAgent, pushThrough, remains, status } from '../support/agents';
 import { container, json, krakenctl, labName, must, onRealKraken, until, versions, writeEnv } from '../support/lab';
-import { observeContainers, onHost, readText, tryOnHost } from '../support/observer';
+import { kernelRights, observeContainers, onHost, readText, tryOnHost } from '../support/observer';
 
 /** Agents on real VMs of the lab, over SSH. */
 
@@ -49,6 +49,8 @@ describe('an agent on a VM', () => {
     const deployed = await must(['agent', 'deploy', address(1), address(2)]);
     expect(deployed.stdout).toMatch(/2 of 2 agents serve, 2 changed/);
     for (const n of [1, 2]) await expectAgent(at(n), labName, versions[0]!);
+    const rights = await kernelRights(at(1), `kraken-${labName}-agent`);
+    expect(rights).toEqual({ effective: '0000000000000000', noNew: '1', pids: '4096', root: 'rw' });
     const digest = await pushThrough(container(lab, 'node-1'), 'e2e/app:1', 'one');
     for (const n of [1, 2]) {
       const answer = JSON.parse(await onHost(at(n), ['kraken-pull', '--json', 'e2e/app:1']));
@@ -218,7 +220,7 @@ describe('/install', () => {
     expect((await update()).code).toBe(0);
     expect((await install(3)).code).toBe(0);
     expect(await agentOf(3)).toEqual(before);
-    expect((await must(['agent', 'list'])).stderr).toMatch(/node-1 serves an older \/install/);
+    expect((await must(['agent', 'list'])).stdout).toMatch(/node-1 serves an older \/install/);
     await must(['agent', 'publish']);
     expect(await epochOf(0)).toBe(await epochOf(1));
   });
@@ -359,6 +361,8 @@ describe('a fleet', () => {
   });
 
   test('removed, nothing of any agent is left, and the record is empty', async () => {
+    const unasked = await krakenctl(['agent', 'remove', '--all']);
+    expect([unasked.code, unasked.stderr]).toEqual([2, expect.stringContaining('CONFIRMATION_NEEDED')]);
     expect((await must(['agent', 'remove', '--all', '--yes'])).stdout).toContain(
       `${vmCount} of ${vmCount} agents are gone`,
     );

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Plan } from '../../src/cluster/plan';
 import type { Lab } from '../../src/lab/lab';
 import { powerCut, powerOn } from '../../src/lab/lab';
-import { expectWhole, touchprint } from '../support/end-state';
+import { expectWhole, partsOfNode, touchprint } from '../support/end-state';
 import {
   container,
   freshLab,
@@ -17,7 +17,15 @@ import {
   workFolder,
   writeEnv,
 } from '../support/lab';
-import { appendText, observeContainers, observeRedis, onHost, pullTiny, pushTiny } from '../support/observer';
+import {
+  appendText,
+  kernelRights,
+  observeContainers,
+  observeRedis,
+  onHost,
+  pullTiny,
+  pushTiny,
+} from '../support/observer';
 
 let lab: Lab;
 let hosts: Record<string, string>;
@@ -39,6 +47,20 @@ describe('a deploy on bare hosts', () => {
     const run = await must(['deploy', '--yes']);
     expect(run.stderr + run.stdout).toMatch(/second look: nothing left to change/);
     await expectWhole(hosts, labName);
+  });
+
+  test('no container may do more than its part needs, by what the kernel says', async () => {
+    const krakens = ['testfs', 'origin', 'tracker', 'build-index', 'proxy'];
+    for (const [id, host] of Object.entries(hosts)) {
+      for (const part of partsOfNode) {
+        const { effective, ...others } = await kernelRights(host, `kraken-${labName}-${id}-${part}`);
+        const root = ['origin', 'tracker', 'proxy'].includes(part) ? 'rw' : 'ro';
+        expect([id, part, others]).toEqual([id, part, { noNew: '1', pids: '4096', root }]);
+        // CHOWN, DAC_OVERRIDE, SETGID, SETUID at most, and those only until a starter has changed its user.
+        const allowed = krakens.includes(part) ? 0 : 0xc3;
+        expect([id, part, Number.parseInt(effective, 16) & ~allowed]).toEqual([id, part, 0]);
+      }
+    }
   });
 
   test('what was pushed through one node is pulled by digest through another', async () => {
@@ -68,7 +90,7 @@ describe('a deploy on bare hosts', () => {
   test('with Temporal wiped, a deploy still changes nothing', async () => {
     const before = await touchprint(hosts, labName);
     await must(['worker', 'stop']);
-    await must(['temporal', 'down', '--purge']);
+    await must(['temporal', 'down', '--purge', '--yes']);
     await temporalUp();
     await must(['worker', 'start']);
     const run = await must(['deploy', '--yes']);

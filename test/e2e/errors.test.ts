@@ -136,6 +136,16 @@ const faults: Fault[] = [
     ...{ code: 'HOST_UNREACHABLE', exit: 1, says: /node-3/, withinMs: 60_000 },
   },
   {
+    fault: 'the host whose log is asked for is off',
+    make: async () => {
+      await powerCut(labHost(3));
+      return undefined;
+    },
+    undo: () => powerOn(labHost(3)),
+    argv: ['logs', 'node-3', 'origin'],
+    ...{ code: 'HOST_UNREACHABLE', exit: 1, host: 'node-3', says: /^node-3: /, withinMs: 60_000 },
+  },
+  {
     fault: 'a host answers no packet',
     make: async () => {
       await onHost(node(2), ['iptables', '-I', 'INPUT', '-p', 'tcp', '--dport', '22', '-j', 'DROP']);
@@ -209,23 +219,29 @@ test.each(faults)(
   },
 );
 
-test('a full disk ends the deploy by name, not after a quarter of an hour, and no container is made', async () => {
-  await onHost(node(2), ['mkdir', '-p', '/etc/kraken']);
-  await onHost(node(2), ['mount', '-t', 'tmpfs', '-o', 'size=4k', 'none', '/etc/kraken']);
-  try {
-    const run = await krakenctl(['deploy', '--yes', '--json']);
-    const { error } = JSON.parse(run.stdout) as { error: { code: string; host: string; hint: string } };
-    expect({ exit: run.code, code: error.code, host: error.host }).toEqual({
-      exit: 1,
-      code: 'HOST_FULL',
-      host: 'node-2',
-    });
-    expect(run.ms).toBeLessThan(30_000);
-    for (const host of Object.values(hosts)) expect(await observeContainers(host)).toEqual({});
-  } finally {
-    await onHost(node(2), ['umount', '/etc/kraken']);
-  }
-});
+test.each([
+  ['no byte', 'size=4k'],
+  ['no inode', 'size=1m,nr_inodes=1'],
+])(
+  'a disk with %s left ends the deploy by name, not after a quarter of an hour, and no container is made',
+  async (_what, options) => {
+    await onHost(node(2), ['mkdir', '-p', '/etc/kraken']);
+    await onHost(node(2), ['mount', '-t', 'tmpfs', '-o', options, 'none', '/etc/kraken']);
+    try {
+      const run = await krakenctl(['deploy', '--yes', '--json']);
+      const { error } = JSON.parse(run.stdout) as { error: { code: string; host: string; hint: string } };
+      expect({ exit: run.code, code: error.code, host: error.host }).toEqual({
+        exit: 1,
+        code: 'HOST_FULL',
+        host: 'node-2',
+      });
+      expect(run.ms).toBeLessThan(30_000);
+      for (const host of Object.values(hosts)) expect(await observeContainers(host)).toEqual({});
+    } finally {
+      await onHost(node(2), ['umount', '/etc/kraken']);
+    }
+  },
+);
 
 test('an sshd that forbids forwarding is worked with all the same', async () => {
   const config = '/etc/ssh/sshd_config.d/forbid.conf';

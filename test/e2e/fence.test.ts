@@ -276,6 +276,8 @@ function tinyContainer(name: string) {
     memoryBytes: 0,
     nanoCpus: 0,
     capAdd: [],
+    readOnlyRoot: false,
+    pidsLimit: 64,
     logMaxSizeBytes: 1_000_000,
     logMaxFiles: 1,
   };

@@ -69,7 +69,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
   await must(['worker', 'stop']);
   // What was encrypted with a key that is gone now would be refused as such to whoever lists operations.
-  await must(['temporal', 'down', '--purge']);
+  await must(['temporal', 'down', '--purge', '--yes']);
   await temporalUp();
   await must(['worker', 'start']);
 });

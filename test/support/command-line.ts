@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../../src/activities';
+import type { Streams } from '../../src/cli/output';
 import { workerIdentity } from '../../src/cli/pollers';
 import { sideQueues, taskQueues } from '../../src/contracts/queues';
 import { type Captured, type as typeCommand } from '../cli/streams';
+import { putKeyboardAway, typeOnKeyboard } from './keyboard';
 import { MemoryLab } from './memory-hosts';
 
 /** The whole way of a command: parsed, through Temporal and a worker, to hosts that are in memory. */
@@ -40,8 +42,21 @@ export class CommandLine {
     return this.type(words.split(' '), signal);
   }
 
-  type(words: string[], signal?: AbortSignal): Promise<Captured> {
-    return typeCommand([...words, '--env-file', this.envFile], { environment: this.environment }, signal);
+  /** By a person, who types this when asked. */
+  async runAsked(words: string, typed: string): Promise<Captured> {
+    typeOnKeyboard(typed);
+    const question = jest.spyOn(process.stderr, 'write').mockImplementation(() => true);
+    try {
+      return await this.type(words.split(' '), undefined, { interactive: true });
+    } finally {
+      question.mockRestore();
+      putKeyboardAway();
+    }
+  }
+
+  type(words: string[], signal?: AbortSignal, change: Partial<Streams> = {}): Promise<Captured> {
+    const streams = { ...change, environment: this.environment };
+    return typeCommand([...words, '--env-file', this.envFile], streams, signal);
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: an envelope of any command.

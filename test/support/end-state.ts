@@ -81,7 +81,8 @@ async function expectHostWhole({ id, host, cluster }: NodeOf): Promise<void> {
     expect([c.name, c.state, c.networkMode, c.restartPolicy]).toEqual([c.name, 'running', 'host', 'unless-stopped']);
     expect(c.memoryBytes).toBeGreaterThan(0);
   }
-  expect(probes.map((probe, at) => [id, ...probe, statuses[at]])).toEqual(probes.map((probe) => [id, ...probe, 200]));
+  const answers = probes.map((probe, at) => [id, ...probe, statuses[at]]);
+  expect(answers.filter((answer) => answer[3] !== 200)).toEqual([]);
   await expectRedisWhole({ id, host, cluster });
   expect(JSON.parse(record['state.json']!)).toMatchObject({ cluster });
 }

@@ -37,6 +37,8 @@ const container = {
   memoryBytes: 0,
   nanoCpus: 0,
   capAdd: [],
+  readOnlyRoot: false,
+  pidsLimit: 64,
   logMaxSizeBytes: 1_000_000,
   logMaxFiles: 1,
 };

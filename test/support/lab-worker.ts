@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { environment, root, until, workFolder } from './lab';
 
@@ -30,6 +30,8 @@ export class LabWorker {
   /** Resolves when it polls. `failpoints` as KRAKENCTL_FAILPOINTS has them; empty for none. */
   static async start(failpoints: string, name: string): Promise<LabWorker> {
     const log = join(workFolder, `${name}.failpoints`);
+    // Of a run that was killed.
+    rmSync(log, { force: true });
     const child = spawn(process.execPath, [join(root, 'bin', 'krakenctl'), 'worker', 'run'], {
       cwd: workFolder,
       env: environment({ KRAKENCTL_FAILPOINTS: failpoints, KRAKENCTL_FAILPOINT_LOG: log }),
@@ -52,8 +54,18 @@ export class LabWorker {
     return this.lines().some((line) => /=(kill|freeze)$/.test(line));
   }
 
+  get pid(): number {
+    return this.child.pid!;
+  }
+
   thaw(): void {
     this.child.kill('SIGCONT');
+  }
+
+  /** Takes nothing new, and ends when what it holds has ended. */
+  async leave(): Promise<void> {
+    this.child.kill('SIGTERM');
+    await this.gone;
   }
 
   async kill(): Promise<void> {

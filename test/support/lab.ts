@@ -123,7 +123,7 @@ export async function temporalUp(): Promise<void> {
 export async function openLab(): Promise<void> {
   mkdirSync(workFolder, { recursive: true });
   await krakenctl(['worker', 'stop']);
-  await krakenctl(['temporal', 'down', '--purge']);
+  await krakenctl(['temporal', 'down', '--purge', '--yes']);
   const say = (text: string) => process.stderr.write(` ▸ lab: ${text}\n`);
   const lab = await labUp({
     name: labName,
@@ -142,7 +142,7 @@ export async function openLab(): Promise<void> {
 
 export async function closeLab(): Promise<void> {
   await krakenctl(['worker', 'stop']);
-  await krakenctl(['temporal', 'down', '--purge']);
+  await krakenctl(['temporal', 'down', '--purge', '--yes']);
   await labDown(labName);
   rmSync(workFolder, { recursive: true, force: true });
 }

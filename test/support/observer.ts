@@ -113,6 +113,30 @@ export async function kernelLimits(host: string, container: string): Promise<{ m
   return { memory, cpu: cpu.split(' ')[0]!.replace('-1', 'max') };
 }
 
+/**
+ * What the kernel lets a container's first process do: capabilities in effect, as a hexadecimal mask; whether it can never get more; how many
+ * processes it may have; how its root is mounted.
+ */
+export async function kernelRights(
+  host: string,
+  container: string,
+): Promise<Record<'effective' | 'noNew' | 'pids' | 'root', string>> {
+  const pid = (await onHost(host, ['docker', 'inspect', '--format', '{{.State.Pid}}', container])).trim();
+  const [status, groups, mounts] = await Promise.all(
+    ['status', 'cgroup', 'mounts'].map((name) => onHost(host, ['cat', `/proc/${pid}/${name}`])),
+  );
+  const line = (name: string) => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status!)?.[1] ?? '';
+  const [, group = ''] = /^(?:\d+:pids|0:):(.*)$/m.exec(groups!) ?? [];
+  const limit = `cat /sys/fs/cgroup/pids${group}/pids.max 2> /dev/null || cat /sys/fs/cgroup${group}/pids.max`;
+  const [, options = ''] = /^\S+ \/ \S+ (\S+)/m.exec(mounts!) ?? [];
+  return {
+    effective: line('CapEff'),
+    noNew: line('NoNewPrivs'),
+    pids: (await onHost(host, ['sh', '-c', limit])).trim(),
+    root: options.split(',')[0]!,
+  };
+}
+
 /** What the host itself gets from the URL. */
 export async function httpText(host: string, url: string): Promise<string> {
   return (await onHost(host, ['curl', '-sf', '-m', '5', url])).trim();

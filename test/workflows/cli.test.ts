@@ -147,17 +147,42 @@ test('Ctrl-C lets go of the terminal and harms nothing; attach follows on', asyn
   ending.abort();
   const detached = await running;
   expect(detached.code).toBe(130);
-  expect(detached.out).toMatch(/goes on without this terminal[\s\S]*op attach[\s\S]*op cancel/);
+  expect(detached.out).toMatch(/(\S+) goes on without this terminal\n watch: .*op attach \1 · .*op cancel \1\n/);
   letGo();
   expect(await run('op attach')).toMatchObject({ code: 0, out: expect.stringContaining('Done in') });
+});
+
+test('--timeout lets go of what goes on, with the lines to type; op attach takes it too', async () => {
+  await startWorker();
+  const { begun, letGo } = holdEffects();
+  const running = run('deploy --timeout 300ms');
+  await begun;
+  expect(await running).toMatchObject({
+    code: 130,
+    out: expect.stringMatching(
+      /^detached after 0\.3s; (\S+) goes on without this terminal\n watch: .*op attach \1 · .*op cancel \1$/m,
+    ),
+  });
+  const attached = await run('op attach --timeout 100ms --json');
+  expect(attached.code).toBe(130);
+  expect(JSON.parse(attached.out)).toMatchObject({ ok: true, data: { detached: true, timedOut: true } });
+  letGo();
+  expect(await run('op attach --timeout 10m')).toMatchObject({ code: 0, out: expect.stringContaining('deploy-1') });
 });
 
 test('cancel stops between two steps, and says what to look at', async () => {
   await startWorker();
   const { begun, letGo } = holdEffects();
-  expect(await json('deploy --detach')).toMatchObject({ ok: true, data: { detached: true } });
+  const started = await run('deploy --detach');
+  const [, id] = /\/(\S+-deploy-\w{4}) by /.exec(started.out)!;
+  expect(started.out).toContain(` watch: krakenctl op attach ${id} · stop safely: krakenctl op cancel ${id}`);
   await begun;
-  expect(await run('op cancel')).toMatchObject({ code: 0 });
+  expect(await run('op cancel')).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(
+      new RegExp(` watch: krakenctl op attach (deploy-1|${id}) · what is left then: krakenctl plan`),
+    ),
+  });
   letGo();
   const ended = await run('op attach');
   expect(ended.code).toBe(1);
@@ -211,7 +236,65 @@ describe('cluster destroy', () => {
   });
 });
 
-describe('cluster list and take-over', () => {
+test('agents are removed after a person has seen which and agreed: all by the name of the cluster, some by a yes', async () => {
+  await startWorker();
+  await run('deploy');
+  expect(await run('agent deploy 10.0.2.1 10.0.2.2 10.0.2.3')).toMatchObject({ code: 0 });
+  const agents = () => [1, 2, 3].filter((n) => lab.machine(`10.0.2.${n}`).agentState.running);
+  const refused = await line.runAsked('agent remove --all', 'y');
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('nothing was done') });
+  expect(refused.out).toContain('are removed on 3 VMs: 10.0.2.1 10.0.2.2 10.0.2.3');
+  expect(await line.runAsked('agent remove 10.0.2.1', '')).toMatchObject({ code: 1 });
+  expect(agents()).toEqual([1, 2, 3]);
+  const one = await line.runAsked('agent remove 10.0.2.1', 'y');
+  expect(one).toMatchObject({ code: 0, out: expect.stringContaining('are removed on 1 VM: 10.0.2.1\n') });
+  expect(agents()).toEqual([2, 3]);
+  expect(await line.runAsked('agent remove --all', line.cluster)).toMatchObject({ code: 0 });
+  expect(agents()).toEqual([]);
+});
+
+test('what could not be seen is said with the reason, and nothing is concluded of it', async () => {
+  await startWorker();
+  await run('deploy');
+  // Logins from here have no key; Temporal knows the operation all the same.
+  expect(await run('op list')).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/deploy-1[\s\S]*! incomplete, without node-1: [\s\S]*without node-3: /),
+  });
+  for (const host of ['node-2', 'node-3']) lab.machine(host).isOn = false;
+  const undone = await run('op undo');
+  expect(undone).toMatchObject({ code: 1, err: expect.stringMatching(/the record of a majority[\s\S]*node-3: /) });
+  expect((await run('status')).out).toContain(' ? the record of a deploy could not be read: node-2..3 not seen');
+  const listed = await run('cluster list');
+  expect(listed.out).toMatch(/at least 1 of 3[\s\S]*incomplete, without node-2: /);
+  lab.machine('node-1').isOn = false;
+  expect(await run('status')).toMatchObject({ code: 11, out: expect.stringContaining('UNKNOWN') });
+  expect(await run('agent list')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('no node, which keep the list'),
+  });
+});
+
+describe('a cluster of another krakenctl', () => {
+  test('a plan of it ends as the deploy would, with what can be done', async () => {
+    await startWorker();
+    await run('deploy');
+    await line.stopWorker();
+    await startWorker(workerIdentity(), 'owner-2');
+    const refused = await run('plan');
+    expect(refused).toMatchObject({
+      code: 6,
+      out: expect.stringMatching(/node-1 +✘ it is looked after by another krakenctl[\s\S]*a deploy would refuse\n$/),
+      err: expect.stringMatching(/FOREIGN_OWNER[\s\S]*cluster take-over/),
+    });
+    expect(await run('deploy')).toMatchObject({ code: 6, err: refused.err });
+    expect(await json('deploy --dry-run')).toMatchObject({
+      ok: false,
+      error: { code: 'FOREIGN_OWNER' },
+      data: { plan: { foreign: [{ host: 'node-1' }, {}, {}] }, token: expect.any(String) },
+    });
+  });
+
   test('the list tells what both sources know; a lost owner is replaced, and refused from then on', async () => {
     await startWorker();
     await run('deploy');

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { outdatedInstalls } from '../../cluster/agents/install-source';
-import { listAgents, pullOnVms, readRoster, showAgent } from '../agent-looks';
+import { listAgents, pullOnVms, readRoster, showAgent } from '../agent-listing';
 import { renderAgent, renderAgents, renderEnrolled, renderPulls, stateOf } from '../agent-text';
 import { type FleetOptions, nameVms, operateFleet } from '../agents';
 import { readConfiguration } from '../configuration';
@@ -10,13 +10,10 @@ import { type ExitCode, exitCodes } from '../exit-codes';
 import { CliFailure } from '../failure';
 import { parseWholeNumber } from '../numbers';
 import { findPollers, requireWorker } from '../pollers';
+import { addRunOptions } from '../run-options';
 import { showForeign } from '../terminal-text';
 
-const detach = ['--detach', 'start it and return its id'] as const;
-const waitLock = [
-  '--wait-lock [duration]',
-  'when another operation on agents runs, wait for its end (60s, 5m)',
-] as const;
+const holder = 'another operation on agents';
 const maxFailures = [
   '--max-failures <n|p%>',
   'VMs that may be left behind; more stop the operation (default: 0)',
@@ -30,18 +27,17 @@ export function addAgentCommands(program: Command, wire: Wire): void {
   const agent = program.command('agent').description('agents on VMs');
   const run = (verb: 'deploy' | 'upgrade' | 'restart' | 'remove') =>
     wire<FleetOptions>((context, options, words) => operateFleet(context, { verb, words, options }));
-  const fleet = (verb: 'deploy' | 'upgrade' | 'restart' | 'remove', description: string) =>
-    agent
+  const fleet = (verb: 'deploy' | 'upgrade' | 'restart' | 'remove', description: string) => {
+    const command = agent
       .command(verb)
       .description(description)
       .argument(...vms)
       .option(...file)
       .option('--concurrency <n>', 'VMs at once')
       .option(...maxFailures)
-      .option('--retry-failed <op>', 'those that this operation left behind')
-      .option(...detach)
-      .option(...waitLock)
-      .action(run(verb));
+      .option('--retry-failed <op>', 'those that this operation left behind');
+    return addRunOptions(command, holder).action(run(verb));
+  };
   for (const [verb, text] of [
     ['deploy', 'bring an agent to VMs, or what is there to what .env says'],
     ['upgrade', 'the same for all agents of the record, or for those that are named'],
@@ -53,15 +49,15 @@ export function addAgentCommands(program: Command, wire: Wire): void {
   }
   fleet('restart', 'start agents anew');
   fleet('remove', 'take agents away, with their data').option('--all', 'every agent of the record');
-  agent
+  const publish = agent
     .command('publish')
     .description('what VMs install from, onto the load balancers; those that installed themselves follow')
     .option(...maxFailures)
     .option(...canary)
-    .option(...batch)
-    .option(...detach)
-    .option(...waitLock)
-    .action(wire<FleetOptions>((context, options) => operateFleet(context, { verb: 'publish', words: [], options })));
+    .option(...batch);
+  addRunOptions(publish, holder).action(
+    wire<FleetOptions>((context, options) => operateFleet(context, { verb: 'publish', words: [], options })),
+  );
   agent.command('list').description('every agent, as it is now').action(wire(list));
   agent
     .command('show')
@@ -89,14 +85,14 @@ async function list(context: Context): Promise<void> {
   await withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
     const { agents, unseen, enrolled, installs } = await listAgents(temporal, spec);
-    for (const { host, error } of unseen) context.output.note(` ! ${host}, which keeps the list too: ${error}`);
-    for (const { host } of outdatedInstalls(installs))
-      context.output.note(` ! ${host} serves an older /install than the others   → krakenctl agent publish`);
     const rows = agents.map((row) => ({ state: stateOf(row), ...row }));
     context.output.result({ agents: rows, enrolled });
     for (const row of rows) context.output.item(row);
-    const view = { colors: context.output.colors, now: Date.now() };
+    const view = { colors: context.output.colors, now: Date.now(), unseen: unseen.length };
     context.output.lines([...renderAgents(agents, view), ...renderEnrolled(enrolled)]);
+    for (const { host, error } of unseen) context.output.line(` ! ${host}, which keeps the list too: ${error}`);
+    for (const { host } of outdatedInstalls(installs))
+      context.output.line(` ! ${host} serves an older /install than the others   → krakenctl agent publish`);
   });
 }
 

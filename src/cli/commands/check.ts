@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Finding } from '../../cluster/preflight/findings';
 import type { ClusterSpec } from '../../cluster/spec';
 import type { PreflightInput, PreflightReport } from '../../contracts/activities';
@@ -10,9 +10,11 @@ import { type Configuration, readConfiguration } from '../configuration';
 import type { Temporal } from '../connect';
 import type { Context, Wire } from '../context';
 import { CliFailure } from '../failure';
+import { type Filter, hostsOption, isShown, readFilter } from '../filters';
 import { findPublicKeys } from '../public-keys';
 
 interface CheckOptions {
+  hosts?: string;
   apply?: boolean;
   offline?: boolean;
 }
@@ -26,11 +28,14 @@ export function addCheckCommand(program: Command, wire: Wire): void {
     .description('everything that would make a deploy fail, before it does (exit 4: something would)')
     .option('--apply', 'mend what is safe to mend: kernel settings')
     .option('--offline', 'the configuration alone; no host is contacted')
+    // What it hides is mended all the same, and without a host there is nothing to hide.
+    .addOption(new Option(...hostsOption).conflicts(['apply', 'offline']))
     .action(wire<CheckOptions>(check));
 }
 
 async function check(context: Context, options: CheckOptions): Promise<void> {
   const configuration = await readConfiguration(context);
+  const filter = readFilter(configuration.spec, { hosts: options.hosts });
   if (options.offline) return checkConfiguration(context, configuration);
   const { reachWorker } = require('../inspect') as typeof import('../inspect');
   const reached = await reachWorker(context, configuration.spec.name);
@@ -46,6 +51,7 @@ async function check(context: Context, options: CheckOptions): Promise<void> {
     return conclude(context, configuration, {
       report: { ...report, findings: [...report.findings, away] },
       through: 'this process',
+      filter,
     });
   }
   const { temporal } = reached;
@@ -57,7 +63,7 @@ async function check(context: Context, options: CheckOptions): Promise<void> {
     const mended = options.apply
       ? await mend(context, temporal, { spec: configuration.spec, report, look })
       : { report };
-    conclude(context, configuration, { ...mended, through: 'the worker' });
+    conclude(context, configuration, { ...mended, through: 'the worker', filter });
   } finally {
     await temporal.close();
   }
@@ -133,9 +139,11 @@ interface Looked {
   through: string;
   /** Settings that --apply changed. */
   changed?: number;
+  filter: Filter;
 }
 
-function conclude(context: Context, configuration: Configuration, { report, through, changed }: Looked): void {
+function conclude(context: Context, configuration: Configuration, looked: Looked): void {
+  const { report, through, changed, filter } = looked;
   const { output } = context;
   const { spec, warnings, settings } = configuration;
   const own = warnings.map(
@@ -160,7 +168,11 @@ function conclude(context: Context, configuration: Configuration, { report, thro
     firewall: report.firewall ?? [],
   });
   const failures = findings.filter((f) => f.level === 'failure');
-  const data = { cluster: spec.name, hosts: report.seen, through, tookMs: report.tookMs, findings, checklist };
+  const shown = findings.filter(({ host }) => isShown(filter, { host }));
+  const notShown = findings.length - shown.length;
+  const { seen, tookMs } = report;
+  const hidden = notShown > 0 && { notShown };
+  const data = { cluster: spec.name, hosts: seen, through, tookMs, findings: shown, ...hidden, checklist };
   output.result(data);
   output.lines(renderCheck({ ...data, hosts: spec.nodes.length }, output.colors));
   const others = findings.length - failures.length;

@@ -2,11 +2,10 @@ import type { Command } from 'commander';
 import type { Wire } from '../context';
 import { type DestroyOptions, destroyCluster } from '../destroy';
 import { listClusters } from '../list-clusters';
+import { addRunOptions } from '../run-options';
 import { type TakeOverOptions, takeOverCluster } from '../take-over';
 
 const confirm = ['--confirm <name>', "the cluster's name, where nobody can type it"] as const;
-const detach = ['--detach', 'start it and return its id'] as const;
-const waitLock = ['--wait-lock [duration]', 'when another operation runs, wait for its end (60s, 5m)'] as const;
 
 export function addClusterCommands(program: Command, wire: Wire): void {
   const cluster = program.command('cluster').description('the cluster as a whole');
@@ -14,20 +13,16 @@ export function addClusterCommands(program: Command, wire: Wire): void {
     .command('list')
     .description('clusters that Temporal knows, and those recorded on the hosts of .env')
     .action(wire(listClusters));
-  cluster
+  const destroy = cluster
     .command('destroy')
     .description("remove containers, files and data from every host; asks for the cluster's name")
     .option(...confirm)
     .option('--keep-data', 'data and record stay, a later deploy brings them back')
-    .option('--skip-unreachable', 'go on without hosts that cannot be reached; they are left to do (exit 5)')
-    .option(...detach)
-    .option(...waitLock)
-    .action(wire<DestroyOptions>(destroyCluster));
-  cluster
+    .option('--skip-unreachable', 'go on without hosts that cannot be reached; they are left to do (exit 5)');
+  addRunOptions(destroy).action(wire<DestroyOptions>(destroyCluster));
+  const takeOver = cluster
     .command('take-over')
     .description("look after a cluster whose krakenctl is lost; asks for the cluster's name")
-    .option(...confirm)
-    .option(...detach)
-    .option(...waitLock)
-    .action(wire<TakeOverOptions>(takeOverCluster));
+    .option(...confirm);
+  addRunOptions(takeOver).action(wire<TakeOverOptions>(takeOverCluster));
 }

@@ -10,7 +10,8 @@ import { makeOperation } from '../operation-identity';
 import { findPollers, requireWorker } from '../pollers';
 import { parseReason, reasonOption } from '../reasons';
 import { addRolloutOptions, checkRolloutOptions, type RolloutOptions, readRolloutPolicy } from '../rollout-policy';
-import { type RunOptions, runOperation } from '../run-operation';
+import { runOperation } from '../run-operation';
+import { addRunOptions, type RunOptions } from '../run-options';
 import { checkVersion, findVersionOutside, withVersionOrigin } from '../version-override';
 
 export interface DeployOptions extends RunOptions, RolloutOptions {
@@ -32,14 +33,12 @@ export function addDeployCommand(program: Command, wire: Wire): void {
     .option('--dry-run', 'the same as krakenctl plan')
     .option('--to-version <version>', 'this version of Kraken instead of KRAKEN_VERSION')
     .option('--plan <hash>', 'exactly this plan: refuse when it is another by now')
-    .option('--detach', 'start it and return its id')
-    .option('--wait-lock [duration]', 'when another operation runs, wait for its end (60s, 5m)')
     .option('--concurrency <n>', 'hosts at once')
     .option('--accept-new-host-keys', 'pin the keys of hosts that are not known yet')
     .option('--no-agents', 'leave the agents of the record as they are')
     .option('--max-failures <n|p%>', 'of the agents that follow: VMs that may be left behind (default: 0)')
     .option(...reasonOption);
-  addRolloutOptions(command).action(wire<DeployOptions>(deploy));
+  addRolloutOptions(addRunOptions(command)).action(wire<DeployOptions>(deploy));
 }
 
 async function deploy(context: Context, options: DeployOptions): Promise<number> {
@@ -105,9 +104,10 @@ async function deployThrough(temporal: Temporal, context: Context, request: Requ
     report = ended as DeployReport;
   };
   const outside = options.toVersion && (await findVersionOutside(context, options.toVersion));
+  const since = Date.now();
   const code = await runOperation(context, temporal, { start, spec, options, onReport });
   if (outside && code === exitCodes.done)
     context.output.line(` i ${outside}: the next deploy without --to-version goes there`);
   const { endWithAgents } = require('../agents-follow') as typeof import('../agents-follow');
-  return endWithAgents(context, temporal, { spec, options, code, report });
+  return endWithAgents(context, temporal, { spec, options, since, code, report });
 }

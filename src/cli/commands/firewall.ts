@@ -2,9 +2,8 @@ import type { Command } from 'commander';
 import type { Wire } from '../context';
 import { defaultTrial, type FirewallOptions, operateFirewall, planFirewall, showFirewall } from '../firewall';
 import { reasonOption } from '../reasons';
+import { addRunOptions } from '../run-options';
 
-const detach = ['--detach', 'start it and return its id'] as const;
-const waitLock = ['--wait-lock [duration]', 'when another operation runs, wait for its end (60s, 5m)'] as const;
 const skip = [
   '--skip-unreachable',
   'go on without nodes that cannot be reached; they are left to do (exit 5)',
@@ -20,25 +19,21 @@ export function addFirewallCommands(program: Command, wire: Wire): void {
       'which port is open to whom, and how what is loaded differs; changes nothing (exit 3: changes pending)',
     )
     .action(wire((context) => planFirewall(context)));
-  firewall
+  const apply = firewall
     .command('apply')
     .description('put the rules onto every host; a host takes them back by itself unless a new login keeps them')
     .option('--trial <duration>', `time in which a new login must keep them (default: ${defaultTrial})`)
     .option(...skip)
-    .option(...reasonOption)
-    .option(...detach)
-    .option(...waitLock)
-    .action(wire<FirewallOptions>((context, options) => operateFirewall(context, 'apply', options)));
+    .option(...reasonOption);
+  addRunOptions(apply).action(wire<FirewallOptions>((context, options) => operateFirewall(context, 'apply', options)));
   firewall
     .command('status')
     .description('what is loaded on every host, and what it dropped (exit 3: others than .env says)')
     .action(wire((context) => showFirewall(context)));
-  firewall
+  const off = firewall
     .command('off')
     .description('take the rules away from every host')
     .option(...skip)
-    .option(...reasonOption)
-    .option(...detach)
-    .option(...waitLock)
-    .action(wire<FirewallOptions>((context, options) => operateFirewall(context, 'off', options)));
+    .option(...reasonOption);
+  addRunOptions(off).action(wire<FirewallOptions>((context, options) => operateFirewall(context, 'off', options)));
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, lstatSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import type { Context, Wire } from '../context';
 import { CliFailure } from '../failure';
@@ -31,9 +32,7 @@ export function addInitCommand(program: Command, wire: Wire): void {
 async function init(context: Context, options: InitOptions): Promise<void> {
   const { output, globals } = context;
   const path = globals.envFile ?? '.env';
-  if (existsSync(path) && !options.force) {
-    throw new CliFailure('USAGE', `${path} is there already`, { hint: 'edit it, or write over it with --force' });
-  }
+  requirePlace(path, options.force === true);
   const { renderEnv } = require('../../config/template') as typeof import('../../config/template');
   const { loadConfig } = require('../../config/load') as typeof import('../../config/load');
   const values = await gatherValues(context, options);
@@ -92,17 +91,47 @@ function askMissing(options: InitOptions): Promise<InitOptions> {
   });
 }
 
+/** Before anybody is asked anything. @throws {CliFailure} USAGE with the path, where no file can be written there. */
+function requirePlace(path: string, force: boolean): void {
+  const folder = dirname(path);
+  const above = onDisk(path, () => statSync(folder, { throwIfNoEntry: false }));
+  if (!above) throw unwritable(`the folder ${folder} is not there`);
+  if (!above.isDirectory()) throw unwritable(`${folder} is no folder`);
+  const there = onDisk(path, () => lstatSync(path, { throwIfNoEntry: false }));
+  if (there?.isDirectory()) throw unwritable(`${path} is a folder; expected the path of a file`);
+  if (there && !force) throw isThere(path);
+}
+
 /** Whole or not at all; it will hold secrets, so it is nobody else's to read. A link fails where a file appeared meanwhile. */
 function writeWhole(path: string, text: string, force: boolean): void {
   const aside = `${path}.${randomBytes(4).toString('hex')}`;
-  writeFileSync(aside, text, { mode: 0o600, flag: 'wx' });
-  if (force) {
-    renameSync(aside, path);
-    return;
-  }
+  onDisk(path, () => {
+    try {
+      writeFileSync(aside, text, { mode: 0o600, flag: 'wx' });
+      if (force) renameSync(aside, path);
+      else linkSync(aside, path);
+    } finally {
+      rmSync(aside, { force: true });
+    }
+  });
+}
+
+function onDisk<T>(path: string, work: () => T): T {
   try {
-    linkSync(aside, path);
-  } finally {
-    rmSync(aside);
+    return work();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') throw isThere(path);
+    // What follows names the call, and the file beside it.
+    const [why] = message.split(', ', 1);
+    throw unwritable(`${path} cannot be written: ${why}`, error);
   }
+}
+
+function isThere(path: string): CliFailure {
+  return new CliFailure('USAGE', `${path} is there already`, { hint: 'edit it, or write over it with --force' });
+}
+
+function unwritable(text: string, cause?: unknown): CliFailure {
+  return new CliFailure('USAGE', text, { hint: '--env-file PATH, or make the folder first', cause });
 }

@@ -4,7 +4,7 @@ import type { DecisionUpdate } from '../../contracts/queues';
 import { readConfiguration } from '../configuration';
 import { type Temporal, withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
-import { cancelRun, decide, describeResult, findRunning } from '../decisions';
+import { cancelRun, decide, describeResult, findRunning, nameOf } from '../decisions';
 import { askProgress } from '../follow';
 import { nameActor } from '../operation-identity';
 import type { OperationSummary } from '../operation-list';
@@ -86,6 +86,6 @@ async function cancel(context: Context, options: DecisionOptions, [wanted]: stri
     await cancelRun(temporal, run, request);
     context.output.result({ operation: run.id, name: run.name, cancelled: true });
     context.output.line(`${run.id} is asked to stop: it ends the step it is at, and begins no other`);
-    context.output.line(' watch: krakenctl op attach · what is left then: krakenctl plan');
+    context.output.line(` watch: krakenctl op attach ${nameOf(run)} · what is left then: krakenctl plan`);
   });
 }

@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
 import { operationWorkflowId } from '../../cluster/names';
 import { type Configuration, readConfiguration } from '../configuration';
-import { connectTemporal, type Temporal, withTemporal } from '../connect';
+import { type Temporal, withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
-import { exitCodes } from '../exit-codes';
 import { CliFailure, toCliFailure } from '../failure';
 import { askProgress, followOperation } from '../follow';
 import { HeartbeatWatch } from '../heartbeats';
 import { parseWholeNumber } from '../numbers';
-import { listRuns, mergeOperations, type OperationSummary, pickOperation } from '../operation-list';
+import { listRuns, type OperationSummary, pickOperation } from '../operation-list';
 import { renderOperation, renderOperations } from '../operation-text';
 import { handleOfRun } from '../operations';
 import { endFollowing } from '../run-operation';
+import { type RunOptions, timeoutOption } from '../run-options';
 import { uiLink } from '../temporal-address';
 import { addDecisionCommands } from './op-decide';
 import { addUndoCommand } from './undo';
@@ -37,48 +37,32 @@ export function addOperationCommands(program: Command, wire: Wire): void {
   op.command('attach')
     .description('follow it to its end')
     .argument(...id)
-    .action(wire(attach));
+    .addOption(timeoutOption())
+    .action(wire<Pick<RunOptions, 'timeout'>>(attach));
   addDecisionCommands(op, wire);
 }
 
 async function list(context: Context, { limit }: ListOptions): Promise<void> {
   const most = parseWholeNumber(limit, { option: '--limit', min: 1, expected: 'a whole number above 0' });
   const configuration = await readConfiguration(context);
-  const operations = (await gather(context, configuration, most)).slice(0, most);
-  context.output.result(operations);
-  for (const operation of operations) context.output.item(operation);
-  context.output.lines(renderOperations(operations, { colors: context.output.colors, now: new Date() }));
-}
-
-/** Either source alone is enough for an answer; without both there is none. */
-async function gather(context: Context, { spec }: Configuration, most = shownRuns): Promise<OperationSummary[]> {
-  const { readOperationLines } = require('../local') as typeof import('../local');
-  const fromTemporal = connectTemporal({ environment: context.environment, timeoutMs: 1500 }).then(async (temporal) => {
-    try {
-      return await listRuns(temporal, spec.name, most);
-    } finally {
-      await temporal.close();
-    }
-  });
-  const [runs, lines] = await Promise.allSettled([fromTemporal, readOperationLines(spec)]);
-  if (runs.status === 'rejected' && lines.status === 'rejected') throw runs.reason;
-  // A missing codec key is no outage: it would be missing the next time too.
-  if (runs.status === 'rejected' && toCliFailure(runs.reason).exitCode === exitCodes.usage) throw runs.reason;
-  for (const source of [runs, lines]) {
-    if (source.status === 'rejected') context.output.note(`incomplete: ${toCliFailure(source.reason).message}`);
-  }
-  return mergeOperations(
-    runs.status === 'fulfilled' ? runs.value : [],
-    lines.status === 'fulfilled' ? lines.value : [],
-  );
+  const { operations, missing } = await sources().gatherOperations(context, configuration, most);
+  const shown = operations.slice(0, most);
+  context.output.result(shown);
+  for (const operation of shown) context.output.item(operation);
+  context.output.lines(renderOperations(shown, { colors: context.output.colors, now: new Date(), missing }));
 }
 
 async function find(context: Context, configuration: Configuration, wanted?: string): Promise<OperationSummary> {
-  const found = pickOperation(await gather(context, configuration), wanted);
-  if (found) return found;
-  const isNamed = wanted !== undefined;
-  const message = isNamed ? `no operation "${wanted}"` : `no operation of ${configuration.spec.name} yet`;
-  throw new CliFailure('NO_OPERATION', message, { hint: isNamed ? 'krakenctl op list' : 'krakenctl deploy' });
+  const known = await sources().gatherOperations(context, configuration, shownRuns);
+  const found = pickOperation(known.operations, wanted);
+  if (!found) throw sources().noSuchOperation(configuration.spec.name, known, wanted);
+  for (const text of known.missing) context.output.note(` ! incomplete, without ${text}`);
+  return found;
+}
+
+/** Loaded when they are asked: the way to the hosts takes longer to load than most commands to run. */
+function sources(): typeof import('../operation-sources') {
+  return require('../operation-sources') as typeof import('../operation-sources');
 }
 
 async function show(context: Context, _: unknown, [wanted]: string[]): Promise<void> {
@@ -114,14 +98,18 @@ async function findRun(temporal: Temporal, configuration: Configuration, wanted?
   throw new CliFailure('NO_OPERATION', message, { hint: 'krakenctl op list' });
 }
 
-async function attach(context: Context, _: unknown, [wanted]: string[]): Promise<number> {
+async function attach(
+  context: Context,
+  { timeout: timeoutMs }: Pick<RunOptions, 'timeout'>,
+  [wanted]: string[],
+): Promise<number> {
   const configuration = await readConfiguration(context);
   return withTemporal({ environment: context.environment }, async (temporal) => {
     const run = await findRun(temporal, configuration, wanted);
     const handle = handleOf(temporal, configuration, run);
     const link = uiLink(temporal, handle.workflowId, run.runId);
     context.output.line(`${configuration.spec.name}/${run.id} by ${run.actor} · ${link}`);
-    const followed = await followOperation({ context, temporal, handle });
+    const followed = await followOperation({ context, temporal, handle, timeoutMs });
     return endFollowing(context, temporal, { followed, run, spec: configuration.spec, link });
   });
 }

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
+import type { Plan } from '../../cluster/plan';
 import { type Configuration, readConfiguration } from '../configuration';
 import type { Context, Wire } from '../context';
 import { exitCodes } from '../exit-codes';
 import { CliFailure } from '../failure';
 import { lookAtCluster } from '../inspect';
-import { planToken, renderPlan } from '../plan-text';
+import { describeDoubts, planToken, renderPlan } from '../plan-text';
 import { type RolloutOptions, readRolloutPolicy } from '../rollout-policy';
+import { takeOverHint } from '../take-over-text';
 
 export function addPlanCommand(program: Command, wire: Wire): void {
   program
@@ -24,19 +26,28 @@ export async function showPlan(
 ): Promise<number> {
   const { output } = context;
   const asked = { probe: false, pace: readRolloutPolicy(planned, configuration) };
-  const { observed, plan, planFailure, tookMs, through } = await lookAtCluster(context, configuration, asked);
+  const { observed, plan, planFailure, tookMs, through, doubted } = await lookAtCluster(context, configuration, asked);
   if (!plan) {
     const { code = 'INTERNAL', message = 'no plan could be made', ...details } = planFailure ?? {};
     throw new CliFailure(code, message, { ...details, data: { observed } });
   }
   const token = planToken(plan);
-  output.result({ plan, token, through, tookMs, pending: !plan.empty });
+  output.result({ plan, token, through, tookMs, pending: !plan.empty, ...(doubted && { doubted }) });
   const { colors, verbose, streams } = output;
   const options = typedOptions(planned);
   output.lines(
     renderPlan(plan, { colors, verbose, tookMs, columns: streams.columns, hosts: observed.hosts.length, options }),
   );
+  output.lines(describeDoubts(doubted));
+  refuseForeign(plan.foreign);
   return plan.empty && plan.unseen.length === 0 ? exitCodes.done : exitCodes.pending;
+}
+
+/** As the deploy itself would end. */
+function refuseForeign(foreign: Plan['foreign'] = []): void {
+  if (foreign.length === 0) return;
+  const text = foreign.map(({ host, why }) => `${host}: ${why}`).join('; ');
+  throw new CliFailure('FOREIGN_OWNER', text, { hint: takeOverHint });
 }
 
 function typedOptions({ toVersion, batch, bake }: PlannedWith): string {

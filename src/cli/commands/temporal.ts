@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { agree, requireAgreeable } from '../confirmation';
 import type { Context, Wire } from '../context';
 import { exitCodes } from '../exit-codes';
 import { CliFailure } from '../failure';
@@ -18,7 +19,7 @@ export function addTemporalCommands(program: Command, wire: Wire): void {
   temporal
     .command('down')
     .description('stop the server that `temporal up` started')
-    .option('--purge', 'its data too')
+    .option('--purge', 'its data too: the histories of all operations')
     .action(wire<{ purge?: boolean }>(down));
   addTemporalKeysCommands(temporal, wire);
 }
@@ -50,7 +51,17 @@ async function status({ output, environment }: Context): Promise<number> {
   return exitCodes.done;
 }
 
-async function down({ output, environment }: Context, options: { purge?: boolean }): Promise<void> {
+const purging = {
+  action: 'remove the histories of all operations, those under way too',
+  word: 'histories',
+};
+
+async function down(context: Context, options: { purge?: boolean }): Promise<void> {
+  const { output, environment } = context;
+  if (options.purge) {
+    requireAgreeable(context, purging);
+    await agree(context, purging);
+  }
   const { serverDown } = require('../temporal/dev-server') as typeof import('../temporal/dev-server');
   const result = await serverDown(environment, options.purge === true);
   output.result(result);

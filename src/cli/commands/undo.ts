@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Observed } from '../../cluster/observed';
 import { judgeUndo } from '../../cluster/undo';
 import type { DeployInput, DeployReport } from '../../contracts/operation';
 import { workflowTypes } from '../../contracts/queues';
@@ -12,7 +13,9 @@ import { makeOperation } from '../operation-identity';
 import { findPollers, requireWorker } from '../pollers';
 import { parseReason, reasonOption } from '../reasons';
 import { addRolloutOptions, checkRolloutOptions, type RolloutOptions, readRolloutPolicy } from '../rollout-policy';
-import { type RunOptions, runOperation } from '../run-operation';
+import { runOperation } from '../run-operation';
+import { addRunOptions, type RunOptions } from '../run-options';
+import { describeUnseen } from '../unseen-text';
 
 interface UndoOptions extends RunOptions, RolloutOptions {
   reason?: string;
@@ -26,18 +29,17 @@ export function addUndoCommand(op: Command, wire: Wire): void {
     .command('undo')
     .description('take back what an operation brought: the state before it, as a rollout like any other')
     .argument('[id]', 'operation id or short name (deploy-2); default: what was applied last')
-    .option('--detach', 'start it and return its id')
-    .option('--wait-lock [duration]', 'when another operation runs, wait for its end (60s, 5m)')
     .option('--no-agents', 'leave the agents of the record as they are')
     .option(...reasonOption);
-  addRolloutOptions(command).action(wire<UndoOptions>(undo));
+  addRolloutOptions(addRunOptions(command)).action(wire<UndoOptions>(undo));
 }
 
 async function undo(context: Context, options: UndoOptions, [wanted]: string[]): Promise<number> {
   checkRolloutOptions(options);
   parseReason(options.reason);
   const configuration = await readConfiguration(context);
-  const { record } = await lookAtCluster(context, configuration, { probe: false });
+  const { observed, record } = await lookAtCluster(context, configuration, { probe: false });
+  requireRecordSeen(context, observed, record !== undefined);
   const verdict = judgeUndo(record, wanted);
   if (verdict.state === 'refused') throw new CliFailure('UNDO_REFUSED', verdict.why, { hint: verdict.hint });
   const { operation, generation, spec: now } = record!;
@@ -48,6 +50,21 @@ async function undo(context: Context, options: UndoOptions, [wanted]: string[]):
   return withTemporal({ environment: context.environment }, (temporal) =>
     undoThrough(temporal, context, { configuration: { ...configuration, spec }, options, undone }),
   );
+}
+
+/** Whether something is recorded cannot be said where too few nodes were seen. */
+function requireRecordSeen({ output }: Context, { hosts }: Observed, isKnown: boolean): void {
+  const unseen = hosts.flatMap((h) => (h.reachable ? [] : [h]));
+  const texts = unseen.map(describeUnseen);
+  if (!isKnown && unseen.length > 0) {
+    const text = `the record of a majority of the nodes could not be read; nothing was done\n${texts.join('\n')}`;
+    throw new CliFailure('HOST_UNREACHABLE', text, {
+      retryable: true,
+      hint: 'krakenctl status',
+      data: { missing: texts },
+    });
+  }
+  for (const text of texts) output.line(output.colors.yellow(` ! not seen: ${text}`));
 }
 
 interface Request {
@@ -69,9 +86,10 @@ async function undoThrough(temporal: Temporal, context: Context, request: Reques
     report = ended as DeployReport;
   };
   const start = { type: workflowTypes.deploy, cluster: spec.name, operation, input };
+  const since = Date.now();
   const code = await runOperation(context, temporal, { start, spec, options, onReport });
   if (code === exitCodes.done)
     context.output.line(` i your .env still says what ${undone.operation} brought: the next deploy brings it again`);
   const { endWithAgents } = require('../agents-follow') as typeof import('../agents-follow');
-  return endWithAgents(context, temporal, { spec, options, code, report });
+  return endWithAgents(context, temporal, { spec, options, since, code, report });
 }

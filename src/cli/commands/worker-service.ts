@@ -24,7 +24,8 @@ async function install({ output, environment }: Context, { user, dryRun }: Insta
   const { installService, planService } =
     require('../systemd/worker-service') as typeof import('../systemd/worker-service');
   const { unitName } = require('../systemd/unit') as typeof import('../systemd/unit');
-  const plan = planService({ user: user ?? environment.SUDO_USER ?? userInfo().username, environment });
+  const { logFormat } = output;
+  const plan = planService({ user: user ?? environment.SUDO_USER ?? userInfo().username, environment, logFormat });
   const files = plan.files.map(({ path, mode, text, secret }) => ({
     path,
     mode: mode.toString(8).padStart(4, '0'),

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import type { Context, Wire } from '../context';
 import { CliFailure } from '../failure';
+import type { Remark } from '../log-line';
 import { renderPollers } from '../poller-text';
 import { readVersion, workerVersion } from '../version';
 import { startWorker, stopWorker, workerState } from '../worker-process';
@@ -60,14 +61,22 @@ async function run(context: Context, options: WorkerOptions): Promise<void> {
     isAlive,
     signal,
     note: (text) => output.note(text),
+    ...(output.logFormat === 'json' && { log: (entry) => output.log(readEntry(entry), entry.meta) }),
     onReady: () => output.note(`${identity} polls at ${process.env.TEMPORAL_ADDRESS}`),
   });
   output.result({ identity, stopped: true });
   output.line('worker stopped');
 }
 
+/** Levels of Temporal's SDK are those of its native half too. */
+function readEntry({ level, message }: { level: string; message: string }): Remark {
+  const known = { TRACE: 'debug', DEBUG: 'debug', INFO: 'info', ERROR: 'error' } as const;
+  return { level: known[level as keyof typeof known] ?? 'warn', message };
+}
+
 async function start({ output, environment }: Context, options: WorkerOptions): Promise<void> {
-  const state = await startWorker({ environment, acceptNewHostKeys: options.acceptNewHostKeys });
+  const { logFormat } = output;
+  const state = await startWorker({ environment, logFormat, acceptNewHostKeys: options.acceptNewHostKeys });
   output.result(state);
   const how = state.started ? 'started' : 'runs already';
   const log = state.ours ? ` · log ${state.log}` : '';

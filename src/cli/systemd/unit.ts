@@ -1,3 +1,5 @@
+import type { LogFormat } from '../log-line';
+
 /** The worker as a service of a machine. Rendered here and nowhere else; pure, so that a test can hold every line. */
 export interface WorkerUnit {
   /** Who it runs as: reads the SSH key and the codec key. */
@@ -9,12 +11,15 @@ export interface WorkerUnit {
   /** TEMPORAL_* and KRAKENCTL_*, mode 0600; systemd reads it as root. */
   environmentFile: string;
   stateFolder: string;
+  logFormat?: LogFormat;
 }
 
 export const unitName = 'krakenctl-worker.service';
 
 /** Each value is checked by {@link findBadValue} before it comes here: a unit has its own quoting, and `%` is a specifier. */
-export function renderWorkerUnit({ user, node, program, environmentFile, stateFolder }: WorkerUnit): string {
+export function renderWorkerUnit(unit: WorkerUnit): string {
+  const { user, node, program, environmentFile, stateFolder, logFormat } = unit;
+  const options = logFormat === 'json' ? ' --log-format json' : '';
   return `# Written by krakenctl worker install; removed by krakenctl worker uninstall.
 [Unit]
 Description=krakenctl worker: runs the workflows that look after Kraken clusters
@@ -30,7 +35,7 @@ User=${user}
 EnvironmentFile=${environmentFile}
 Environment=NODE_ENV=production
 Environment=KRAKENCTL_STATE_DIR=${stateFolder}
-ExecStart=${node} ${program} worker run
+ExecStart=${node} ${program} worker run${options}
 Restart=always
 RestartSec=5s
 # SIGTERM lets what runs come to an end: the worker's own grace is 5 s, its connections' less.
@@ -75,7 +80,7 @@ WantedBy=multi-user.target
 export function findBadValue(
   unit: WorkerUnit,
 ): { field: keyof WorkerUnit; value: string; expected: string } | undefined {
-  const { user, ...paths } = unit;
+  const { user, logFormat: _, ...paths } = unit;
   if (!/^[a-z_][a-z0-9_-]{0,31}$/i.test(user)) return { field: 'user', value: user, expected: 'a name of a user' };
   for (const [field, value] of Object.entries(paths) as [keyof typeof paths, string][]) {
     if (!/^\/[\w./@+:,-]*$/.test(value)) {

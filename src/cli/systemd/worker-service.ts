@@ -4,6 +4,7 @@ import { codecKeyPath } from '../../codec/data-converter';
 import { stateFolder } from '../../config/state-folder';
 import { tryRun } from '../../lab/commands';
 import { CliFailure } from '../failure';
+import type { LogFormat } from '../log-line';
 import { carriedVariables, renderEnvironmentFile } from './environment-file';
 import { findBadValue, renderWorkerUnit, unitName, type WorkerUnit } from './unit';
 
@@ -22,14 +23,21 @@ export const serviceStateFolder = '/var/lib/krakenctl-worker';
 const ownerFile = 'owner-id';
 const activeWithinMs = 15_000;
 
+export interface ServiceWish {
+  user: string;
+  environment: NodeJS.ProcessEnv;
+  logFormat?: LogFormat;
+}
+
 /** @throws {CliFailure} USAGE for a value that cannot stand in a unit. */
-export function planService({ user, environment }: { user: string; environment: NodeJS.ProcessEnv }): ServicePlan {
+export function planService({ user, environment, logFormat }: ServiceWish): ServicePlan {
   const unit: WorkerUnit = {
     user,
     node: process.execPath,
     program: join(__dirname, '..', '..', '..', 'bin', 'krakenctl'),
     environmentFile: environmentPath,
     stateFolder: serviceStateFolder,
+    logFormat,
   };
   const bad = findBadValue(unit);
   if (bad) throw new CliFailure('USAGE', `${bad.field} ${JSON.stringify(bad.value)}: expected ${bad.expected}`);

@@ -26,7 +26,7 @@ export function judgePreflight(spec: ClusterSpec, facts: PreflightFacts): Findin
       ...judgePorts(spec, host),
       ...judgeNames(spec, host),
       ...judgeImages(host),
-      ...judgeOwner(host, facts.ownerId),
+      ...judgeOwner(host, facts),
     ]),
     ...judgeClocks(seen),
     ...judgePaths(facts.reaches),
@@ -123,18 +123,18 @@ function judgeImages({ host, images, engine }: Seen): Finding[] {
   });
 }
 
-function judgeOwner({ host, owner }: Seen, ownerId: string): Finding[] {
+function judgeOwner({ host, owner }: Seen, { ownerId, bystander }: PreflightFacts): Finding[] {
   if (!owner || owner.id === ownerId) return [];
-  return [
-    {
-      code: 'FOREIGN_OWNER',
-      level: 'failure',
-      host,
-      what: `another krakenctl looks after this cluster (Temporal ${owner.temporal}, namespace ${owner.namespace})`,
-      why: 'two would undo each other',
-      mend: 'deploy through that one; if it is lost: krakenctl cluster take-over',
-    },
-  ];
+  const where = `Temporal ${owner.temporal}, namespace ${owner.namespace}`;
+  const why = 'two would undo each other';
+  if (bystander) {
+    const what = `a krakenctl looks after this cluster (${where}); only its worker can say whether that is this one`;
+    const mend = 'check again when a worker answers: krakenctl worker status';
+    return [{ code: 'OWNER_UNKNOWN', level: 'warning', host, what, why, mend }];
+  }
+  const what = `another krakenctl looks after this cluster (${where})`;
+  const mend = 'deploy through that one; if it is lost: krakenctl cluster take-over';
+  return [{ code: 'FOREIGN_OWNER', level: 'failure', host, what, why, mend }];
 }
 
 /** Each may be near enough to us, and yet two far from each other. */

@@ -84,4 +84,6 @@ export interface PreflightFacts {
   reaches: Reach[];
   /** Of the krakenctl that looks. */
   ownerId: string;
+  /** It is not the one that deploys. */
+  bystander?: boolean;
 }

@@ -46,6 +46,15 @@ test('every program is sh, and its sums are those of its files', () => {
   }
 });
 
+test('an agent runs without any right but, where its port is below 1024, that to listen there', () => {
+  const flags = (change?: (spec: ClusterSpec) => void) =>
+    release(change)
+      .files.find(({ contents }) => contents.includes('exec docker run'))!
+      .contents.match(/--cap-\S+ \S+|--security-opt \S+/g);
+  expect(flags()).toEqual(['--cap-drop ALL', '--security-opt no-new-privileges']);
+  expect(flags((s) => void Object.assign(s.agents.ports, { registry: 80 }))).toContain('--cap-add NET_BIND_SERVICE');
+});
+
 test('an agent knows the cluster by its load balancers alone', () => {
   const tree = parse(file('config/agent.yaml')) as Record<string, { hosts: { static: string[] } }>;
   const addresses = ['10.0.1.10:5003', '10.0.1.11:5003', '10.0.1.12:5003'];

@@ -8,6 +8,7 @@ import {
   unitFolder,
 } from '../../agents/names';
 import { linkClasses, sizeClasses } from '../../agents/p2p';
+import { pidsLimit } from '../../component';
 import { labels, mountedConfigFolder } from '../../names';
 import type { ClusterSpec } from '../../spec';
 import { notice } from '../notice';
@@ -15,8 +16,6 @@ import { balancerAddresses } from './configuration';
 import { updateUnit } from './units';
 
 /** Programs of a release, in plain sh. Values stand in them as text that the spec's schema has kept to short alphabets. */
-
-const capabilities = ['CHOWN', 'DAC_OVERRIDE', 'SETGID', 'SETUID'];
 
 /** The word that Docker knows the image by: never a tag, which may be moved. */
 export interface AgentImage {
@@ -34,6 +33,7 @@ export function runProgram(spec: ClusterSpec, image: AgentImage): string {
     address.slice(0, address.lastIndexOf(':')),
   );
   const cpus = limit.cpus > 0 ? ` --cpus ${limit.cpus}` : '';
+  const privileged = Object.values(ports).some((port) => port < 1024) ? ' --cap-add NET_BIND_SERVICE' : '';
   return `#!/bin/sh
 ${notice}
 set -eu
@@ -83,7 +83,7 @@ exec docker run --rm --pull never --name "$name" \\
   --label ${labels.cluster}=${name} --label ${labels.part}=agent --label "${labels.host}=$peer" \\
   --label "${labels.fingerprint}=$(basename "$here")" \\
   --network host --memory ${limit.memoryBytes} --memory-swap ${limit.memoryBytes}${cpus} \\
-  --cap-drop ALL ${capabilities.map((c) => `--cap-add ${c}`).join(' ')} \\
+  --cap-drop ALL${privileged} --security-opt no-new-privileges --pids-limit ${pidsLimit} \\
   --log-driver json-file --log-opt max-size=${logs.maxSizeBytes} --log-opt max-file=${logs.maxFiles} \\
   --tmpfs /tmp -v "$here/config:${mountedConfigFolder}:ro" -v "$base/cache:/var/cache/kraken/kraken-agent" \\
   "$image" /usr/bin/kraken-agent "--config=${mountedConfigFolder}/$size-$link.yaml" \\

@@ -1,4 +1,4 @@
-import { lookAtAgents, pullOnVms, readRoster } from '../../src/cli/agent-looks';
+import { lookAtAgents, pullOnVms, readRoster } from '../../src/cli/agent-listing';
 import type { Temporal } from '../../src/cli/connect';
 import type { EnrolledVm } from '../../src/cluster/agents/install-source';
 import { pageOfEnrolled } from '../../src/cluster/agents/install-source';

@@ -4,6 +4,8 @@ import type { ClusterSpec } from '../cluster/spec';
 import { type AgentPull, type AgentRoster, agentsPerPage, type ListedAgent } from '../contracts/agents';
 import { agentWorkflowId, parkedQuery, searchAttributes, taskQueues, workflowTypes } from '../contracts/queues';
 import type { Temporal } from './connect';
+import { CliFailure } from './failure';
+import { describeUnseen } from './unseen-text';
 
 /** What is seen on VMs, and done on many of them without an operation: in pages, since Temporal takes no answer about ten thousand at once. */
 
@@ -41,26 +43,37 @@ export async function showAgent(temporal: Temporal, spec: ClusterSpec, vm: VmAdd
   return agents.map((agent) => ({ ...agent, parked }));
 }
 
-/** All that the record has, page by page. */
+/** All that the record has, page by page. @throws {CliFailure} as {@link readRoster}. */
 export async function lookAtAgents(temporal: Temporal, spec: ClusterSpec): Promise<AgentListing> {
-  const { vms, enrolled, ...roster } = await readRoster(temporal, spec);
+  const { vms, ...roster } = await readRoster(temporal, spec);
+  const { digest } = roster;
   const agents: ListedAgent[] = [];
   for (const page of chunksOf(vms, agentsPerPage))
-    agents.push(...(await lookAtVms(temporal, spec, { vms: page, digest: roster.digest })));
-  const known = new Set(vms.map(vmName));
-  return { ...roster, agents, enrolled: enrolled.filter(({ address }) => !known.has(address)) };
+    agents.push(...(await lookAtVms(temporal, spec, { vms: page, digest })));
+  return { ...roster, agents };
 }
 
-/** Names alone; no VM is looked at. */
+/**
+ * Names alone; no VM is looked at. One that somebody logs in to is none of those that installed themselves.
+ * @throws {CliFailure} HOST_UNREACHABLE where no node, which keep the list, could be seen.
+ */
 export async function readRoster(temporal: Temporal, spec: ClusterSpec): Promise<Omit<AgentRoster, 'next'>> {
   const { next: after, ...roster } = await readPage(temporal, spec);
+  if (roster.unseen.length >= spec.nodes.length) throw noneSeen(roster);
   const enrolled = [...roster.enrolled];
   for (let next = after; next !== undefined; ) {
     const page = await readPage(temporal, spec, next);
     enrolled.push(...page.enrolled);
     next = page.next;
   }
-  return { ...roster, enrolled };
+  const known = new Set(roster.vms.map(vmName));
+  return { ...roster, enrolled: enrolled.filter(({ address }) => !known.has(address)) };
+}
+
+function noneSeen({ unseen }: Pick<AgentRoster, 'unseen'>): CliFailure {
+  const missing = unseen.map(describeUnseen);
+  const text = `no node, which keep the list of agents, could be seen\n${missing.join('\n')}`;
+  return new CliFailure('HOST_UNREACHABLE', text, { retryable: true, hint: 'krakenctl status', data: { missing } });
 }
 
 function readPage(temporal: Temporal, spec: ClusterSpec, after?: string): Promise<AgentRoster> {
