@@ -34,6 +34,8 @@ const readyWithinMs = 60_000;
 /** An image of hundreds of megabytes may fill the line for as long. */
 const streamPatienceSeconds = 8;
 const looksAtOnce = 64;
+/** Of one VM's trouble, in an answer that is told with hundreds of others. */
+const longestWord = 600;
 
 export function agentActivities(deps: ActivityDependencies): Pick<AgentActivities, Verbs> {
   return {
@@ -80,7 +82,7 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
       });
     },
     async proveAgent(input) {
-      return prove(deps, await connectVm(deps, input.spec, input.vm), input);
+      return useVm(deps, input, (connection) => prove(deps, connection, input));
     },
     async listAgents({ spec, vms, digest }) {
       const release = agentRelease(spec, digest ?? '', deps.ownerId);
@@ -88,24 +90,29 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
         const seen = await observe(deps, spec, { vm, release }).catch(
           (error): ObservedAgent => ({ vm, reachable: false, error: error.message }),
         );
-        return { vm, seen, wanted: release.id, plan: planAgent(seen, release, deps.ownerId) };
+        const told = seen.reachable ? seen : { ...seen, error: seen.error.slice(0, longestWord) };
+        return { vm, seen: told, wanted: release.id, plan: planAgent(told, release, deps.ownerId) };
       });
     },
     async pullOnVm({ spec, vm, image }) {
       try {
-        const report = await (await connectVm(deps, spec, vm)).agent.pull(image);
+        const report = await useVm(deps, { spec, vm }, ({ agent }) => agent.pull(image));
         const { ok, digest, via, seconds, error } = report;
-        return { vm, ok, digest, via, seconds, error: error?.message, hint: error?.hint };
+        return { vm, ok, digest, via, seconds, error: error?.message.slice(0, longestWord), hint: error?.hint };
       } catch (error) {
-        if (error instanceof ClientError) return { vm, ok: false, error: error.message };
+        if (error instanceof ClientError) return { vm, ok: false, error: error.message.slice(0, longestWord) };
         throw error;
       }
     },
   };
 }
 
-function connectVm(deps: ActivityDependencies, spec: ClusterSpec, vm: VmAddress): Promise<HostConnection> {
-  return deps.hostsFor(spec).connect(vmHost(vm));
+function useVm<T>(
+  deps: ActivityDependencies,
+  { spec, vm }: Pick<VmScope, 'spec' | 'vm'>,
+  work: (connection: HostConnection) => Promise<T>,
+): Promise<T> {
+  return deps.hostsFor(spec, 'vm').use(vmHost(vm), work);
 }
 
 interface VmScope {
@@ -121,8 +128,8 @@ async function fencedVm<T>(
   { spec, vm, epoch, patienceSeconds }: VmScope,
   work: (connection: HostConnection) => Promise<T>,
 ): Promise<T> {
-  const connection = await connectVm(deps, spec, vm);
-  return underFence(connection, { cluster: spec.name, realm: 'agents', epoch, patienceSeconds }, work);
+  const scope = { cluster: spec.name, realm: 'agents', epoch, patienceSeconds } as const;
+  return useVm(deps, { spec, vm }, (connection) => underFence(connection, scope, work));
 }
 
 interface Wanted {
@@ -133,17 +140,18 @@ interface Wanted {
 async function observe(deps: ActivityDependencies, spec: ClusterSpec, { vm, release }: Wanted): Promise<ObservedAgent> {
   const startedAt = deps.now();
   try {
-    const connection = await connectVm(deps, spec, vm);
     const { ports } = spec.agents;
-    const [facts, ready] = await Promise.all([
-      connection.agent.observe({
-        cluster: spec.name,
-        release: release.id,
-        image: release.image.runnable,
-        ports: [ports.registry, ports.peer, ports.server],
-      }),
-      isReady(connection, { kind: 'http', port: ports.server, path: '/readiness' }),
-    ]);
+    const [facts, ready] = await useVm(deps, { spec, vm }, (connection) =>
+      Promise.all([
+        connection.agent.observe({
+          cluster: spec.name,
+          release: release.id,
+          image: release.image.runnable,
+          ports: [ports.registry, ports.peer, ports.server],
+        }),
+        isReady(connection, { kind: 'http', port: ports.server, path: '/readiness' }),
+      ]),
+    );
     return { vm, reachable: true, ready, tookMs: deps.now() - startedAt, ...facts };
   } catch (error) {
     if (error instanceof HostRefusedError || error instanceof RightsError) throw error;

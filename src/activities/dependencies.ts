@@ -4,10 +4,13 @@ import type { ClusterSpec } from '../cluster/spec';
 import type { Redact } from '../text/redaction';
 import { cancellation } from './heartbeat';
 
+/** VMs are dialled apart from the cluster's own hosts: those that do not answer hold up no others. */
+export type HostKind = 'node' | 'vm';
+
 /** What activities need from the outside; composed by the worker, replaced by in-memory hosts in tests. */
 export interface ActivityDependencies {
-  /** Connections for a cluster's way of logging in; the same spec.ssh gives the same pool. */
-  hostsFor(spec: ClusterSpec): Hosts;
+  /** Connections for a cluster's way of logging in, to its nodes unless said otherwise; the same spec.ssh and kind give the same pool. */
+  hostsFor(spec: ClusterSpec, kind?: HostKind): Hosts;
   /** A `docker save` stream of an image of the worker, for IMAGE_SOURCE=load. */
   archives: ImageArchives;
   /** Random id of this krakenctl installation (decisions 1). */
@@ -18,6 +21,8 @@ export interface ActivityDependencies {
   redact?: Redact;
   /** How long the other parts take to take one back; as they are configured to, unless they are in memory. */
   settledMs?: number;
+  /** Pause of a gate for VMs that look every five minutes; shorter where they are in memory. */
+  betweenLooksMs?: number;
 }
 
 export async function connectTo(

@@ -16,6 +16,7 @@ const looks: ReadonlySet<string> = new Set<keyof Activities>([
   'readLogTail',
   'readFleet',
   'resolveAgentImage',
+  'planInstalled',
   'lookAtAgent',
   'listAgents',
   'listFirewallHosts',

@@ -18,7 +18,7 @@ export class Fleets {
   constructor(private readonly reader: FleetReader) {}
 
   async list(spec: ClusterSpec, needsAddresses: boolean): Promise<FirewallFleet> {
-    const { record, enrolled, unseen } = await this.reader.readFleet({ spec });
+    const { record, enrolled, unseen } = await this.reader.readFleet({ spec, enrolled: 'addresses' });
     const vms = record?.agents ?? [];
     if (needsAddresses) refuseNames(spec, vms);
     const listed = new Set(vms.map((vm) => vmHost(vm).address));
@@ -33,7 +33,7 @@ export class Fleets {
   async ofTarget({ spec, fleet }: Pick<FirewallTarget, 'spec' | 'fleet'>): Promise<VmAddress[]> {
     const known = this.known.get(fleet);
     if (known) return known;
-    const { record } = await this.reader.readFleet({ spec });
+    const { record } = await this.reader.readFleet({ spec, enrolled: 'addresses' });
     const vms = record?.agents ?? [];
     if (this.remember(vms) === fleet) return vms;
     throw new ActivityError('PLAN_STALE', 'the list of VMs is another than when the rules were planned', {

@@ -18,8 +18,8 @@ export async function lookAtRules(
   const host = firewallHost(spec, id);
   const { role } = host;
   try {
-    const { firewall } = await deps.hostsFor(spec).connect(host.host);
-    const { rules, unitSum, ...facts } = await firewall.observe(spec.name);
+    const hosts = deps.hostsFor(spec, role);
+    const { rules, unitSum, ...facts } = await hosts.use(host.host, ({ firewall }) => firewall.observe(spec.name));
     // Where it is switched off a host may be known by a name, of which no rules can be made.
     const wanted = tryWanted(spec, vms, host);
     return {

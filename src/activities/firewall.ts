@@ -23,12 +23,15 @@ const betweenLoginsMs = 1000;
 
 export function firewallActivities(deps: ActivityDependencies, reader: FleetReader): FirewallActivities {
   const fleets = new Fleets(reader);
-  const at = async ({ spec, host }: Pick<FirewallTarget, 'spec' | 'host'>) =>
-    deps.hostsFor(spec).connect(firewallHost(spec, host).host);
   const effect = async <T>(
     input: Pick<FirewallStepInput, 'spec' | 'host' | 'epoch'>,
     work: (firewall: HostConnection['firewall']) => Promise<T>,
-  ) => underFence(await at(input), fenceOf(input), (connection) => work(connection.firewall));
+  ) => {
+    const { role, host } = firewallHost(input.spec, input.host);
+    return deps
+      .hostsFor(input.spec, role)
+      .use(host, (connection) => underFence(connection, fenceOf(input), ({ firewall }) => work(firewall)));
+  };
   const look = async (target: FirewallTarget) => lookAtRules(deps, target, await fleets.ofTarget(target));
   return {
     listFirewallHosts: ({ spec, action }) => fleets.list(spec, action === 'apply'),
@@ -83,7 +86,8 @@ async function keep(deps: ActivityDependencies, input: FirewallTrialInput): Prom
   let shut: string | undefined;
   for (;;) {
     try {
-      const login = await deps.hostsFor(spec).login(firewallHost(spec, host).host);
+      const { role, host: target } = firewallHost(spec, host);
+      const login = await deps.hostsFor(spec, role).login(target);
       try {
         const answer = await underFence(login.connection, fenceOf(input), (c) => c.firewall.keep(spec.name, sum));
         if (answer === 'kept' || answer === 'kept-now') return { state: 'kept', changed: answer === 'kept-now' };

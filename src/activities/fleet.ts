@@ -5,12 +5,12 @@ import { installArchive } from '../clients/install-source';
 import { pushTinyImage } from '../clients/registry';
 import { desiredAgents, planFleet } from '../cluster/agents/fleet-plan';
 import { type FleetHolding, type FleetRecord, highestGeneration, newestFleet } from '../cluster/agents/fleet-record';
-import { type EnrolledVm, joinEnrolled } from '../cluster/agents/install-source';
+import { type EnrolledVm, joinEnrolled, type PublishedInstall, pageOfEnrolled } from '../cluster/agents/install-source';
 import { agentImageReference } from '../cluster/agents/release';
 import { recordFolder } from '../cluster/names';
 import { installScript } from '../cluster/render/agent/install';
 import type { ClusterSpec } from '../cluster/spec';
-import type { AgentActivities, InstallInput } from '../contracts/agents';
+import type { AgentActivities, FleetView, InstallInput } from '../contracts/agents';
 import { archiveOf, bringAgentImage, renderRelease } from './agents';
 import { type ActivityDependencies, connectTo, type FencedScope, fenced } from './dependencies';
 import { ActivityError } from './failures';
@@ -29,14 +29,17 @@ type Verbs =
 /** The record of the fleet on the nodes, and what all its VMs share. */
 export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivities, Verbs> {
   return {
-    async readFleet({ spec }) {
+    async readFleet({ spec, enrolled: wanted }) {
       const answers = await Promise.all(spec.nodes.map(({ id }) => readHolding(deps, spec, id)));
       const holdings = answers.flatMap((a) => ('error' in a ? [] : [a]));
       const record = newestFleet(holdings, spec.nodes.length);
       return {
         record: record && { ...record, generation: highestGeneration(holdings) },
         highestEpoch: holdings.reduce((highest, { epoch }) => Math.max(highest, epoch), 0),
-        enrolled: joinEnrolled(holdings.map(({ enrolled }) => enrolled)),
+        ...chosenOf(joinEnrolled(holdings.map(({ install }) => install.enrolled)), wanted),
+        installs: holdings
+          .filter(({ host }) => spec.loadBalancers.includes(host))
+          .map(({ host, install: { enrolled: _, ...served } }) => ({ host, ...served })),
         unseen: answers.flatMap((a) => ('error' in a ? [a] : [])),
       };
     },
@@ -74,7 +77,8 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return fencedNode(deps, input, (connection) => connection.installs.publish(input.spec.name, bundle));
     },
     async openInstallWave({ percent, ...scope }) {
-      return fencedNode(deps, scope, ({ installs }) => installs.openWave(scope.spec.name, percent));
+      const turns = { epoch: scope.epoch, to: percent >= 100 ? ('all' as const) : [] };
+      return fencedNode(deps, scope, ({ installs }) => installs.giveTurns(scope.spec.name, turns));
     },
     async dismissVms({ addresses, ...scope }) {
       const those = { addresses, mark: scope.epoch };
@@ -96,6 +100,15 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return { repository, digest };
     },
   };
+}
+
+function chosenOf(
+  all: EnrolledVm[],
+  wanted: Parameters<AgentActivities['readFleet']>[0]['enrolled'],
+): Pick<FleetView, 'enrolled' | 'next'> {
+  if (wanted === undefined) return { enrolled: all };
+  if (wanted !== 'addresses') return pageOfEnrolled(all, wanted);
+  return { enrolled: all.map(({ address, ageSeconds }) => ({ address, ageSeconds })) };
 }
 
 /** One host after the other until one has done it; what the last one said where none has. */
@@ -121,7 +134,10 @@ function fencedNode<T>(
 }
 
 /** Named by all that is in it but the image, which the digest stands for. */
-async function bundleOf({ ownerId }: ActivityDependencies, { spec, digest }: InstallInput): Promise<InstallBundle> {
+async function bundleOf(
+  { ownerId }: ActivityDependencies,
+  { spec, digest, epoch }: InstallInput,
+): Promise<InstallBundle> {
   const release = renderRelease({ spec, digest }, ownerId);
   const script = installScript(spec, release);
   const { archive } = await archiveOf(release);
@@ -133,6 +149,7 @@ async function bundleOf({ ownerId }: ActivityDependencies, { spec, digest }: Ins
     image: release.image.reference,
     sum,
     archive: await installArchive(script, archive),
+    epoch,
   };
 }
 
@@ -140,19 +157,19 @@ function fleetPath(spec: ClusterSpec): string {
   return `${recordFolder(spec.name)}/agents.json`;
 }
 
-type Holding = (FleetHolding & { epoch: number; enrolled: EnrolledVm[] }) | { host: string; error: string };
+type Holding = (FleetHolding & { epoch: number; install: PublishedInstall }) | { host: string; error: string };
 
 async function readHolding(deps: ActivityDependencies, spec: ClusterSpec, host: string): Promise<Holding> {
   try {
     const { files, installs } = await connectTo(deps, spec, host);
-    const [bytes, epoch, { enrolled }] = await Promise.all([
+    const [bytes, epoch, install] = await Promise.all([
       files.read(fleetPath(spec)),
       files.read(`${recordFolder(spec.name)}/epoch-agents`),
       installs.look(spec.name),
     ]);
     return {
       host,
-      enrolled,
+      install,
       record: parseRecord(host, bytes),
       epoch: Number.parseInt(epoch?.toString() ?? '', 10) || 0,
     };

@@ -12,6 +12,7 @@ import { gateActivities } from './gates';
 import { hostActivities } from './hosts';
 import { imageActivities } from './images';
 import { inspectionActivities } from './inspection';
+import { installedActivities } from './installed-vms';
 import { liveActivities } from './live';
 import { logActivities } from './log-tail';
 import { plannerActivities } from './planner';
@@ -40,6 +41,7 @@ export function createActivities(deps: ActivityDependencies): Activities {
     ...proofActivities(deps),
     ...agentActivities(deps),
     ...fleets,
+    ...installedActivities(deps, fleets),
     ...firewallActivities(deps, fleets),
   });
 }

@@ -1,6 +1,6 @@
 import { type VmAddress, vmName } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
-import { lookAtAgents } from './agent-listing';
+import { readRoster } from './agent-listing';
 import { type Agreement, agree } from './confirmation';
 import type { Temporal } from './connect';
 import type { Context } from './context';
@@ -52,6 +52,6 @@ export async function agreeToRemoval(
 }
 
 async function listEvery(temporal: Temporal, spec: ClusterSpec): Promise<string[]> {
-  const { agents, enrolled } = await lookAtAgents(temporal, spec);
-  return [...agents.map(({ vm }) => vmName(vm)), ...enrolled.map(({ address }) => address)];
+  const { vms, enrolled } = await readRoster(temporal, spec);
+  return [...vms.map(vmName), ...enrolled.map(({ address }) => address)];
 }

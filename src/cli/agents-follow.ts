@@ -1,3 +1,4 @@
+import { newestInstall, outdatedInstalls } from '../cluster/agents/install-source';
 import type { ClusterSpec } from '../cluster/spec';
 import { type AgentListing, lookAtAgents } from './agent-listing';
 import { readPolicy, startFleet } from './agents';
@@ -65,14 +66,19 @@ interface Following {
 
 /**
  * After a change, VMs that cannot be seen too: they are parked until they are back. Where nothing was changed, those alone that are seen
- * not to be as they should be: a deploy before was let go of, or left them.
+ * not to be as they should be: a deploy before was let go of, or left them. So are load balancers that were away when /install was published, and VMs that
+ * installed themselves and were not given their turn.
  */
 export function whoFollows(
-  { agents, enrolled }: Pick<AgentListing, 'agents' | 'enrolled'>,
+  { agents, enrolled, installs }: Pick<AgentListing, 'agents' | 'enrolled' | 'installs'>,
   changed: boolean,
 ): Following | undefined {
   const behind = agents.filter(({ plan }) => (plan.kind === 'work' ? plan.activate : changed));
   if (behind.length > 0) return { verb: 'upgrade', who: `${behind.length} of ${agents.length} agents` };
-  if (changed && enrolled.length > 0) return { verb: 'publish', who: 'VMs that installed themselves' };
+  const areWaiting = newestInstall(installs)?.forAll === false;
+  if ((changed || areWaiting) && enrolled.length > 0) return { verb: 'publish', who: 'VMs that installed themselves' };
+  const outdated = outdatedInstalls(installs).map(({ host }) => host);
+  if (outdated.length > 0)
+    return { verb: 'publish', who: `load balancers with an older /install (${outdated.join(', ')})` };
   return undefined;
 }

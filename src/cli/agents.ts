@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import type { FleetPolicy } from '../cluster/agents/fleet-plan';
 import { type VmAddress, vmAddress } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
 import { type NamedVm, parseVms, readVmFile } from '../config/vm-names';
-import type { AgentPull, FleetInput, FleetVerb } from '../contracts/agents';
-import { fleetWorkflowId, taskQueues, workflowTypes } from '../contracts/queues';
+import type { FleetInput, FleetVerb } from '../contracts/agents';
+import { fleetWorkflowId, workflowTypes } from '../contracts/queues';
 import { agreeToRemoval, describeRemoval, requireTargets } from './agent-removal';
 import { type Configuration, readConfiguration } from './configuration';
 import { requireAgreeable } from './confirmation';
@@ -153,17 +152,4 @@ async function pinVmKeys({ output }: Context, { spec }: Configuration, vms: VmAd
   const answers = await listAgentsLocally({ spec, vms }, { acceptNewHostKeys: true });
   const seen = answers.filter(({ seen: s }) => s.reachable).length;
   output.note(`host keys of ${seen} of ${vms.length} VMs are pinned in ${spec.ssh.knownHostsPath}`);
-}
-
-export function pullOnVms(
-  temporal: Temporal,
-  spec: ClusterSpec,
-  work: { vms: VmAddress[]; image: string },
-): Promise<AgentPull[]> {
-  return temporal.client.workflow.execute(workflowTypes.pullOnVms, {
-    taskQueue: taskQueues.main,
-    workflowId: `kraken-${spec.name}-pull-${randomBytes(4).toString('hex')}`,
-    args: [{ spec, ...work }],
-    staticSummary: `pull ${work.image} on ${work.vms.length} VMs`,
-  });
 }

@@ -32,6 +32,8 @@ function namesOf(beat: GateBeat): { label: string; shown?: string } {
       return { label: 'gate steady:' };
     case 'canary':
       return { label: `gate canary: an image through the parts of ${beat.host}`, shown: `gate canary: ${beat.host}` };
+    case 'installed':
+      return { label: 'gate installed:', shown: 'gate installed' };
     default:
       return { label: `gate ${beat.gate}: ${beat.host}`, shown: `gate ${beat.gate}: ${beat.host}` };
   }
@@ -54,6 +56,10 @@ function clauseOf(beat: GateBeat): string {
     case 'steady': {
       const failing = beat.failing?.length ? `${beat.failing.join(', ')} did not answer, ` : '';
       return `${failing}${beat.secondsLeft}s left`;
+    }
+    case 'installed': {
+      const { there, of, waiting } = beat;
+      return `${there} of ${of} VMs have it${waiting.length > 0 ? `, waiting for ${waiting.join(', ')}` : ''}`;
     }
   }
 }
@@ -84,6 +90,8 @@ function isGateBeat(heartbeat: object): heartbeat is GateBeat {
       return has('string', 'host') && has('number', 'missing');
     case 'steady':
       return has('number', 'secondsLeft');
+    case 'installed':
+      return has('number', 'there', 'of') && Array.isArray(beat.waiting);
     default:
       return false;
   }

@@ -38,7 +38,7 @@ export function listAgentsLocally(
 
 /** One connection to a VM for as long as the work takes. */
 export function withVm<T>(spec: ClusterSpec, vm: string, work: (host: LocalHost) => Promise<T>): Promise<T> {
-  return withComposition({}, async ({ hostsFor }) => work(await hostsFor(spec).connect(vmHost(vm))));
+  return withComposition({}, ({ hostsFor }) => hostsFor(spec, 'vm').use(vmHost(vm), work));
 }
 
 export type LocalHost = Awaited<ReturnType<ReturnType<Composition['hostsFor']>['connect']>>;

@@ -52,7 +52,7 @@ const activateProgram = `${underEffectLock}IFS= read -r cluster; IFS= read -r re
 /** stdin: the program. */
 const deactivateProgram = `${underEffectLock}exec sh -s`;
 
-const restartProgram = `${underEffectLock}set -e; IFS= read -r name; before=$(docker inspect --format '{{.Id}}' "$name" 2> /dev/null || :); systemctl restart kraken-agent.service; for look in $(seq 1 150); do now=$(docker inspect --format '{{.State.Running}} {{.Id}}' "$name" 2> /dev/null || :); case $now in "true "*) [ "\${now#true }" = "$before" ] || { echo yes; exit 0; };; esac; sleep 0.1; done; tail -n 5 /var/log/kraken/agent.log >&2; exit 69`;
+const restartProgram = `${underEffectLock}set -e; IFS= read -r name; before=$(docker inspect --format '{{.Id}}' "$name" 2> /dev/null || :); systemctl restart kraken-agent.service; for _ in $(seq 1 150); do now=$(docker inspect --format '{{.State.Running}} {{.Id}}' "$name" 2> /dev/null || :); case $now in "true "*) [ "\${now#true }" = "$before" ] || { echo yes; exit 0; };; esac; sleep 0.1; done; tail -n 5 /var/log/kraken/agent.log >&2; exit 69`;
 
 /** stdin: image. The answer is kraken-pull's JSON, whatever its exit code. */
 const pullProgram = `IFS= read -r image; command -v kraken-pull > /dev/null || exit 127; kraken-pull --json "$image" || :`;

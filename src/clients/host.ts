@@ -34,6 +34,8 @@ export interface HostConnection {
 /** Connections by host, one each, shared by all activities of a worker; reconnects when one was lost. */
 export interface Hosts {
   connect(host: HostSpec): Promise<HostConnection>;
+  /** Work over the connection. Where there are thousands of hosts, one that is used by nobody may be left, to be dialled anew by the next. */
+  use<T>(host: HostSpec, work: (connection: HostConnection) => Promise<T>): Promise<T>;
   /** A new login, shared with nobody: shows that one is possible now. */
   login(host: HostSpec): Promise<Login>;
   close(): Promise<void>;
@@ -121,14 +123,25 @@ export interface InstallBundle {
   /** Hex SHA-256 over the small files. */
   sum: string;
   archive: Buffer;
+  /** Of the operation that wants it served. */
+  epoch: number;
+}
+
+/** Which VMs that installed themselves may take what the operation of this epoch has published. */
+export interface Turns {
+  epoch: number;
+  /** `repository@sha256:…`, which they pull through their new agent; the one that was given before where none is. */
+  sentinel?: string;
+  /** By the address under which they are known; beside those that have their turn already. */
+  to: string[] | 'all';
 }
 
 /** `/install` of a load balancer; see `install-source.ts`. */
 export interface InstallSource {
-  /** Resolves when the whole bundle was read back under its id. */
+  /** Resolves when the whole bundle was read back under its id. Nobody who has another has a turn then, unless all had and it was served already. */
   publish(cluster: string, bundle: InstallBundle): Promise<{ changed: boolean }>;
-  /** Which part of the VMs that installed themselves may take what is served. */
-  openWave(cluster: string, percent: number): Promise<{ changed: boolean }>;
+  /** @throws {FencedOffError} where what is served is of another operation. */
+  giveTurns(cluster: string, turns: Turns): Promise<{ changed: boolean }>;
   /** VMs that installed themselves, by the address under which they are known: they take their agent away when they look next. */
   dismiss(cluster: string, those: { addresses: string[]; mark: number }): Promise<{ changed: boolean }>;
   look(cluster: string): Promise<PublishedInstall>;

@@ -11,6 +11,8 @@ export interface HostsOptions {
   acceptNewHostKeys?: boolean;
   /** Handshakes at once; each costs a few milliseconds of CPU. */
   maxConnecting?: number;
+  /** Connections that stay open although nobody uses them; absent: all. */
+  maxIdle?: number;
 }
 
 const defaultMaxConnecting = 20;
@@ -19,6 +21,10 @@ const defaultMaxConnecting = 20;
 export function createHosts(options: HostsOptions): Hosts {
   const slots = new Slots(options.maxConnecting ?? defaultMaxConnecting);
   const known = new Map<string, Promise<SshHost>>();
+  const users = new Map<string, number>();
+  /** In the order in which their last user went. */
+  const idle = new Set<string>();
+  const { maxIdle = Number.POSITIVE_INFINITY } = options;
 
   async function dial(host: HostSpec): Promise<SshHost> {
     const ssh = await SshConnection.open({ ...options, host: host.id, target: host.ssh });
@@ -30,7 +36,39 @@ export function createHosts(options: HostsOptions): Hosts {
     }
   }
 
+  function begin(key: string): void {
+    users.set(key, (users.get(key) ?? 0) + 1);
+    idle.delete(key);
+  }
+
+  function end(key: string): void {
+    const left = users.get(key)! - 1;
+    if (left > 0) return void users.set(key, left);
+    users.delete(key);
+    if (known.has(key)) idle.add(key);
+    for (const oldest of idle) {
+      if (idle.size <= maxIdle) break;
+      idle.delete(oldest);
+      leave(oldest);
+    }
+  }
+
+  function leave(key: string): void {
+    const connection = known.get(key);
+    known.delete(key);
+    connection?.then((host) => host.leave()).catch(() => undefined);
+  }
+
   return {
+    async use(host, work) {
+      const key = JSON.stringify(host);
+      begin(key);
+      try {
+        return await work(await this.connect(host));
+      } finally {
+        end(key);
+      }
+    },
     async connect(host): Promise<HostConnection> {
       const key = JSON.stringify(host);
       const shared = known.get(key);

@@ -1,7 +1,8 @@
 import type { AgentPlan } from '../cluster/agents/agent-plan';
 import type { FleetPlan, FleetPolicy } from '../cluster/agents/fleet-plan';
 import type { FleetRecord } from '../cluster/agents/fleet-record';
-import type { EnrolledVm } from '../cluster/agents/install-source';
+import type { EnrolledPage, EnrolledVm, ServedInstall } from '../cluster/agents/install-source';
+import type { InstalledLeft, InstalledPlan, InstalledPolicy } from '../cluster/agents/installed-vms';
 import type { ObservedAgent, SeenAgent } from '../cluster/agents/observed';
 import type { VmAddress } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
@@ -55,6 +56,7 @@ export interface LeftVm {
   vm: VmAddress;
   state: 'parked' | 'failed';
   code: string;
+  /** Empty where more than a hundred are told of. */
   why: string;
   hint?: string;
 }
@@ -71,8 +73,21 @@ export interface FleetReport {
   digest: string;
   /** VMs that installed themselves and were told to leave. */
   dismissed?: string[];
+  /** Of a verb that brings agents, where VMs installed themselves. */
+  installed?: InstalledReport;
   /** Hosts of the cluster that were left: they lack this operation's record, or what VMs install from. */
   unseen?: UnseenHost[];
+}
+
+/** What became of the VMs that installed themselves. */
+export interface InstalledReport {
+  /** Had it before. */
+  there: number;
+  /** Came to it by this operation. */
+  followed: number;
+  left: InstalledLeft[];
+  /** Had not spoken for long, so nobody waited for them. */
+  away: number;
 }
 
 /** A tiny image of one operation, which each new agent pulls and which is read back there. */
@@ -106,12 +121,20 @@ export interface AgentLook {
   ready: boolean;
 }
 
+export interface BalancerInstall extends ServedInstall {
+  host: string;
+}
+
 /** What the nodes' records say of the fleet. */
 export interface FleetView {
   record?: FleetRecord;
   highestEpoch: number;
   /** VMs that installed themselves. */
   enrolled: EnrolledVm[];
+  /** Where the page of them ends that was asked for, when there are more. */
+  next?: string;
+  /** What the load balancers that could be seen serve. */
+  installs: BalancerInstall[];
   unseen: UnseenHost[];
 }
 
@@ -129,6 +152,28 @@ export interface InstallInput {
   digest: string;
 }
 
+export interface TurnsInput extends Pick<InstallInput, 'spec' | 'host' | 'epoch'> {
+  sentinel?: Sentinel;
+  to: string[] | 'all';
+}
+
+export interface InstalledWave {
+  spec: ClusterSpec;
+  release: string;
+  epoch: number;
+  /** Those that were given their turn last. */
+  addresses: string[];
+  /** Milliseconds since the epoch: whoever has not come to it then is late. */
+  untilMs: number;
+  /** More left than that, and the others are not waited for. */
+  mayLeave: number;
+}
+
+export interface InstalledOutcome {
+  there: number;
+  left: InstalledLeft[];
+}
+
 export interface AgentProof {
   digest: string;
   seconds: number;
@@ -144,6 +189,24 @@ export interface AgentPull {
   hint?: string;
 }
 
+/**
+ * VMs in one answer: of ten thousand at once Temporal would take no answer, for which 2 MB is the most. One VM is told in at most 2 KB, one that installed
+ * itself in at most 400 bytes.
+ */
+export const agentsPerPage = 500;
+export const enrolledPerPage = 1000;
+
+/** Every agent that shall be, by its address alone, and a page of the VMs that installed themselves. */
+export interface AgentRoster {
+  vms: VmAddress[];
+  /** Image of the record; undefined where no operation brought agents yet. */
+  digest?: string;
+  enrolled: EnrolledVm[];
+  next?: string;
+  installs: BalancerInstall[];
+  unseen: UnseenHost[];
+}
+
 /** Answers of `agent list`: what is seen now, beside what was asked for. */
 export interface ListedAgent {
   vm: VmAddress;
@@ -155,7 +218,11 @@ export interface ListedAgent {
 
 export interface AgentActivities {
   /** `agents.json` of all nodes: the highest generation on a majority counts. */
-  readFleet(input: { spec: ClusterSpec }): Promise<FleetView>;
+  readFleet(input: {
+    spec: ClusterSpec;
+    /** Of the VMs that installed themselves: their addresses alone, or some of them; absent: all that is known of all. */
+    enrolled?: 'addresses' | EnrolledPage;
+  }): Promise<FleetView>;
   /** Names the operation, and says which VMs it is about and in which batches. */
   openFleet(input: { input: FleetInput; view: FleetView; nowMs: number }): Promise<OpenedFleet>;
   /** Writes `agents.json` on one node. */
@@ -165,8 +232,14 @@ export interface AgentActivities {
   ensureInstallImage(input: InstallInput): Promise<Changed>;
   /** `/install` of one load balancer: script, release and image. */
   publishInstall(input: InstallInput): Promise<Changed>;
-  /** Lets so many percent of the VMs that installed themselves take what one load balancer serves. */
+  /** Of workflows before turns: 100 lets all VMs that installed themselves take what one load balancer serves. */
   openInstallWave(input: InstallInput & { percent: number }): Promise<Changed>;
+  /** Of the VMs that installed themselves, those that shall take what is served, in which order. */
+  planInstalled(input: { spec: ClusterSpec; digest: string; policy: InstalledPolicy }): Promise<InstalledPlan>;
+  /** Which of them may take what one load balancer serves. */
+  giveTurns(input: TurnsInput): Promise<Changed>;
+  /** Ends when each of them has come to it or is left. */
+  awaitInstalled(input: InstalledWave): Promise<InstalledOutcome>;
   /** Tells VMs that installed themselves to leave, on one load balancer. */
   dismissVms(input: { spec: ClusterSpec; host: string; epoch: number; addresses: string[] }): Promise<Changed>;
   /** Through the first load balancer that takes it; those that are away are not asked. */

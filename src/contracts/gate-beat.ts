@@ -7,4 +7,6 @@ export type GateBeat =
   /** How many of the blobs and tags that others took in are not there yet. */
   | { gate: 'caught-up'; host: string; missing: number }
   /** Parts that did not answer when they were asked last: `node-1 origin`. */
-  | { gate: 'steady'; secondsLeft: number; failing?: string[] };
+  | { gate: 'steady'; secondsLeft: number; failing?: string[] }
+  /** VMs that installed themselves and have their turn. */
+  | { gate: 'installed'; there: number; of: number; waiting: string[] };

@@ -1,8 +1,13 @@
-/** Task queues (decisions 6): watching and streaming never starve the short effects. */
+/** Task queues (decisions 6): streaming, and VMs that do not answer, never starve the short effects on a cluster. */
 export const taskQueues = {
   main: 'krakenctl',
   stream: 'krakenctl-stream',
+  /** What is done on VMs with agents. */
+  agents: 'krakenctl-agents',
 } as const;
+
+/** Those on which there are activities alone. */
+export const sideQueues = [taskQueues.stream, taskQueues.agents] as const;
 
 /** All workers of a namespace, whatever their release: each release is a version of this deployment (decisions/0024). */
 export const deploymentName = 'krakenctl';
@@ -30,6 +35,7 @@ export const workflowTypes = {
   fleet: 'operateFleet',
   agent: 'bringAgent',
   keepAgent: 'keepAgent',
+  agentRoster: 'rosterOfAgents',
   listAgents: 'listAgents',
   pullOnVms: 'pullOnVms',
 } as const;

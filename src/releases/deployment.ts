@@ -1,5 +1,5 @@
 import type { temporal } from '@temporalio/proto';
-import { deploymentName, taskQueues } from '../contracts/queues';
+import { deploymentName, sideQueues, taskQueues } from '../contracts/queues';
 import type { Release } from './release';
 
 /** What Temporal knows of workers' versions. Client and worker have each a connection of their own kind; both look like this. */
@@ -119,8 +119,8 @@ export async function describeVersion(place: Place, buildId: string): Promise<Kn
   }
 }
 
-/** What a worker polls: workflow tasks (1) of the main queue, activities (2) of both. */
-export const polledQueues = [`${taskQueues.main}/1`, `${taskQueues.main}/2`, `${taskQueues.stream}/2`];
+/** What a worker polls: workflow tasks (1) of the main queue, activities (2) of all. */
+export const polledQueues = [`${taskQueues.main}/1`, ...[taskQueues.main, ...sideQueues].map((queue) => `${queue}/2`)];
 
 const releaseEntry = 'krakenctl-release';
 

@@ -1,9 +1,8 @@
 import { createActivities } from '../activities';
-import type { ActivityDependencies } from '../activities/dependencies';
+import type { ActivityDependencies, HostKind } from '../activities/dependencies';
 import type { Hosts } from '../clients/host';
-import { createHosts } from '../clients/hosts';
+import { createHosts, type HostsOptions } from '../clients/hosts';
 import { createImageArchives } from '../clients/image-archive';
-import type { ClusterSpec } from '../cluster/spec';
 import { findSecretValues } from '../config/secrets';
 import type { Activities } from '../contracts/activities';
 import { makeRedactor } from '../text/redaction';
@@ -19,19 +18,28 @@ export interface ComposeOptions {
 export interface Composition {
   activities: Activities;
   /** For looking alone: logs and the record, by the CLI. */
-  hostsFor(spec: ClusterSpec): Hosts;
+  hostsFor: ActivityDependencies['hostsFor'];
   close(): Promise<void>;
 }
 
-/** Activities over real clients: one pool of connections per way of logging in. */
+/**
+ * VMs may be thousands, and many of them silent: one that drops our packets costs ten seconds of waiting and no work, and a connection that nobody uses
+ * costs memory.
+ */
+export const bounds: Record<HostKind, Pick<HostsOptions, 'maxConnecting' | 'maxIdle'>> = {
+  node: {},
+  vm: { maxConnecting: 50, maxIdle: 100 },
+};
+
+/** Activities over real clients: one pool of connections per way of logging in and kind of host. */
 export function composeActivities(options: ComposeOptions = {}): Composition {
   const pools = new Map<string, Hosts>();
   const dependencies: ActivityDependencies = {
-    hostsFor(spec: ClusterSpec) {
-      const key = JSON.stringify(spec.ssh);
+    hostsFor(spec, kind = 'node') {
+      const key = JSON.stringify([kind, spec.ssh]);
       const known = pools.get(key);
       if (known) return known;
-      const made = createHosts({ ...spec.ssh, ...options });
+      const made = createHosts({ ...spec.ssh, ...options, ...bounds[kind] });
       pools.set(key, made);
       return made;
     },

@@ -1,7 +1,7 @@
 import { countPinned, type Deployment, type Place, readMainQueue } from '../releases/deployment';
 import { compareReleases, type Release } from '../releases/release';
 import type { KeptCode } from './kept-code';
-import type { WorkerPair } from './worker-pair';
+import type { VersionWorkers } from './version-workers';
 import type { WorkflowCode } from './workflow-code';
 
 export interface Poller {
@@ -16,7 +16,7 @@ export interface Household extends Place {
   /** Whether who asked for work lately still lives. */
   isAlive(poller: Poller): boolean;
   /** Workers of this process for other workflow code, with the activities of this release. */
-  open(code: WorkflowCode): Promise<WorkerPair>;
+  open(code: WorkflowCode): Promise<VersionWorkers>;
   /** A line of the worker's log. */
   note(text: string): void;
 }

@@ -8,7 +8,7 @@ import { type Composition, composeActivities } from './compose';
 import { KeptCode } from './kept-code';
 import type { Household } from './older-versions';
 import { VersionKeeper } from './version-keeper';
-import { type Seat, WorkerPair } from './worker-pair';
+import { type Seat, VersionWorkers } from './version-workers';
 import { loadWorkflowCode, type WorkflowCode } from './workflow-code';
 import { boundYoungSpace } from './young-space';
 
@@ -19,7 +19,7 @@ export interface WorkerRun {
   acceptNewHostKeys?: boolean;
   /** Whether a worker that asked for work lately still lives. */
   isAlive: Household['isAlive'];
-  /** Called when both queues are polled, and new operations come to this release or a newer one. */
+  /** Called when all queues are polled, and new operations come to this release or a newer one. */
   onReady?: () => void;
   note?: (text: string) => void;
   /** Takes what Temporal's SDK logs; on standard error in its own format where there is none. */
@@ -33,7 +33,7 @@ export interface WorkerRun {
 const unversioned =
   'this Temporal has no worker deployments: an operation under way when krakenctl is upgraded goes on with the new code';
 
-/** Polls both queues until the signal aborts, then lets what runs come to an end (5 s) before it returns. */
+/** Polls all queues until the signal aborts, then lets what runs come to an end (5 s) before it returns. */
 export async function runWorker(run: WorkerRun): Promise<void> {
   boundYoungSpace();
   Runtime.install(runtimeOptions(run.log));
@@ -49,7 +49,7 @@ export async function runWorker(run: WorkerRun): Promise<void> {
       loadWorkflowCode(encrypts, run.bundle),
       findDeployment({ server: connection, namespace }, identity),
     ]);
-    const pair = await WorkerPair.create(seat, code, deployment !== undefined);
+    const workers = await VersionWorkers.create(seat, code, deployment !== undefined);
     if (!deployment) run.note?.(unversioned);
     const isDecided = !deployment || deployment.current === code.buildId;
     if (isDecided) run.onReady?.();
@@ -61,7 +61,7 @@ export async function runWorker(run: WorkerRun): Promise<void> {
     if (run.signal.aborted) end();
     const keeping = deployment && keepVersions({ ...run, signal }, { seat, code, address, isDecided });
     try {
-      await pair.run(signal);
+      await workers.run(signal);
     } finally {
       end();
       run.signal.removeEventListener('abort', end);
@@ -104,7 +104,7 @@ async function keepVersions(run: WorkerRun, { seat, code, address, isDecided }: 
     own: { ...code, release: run.release },
     kept: new KeptCode(stateFolder(), { address, namespace }),
     isAlive: run.isAlive,
-    open: (older) => WorkerPair.create(seat, older, true),
+    open: (older) => VersionWorkers.create(seat, older, true),
     note: (text) => run.note?.(text),
   });
   if (!isDecided) {

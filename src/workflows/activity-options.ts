@@ -10,6 +10,14 @@ export const looking: ActivityOptions = {
   retry: { initialInterval: '300ms', maximumInterval: '3s' },
 };
 
+/** Looks at hundreds of VMs, of which each may take ten seconds to be known as silent. */
+export const listing: ActivityOptions = {
+  startToCloseTimeout: '10m',
+  scheduleToCloseTimeout: '25m',
+  heartbeatTimeout: '5s',
+  retry: { initialInterval: '300ms', maximumInterval: '3s' },
+};
+
 /** Changes one resource. Tried for a quarter of an hour: hosts reboot, engines restart. */
 export const effect: ActivityOptions = {
   startToCloseTimeout: '2m',
@@ -60,6 +68,17 @@ export const publishingInstall: ActivityOptions = {
 export const publishingImage: Pick<ActivityOptions, 'scheduleToCloseTimeout' | 'retry'> = {
   scheduleToCloseTimeout: '30m',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: triesOfOneOfSeveral },
+};
+
+/** How long VMs that installed themselves may take: they look every five minutes, and fetch some hundred megabytes. */
+export const installedWithinMs = 30 * 60_000;
+
+/** Waits for them; the activity itself knows until when. */
+export const following: ActivityOptions = {
+  startToCloseTimeout: '35m',
+  scheduleToCloseTimeout: '70m',
+  heartbeatTimeout: '10s',
+  retry: { initialInterval: '1s', maximumInterval: '10s' },
 };
 
 /** Pulls of a person: hundreds of megabytes on a slow line. */

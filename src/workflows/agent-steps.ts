@@ -2,7 +2,7 @@ import { ActivityFailure, CancellationScope, CancelledFailure, isCancellation } 
 import type { AgentInput, AgentLook, AgentOutcome, AgentStepInput } from '../contracts/agents';
 import type { FailureDetails } from '../contracts/failures';
 import { namedFailureOf } from './absence';
-import { agentEffects, agentProofs, agentPulls, lookers, streams } from './activities';
+import { agentEffects, agentLookers, agentProofs, agentPulls, streams } from './activities';
 
 /**
  * One VM from what it is to what it shall be. What cannot be reached is parked, what forbids it is failed; only a cancellation is
@@ -10,7 +10,7 @@ import { agentEffects, agentProofs, agentPulls, lookers, streams } from './activ
  */
 export async function workOn(input: AgentInput): Promise<AgentOutcome> {
   try {
-    const look = await lookers.lookAtAgent.executeWithOptions({ summary: `${input.vm}: look` }, [input]);
+    const look = await agentLookers.lookAtAgent.executeWithOptions({ summary: `${input.vm}: look` }, [input]);
     const { plan } = look;
     if (plan.kind === 'unreachable') return leftAlone(input, 'HOST_UNREACHABLE', plan.why);
     if (input.verb === 'remove') return await remove(input, look);

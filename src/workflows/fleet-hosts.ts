@@ -1,8 +1,9 @@
 import { ActivityFailure, isCancellation, patched } from '@temporalio/workflow';
+import type { FleetBatch } from '../cluster/agents/fleet-plan';
 import type { FleetRecord } from '../cluster/agents/fleet-record';
 import type { FleetInput, UnseenHost } from '../contracts/agents';
 import type { StageProgress } from '../contracts/operation';
-import { agentPulls, effects, publishing, streams } from './activities';
+import { effects, installPulls, publishing, streams } from './activities';
 import { oneOfSeveral, publishingImage } from './activity-options';
 import { final } from './operation-steps';
 import type { Progress } from './progress';
@@ -42,7 +43,7 @@ export async function publish(hosts: FleetHosts, digest: string): Promise<void> 
   const { spec } = input;
   const { loadBalancers } = spec;
   await progress.during('publish', 'what VMs install from', async (stage) => {
-    const bring = spec.images.source === 'load' ? streams : agentPulls;
+    const bring = spec.images.source === 'load' ? streams : installPulls;
     const one = async (host: string) => {
       const install = { spec, host, epoch, digest };
       const options = { ...publishingImage, summary: `${host}: agent image` };
@@ -68,16 +69,34 @@ export async function dismiss(hosts: FleetHosts, addresses: string[]): Promise<v
   const { spec } = input;
   const { loadBalancers } = spec;
   await progress.during('dismiss', dismissTitle, async (stage: StageProgress) => {
-    const tell = (host: string) =>
+    await onBalancers(hosts, stage, (host) =>
       effects.dismissVms.executeWithOptions(
         { ...oneOfSeveral, summary: `${host}: ${addresses.length} VMs shall leave` },
         [{ spec, host, epoch, addresses }],
-      );
-    const tellOne = (host: string) => progress.wait(stage, host, () => onHost(hosts, host, tell));
-    const results = await Promise.allSettled(seenOf(loadBalancers, unseen).map(tellOne));
-    countDone(results, loadBalancers, unseen);
+      ),
+    );
     stage.detail = `${addresses.length} within five minutes${leftOf(loadBalancers, unseen)}`;
   });
+}
+
+/** Side by side on every load balancer that is there. @throws where it was done on none. */
+export async function onBalancers(
+  hosts: FleetHosts,
+  stage: StageProgress,
+  work: (host: string) => Promise<unknown>,
+): Promise<void> {
+  const { input, progress, unseen } = hosts;
+  const { loadBalancers } = input.spec;
+  const one = (host: string) => progress.wait(stage, host, () => onHost(hosts, host, work));
+  countDone(await Promise.allSettled(seenOf(loadBalancers, unseen).map(one)), loadBalancers, unseen);
+}
+
+export function stagesOf(batches: FleetBatch[]): { id: string; title: string; steps: unknown[] }[] {
+  return batches.map(({ id, title, until }, i) => ({
+    id,
+    title,
+    steps: Array.from({ length: until - (batches[i - 1]?.until ?? 0) }),
+  }));
 }
 
 export function seenOf(hosts: string[], unseen: UnseenHost[]): string[] {

@@ -1,30 +1,36 @@
 import { isCancellation } from '@temporalio/workflow';
-import type { EnrolledVm } from '../cluster/agents/install-source';
 import type { ClusterSpec } from '../cluster/spec';
-import type { AgentPull, ListedAgent } from '../contracts/agents';
-import { lookers, pulls } from './activities';
+import { type AgentPull, type AgentRoster, enrolledPerPage, type ListedAgent } from '../contracts/agents';
+import { agentListers, lookers, pulls } from './activities';
 import { describeFailure } from './describe-failure';
 
-export interface AgentListing {
-  agents: ListedAgent[];
-  /** Image of the record; undefined where no operation brought agents yet. */
+/** Who there is: asked first, so that VMs are looked at in pages. */
+export async function rosterOfAgents({ spec, after }: { spec: ClusterSpec; after?: string }): Promise<AgentRoster> {
+  const page = { size: enrolledPerPage, ...(after !== undefined && { after }) };
+  const { record, enrolled, next, installs, unseen } = await lookers.readFleet({ spec, enrolled: page });
+  const { agents = [], digest } = record ?? {};
+  return { vms: agents, digest, enrolled, next, installs, unseen };
+}
+
+/** The VMs that are named, or every agent of the record, as they are now; at most `agentsPerPage` of them. */
+export async function listAgents({ spec, vms, digest }: ListAgentsInput): Promise<{ agents: ListedAgent[] }> {
+  const known = digest === undefined ? (await lookers.readFleet({ spec, enrolled: { size: 0 } })).record : undefined;
+  const wanted = vms && vms.length > 0 ? vms : (known?.agents ?? []);
+  const image = digest ?? known?.digest;
+  return { agents: wanted.length > 0 ? await agentListers.listAgents({ spec, vms: wanted, digest: image }) : [] };
+}
+
+export interface ListAgentsInput {
+  spec: ClusterSpec;
+  vms?: string[];
+  /** Image of the record, where it is known. */
   digest?: string;
-  /** VMs that installed themselves and are not in the record. */
-  enrolled: EnrolledVm[];
-  unseen: { host: string; error: string }[];
 }
 
-/** Every agent of the record, or the VMs that are named, as they are now. */
-export async function listAgents({ spec, vms }: { spec: ClusterSpec; vms?: string[] }): Promise<AgentListing> {
-  const { record, unseen, enrolled } = await lookers.readFleet({ spec });
-  const wanted = vms && vms.length > 0 ? vms : (record?.agents ?? []);
-  const digest = record?.digest;
-  const agents = wanted.length > 0 ? await lookers.listAgents({ spec, vms: wanted, digest }) : [];
-  const known = new Set(wanted.map((vm) => vm.slice(vm.indexOf('@') + 1, vm.lastIndexOf(':'))));
-  return { agents, digest, unseen, enrolled: enrolled.filter(({ address }) => !known.has(address)) };
-}
+/** Of what a VM says, in an answer that is told with hundreds of others. */
+const longestWord = 600;
 
-/** A pull on many VMs at once; each answer stands for itself. */
+/** A pull on many VMs at once, at most `agentsPerPage`; each answer stands for itself. */
 export async function pullOnVms(input: { spec: ClusterSpec; vms: string[]; image: string }): Promise<AgentPull[]> {
   const { spec, vms, image } = input;
   const answers: AgentPull[] = [];
@@ -35,7 +41,7 @@ export async function pullOnVms(input: { spec: ClusterSpec; vms: string[]; image
     } catch (error) {
       if (isCancellation(error)) throw error;
       const { message, hint } = describeFailure(error);
-      return { vm, ok: false, error: message, hint };
+      return { vm, ok: false, error: message.slice(0, longestWord), hint };
     }
   };
   const lane = async () => {

@@ -12,15 +12,17 @@ import {
   WorkflowIdReusePolicy,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { FleetBatch } from '../cluster/agents/fleet-plan';
+import type { FleetBatch, FleetPlan } from '../cluster/agents/fleet-plan';
 import type { OperationLine } from '../contracts/activities';
-import type { AgentInput, FleetInput, FleetReport, FleetState } from '../contracts/agents';
+import type { AgentInput, FleetInput, FleetReport, FleetState, FleetView, InstalledReport } from '../contracts/agents';
 import type { StageProgress } from '../contracts/operation';
 import { agentWorkflowId, pauseSignal, resumeSignal } from '../contracts/queues';
 import { effects, lookers, planners, proofs } from './activities';
 import { oneOfSeveral } from './activity-options';
 import type { bringAgent, keepAgent } from './bring-agent';
-import { dismiss, dismissTitle, type FleetHosts, publish, seenOf, writeRecord } from './fleet-hosts';
+import { dismiss, dismissTitle, type FleetHosts, publish, seenOf, stagesOf, writeRecord } from './fleet-hosts';
+import { letInstalledFollow } from './installed-vms';
+import { leftBriefly } from './left-briefly';
 import { final, spokenOf } from './operation-steps';
 import { Progress } from './progress';
 import { SafePoints } from './safe-points';
@@ -58,7 +60,7 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
   const isBringing = verb === 'deploy' || verb === 'upgrade';
   const isPublishing = isBringing || verb === 'publish';
   const opened = await progress.during('look', 'look and plan', async () => {
-    const view = await lookers.readFleet({ spec });
+    const view = await lookers.readFleet({ spec, enrolled: 'addresses' });
     if (view.unseen.length >= spec.nodes.length / 2) {
       const why = view.unseen.map((u) => `${u.host}: ${u.error}`).join('; ');
       throw final(
@@ -68,7 +70,8 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
       );
     }
     const fleet = await planners.openFleet({ input, view, nowMs: Date.now() });
-    if (fleet.plan.vms.length === 0 && !fleet.plan.dismissed && verb !== 'publish') {
+    const isForInstalled = verb === 'publish' || (verb === 'upgrade' && isAnyInstalled(fleet.plan, view));
+    if (fleet.plan.vms.length === 0 && !fleet.plan.dismissed && !isForInstalled) {
       throw final('NO_AGENTS', 'no VM was named and the record has none', 'krakenctl agent deploy 10.0.2.10');
     }
     const known = view.record?.digest;
@@ -103,12 +106,9 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
   };
 }
 
-function stagesOf(batches: FleetBatch[]): { id: string; title: string; steps: unknown[] }[] {
-  return batches.map(({ id, title, until }, i) => ({
-    id,
-    title,
-    steps: Array.from({ length: until - (batches[i - 1]?.until ?? 0) }),
-  }));
+/** That is meant, and so needs no VM that somebody logs in to. */
+function isAnyInstalled({ installed }: FleetPlan, { enrolled }: FleetView): boolean {
+  return (installed ?? enrolled).length > 0;
 }
 
 interface FleetRun {
@@ -134,29 +134,36 @@ class Fleet {
 
   async run(): Promise<FleetReport> {
     const { plan } = this.state;
+    let installed: InstalledReport | undefined;
     try {
       for (const batch of plan.batches) {
         if (this.isReached(batch)) continue;
         await this.progress.during(batch.id, batch.title, (stage) => this.runBatch(batch, stage));
         this.refuseTooMany();
       }
+      installed = await this.letInstalledFollow();
     } catch (error) {
       if (isCancellation(error)) await CancellationScope.nonCancellable(() => this.note('cancelled'));
       else if (error instanceof Error && error.name === 'ApplicationFailure') await this.note('failed');
       throw error;
     }
-    await this.openWave();
     await this.note('done');
-    return this.report();
+    return { ...this.report(), ...(installed && { installed }) };
   }
 
-  /**
-   * What was tried out here, VMs that installed themselves may have. A load balancer that is away is told by the next operation: what
-   * it serves is of an earlier one.
-   */
-  private async openWave(): Promise<void> {
-    const { verb, spec } = this.input;
-    if (verb === 'remove' || verb === 'restart') return;
+  /** What was tried out on the others, VMs that installed themselves may have. */
+  private async letInstalledFollow(): Promise<InstalledReport | undefined> {
+    const { verb } = this.input;
+    if (verb === 'remove' || verb === 'restart') return undefined;
+    if (!patched('installed-vms-have-turns')) return this.openWave();
+    const { input, progress, safePoints, state } = this;
+    state.unseen ??= [];
+    return letInstalledFollow({ input, progress, safePoints, state, epoch: state.epoch, unseen: state.unseen });
+  }
+
+  /** Of an operation before there were turns: all of them, at once. */
+  private async openWave(): Promise<undefined> {
+    const { spec } = this.input;
     const { epoch, digest, unseen = [] } = this.state;
     const open = (host: string) =>
       effects.openInstallWave.executeWithOptions({ ...oneOfSeveral, summary: `${host}: /install for all` }, [
@@ -225,7 +232,7 @@ class Fleet {
       if (outcome.changed) this.state.changed += 1;
       return;
     }
-    this.state.left.push({ vm, ...outcome });
+    this.state.left.push(leftBriefly({ vm, ...outcome }, this.state.left.length));
     if (outcome.state === 'parked' && this.state.left.length <= this.state.plan.maxFailures) {
       await this.park(work, outcome.why);
     }

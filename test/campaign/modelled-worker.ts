@@ -1,6 +1,6 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../../src/activities';
-import { taskQueues } from '../../src/contracts/queues';
+import { sideQueues, taskQueues } from '../../src/contracts/queues';
 import { boundYoungSpace } from '../../src/workers/young-space';
 import { RemoteHosts } from './remote-hosts';
 
@@ -30,13 +30,13 @@ async function main(): Promise<void> {
     workflowBundle: { codePath: codePath! },
     stickyQueueScheduleToStartTimeout: '2s',
   });
-  const stream = await Worker.create({ ...common, taskQueue: taskQueues.stream });
+  const sides = await Promise.all(sideQueues.map((taskQueue) => Worker.create({ ...common, taskQueue })));
   process.on('disconnect', () => process.exit(0));
   await new Promise<void>((resolve) => {
     process.on('message', (message) => message === 'go' && resolve());
     process.send!('ready');
   });
-  await Promise.all([main.run(), stream.run()]);
+  await Promise.all([main, ...sides].map((worker) => worker.run()));
 }
 
 void main().catch((error) => {

@@ -122,6 +122,10 @@ export class RemoteHosts implements Hosts {
     };
   }
 
+  async use<T>(host: HostSpec, work: (connection: HostConnection) => Promise<T>): Promise<T> {
+    return work(await this.connect(host));
+  }
+
   /** What is modelled has one way in. */
   async login(host: HostSpec): Promise<Login> {
     return { connection: await this.connect(host), leave: async () => undefined };

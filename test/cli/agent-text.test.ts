@@ -79,8 +79,14 @@ test('each P2P setting is shown with its reason', () => {
 test('whoever installed itself is told as unverified, with the line that takes it over', () => {
   const [line] = renderEnrolled([{ address: '10.0.2.9', host: 'vm-9', release: 'r1', ageSeconds: 120 }]);
   expect(line).toMatch(
-    /10\.0\.2\.9 \(vm-9\) installed itself 2m.* ago, release r1, unverified .*krakenctl agent deploy 10\.0\.2\.9/,
+    /10\.0\.2\.9 \(vm-9\) installed itself, release r1, heard 2m.* ago, unverified .*krakenctl agent deploy 10\.0\.2\.9/,
   );
+});
+
+test('what it put back is told of one that installed itself', () => {
+  const failed = { release: 'r2', epoch: 1 };
+  const [line] = renderEnrolled([{ address: '10.0.2.9', release: 'r1', failed, ageSeconds: 120 }]);
+  expect(line).toContain('release r1, release r2 did not get ready there, heard 2m');
 });
 
 test('pulls are told with what was read back, and a pull around the agent is told as such', () => {
@@ -131,6 +137,36 @@ test('what is left behind makes the command exit 5, with what happens to it next
     ' ✘ 10.0.2.4: failed: port 8080 is held by tomcat   → AGENT_PORT',
     'Done in part. agents-3: 10 of 12 agents serve, 10 changed · look: krakenctl agent list · again: krakenctl agent deploy --retry-failed agents-3',
   ]);
+});
+
+describe('VMs that installed themselves', () => {
+  const installed = { there: 1, followed: 2, left: [], away: 0 };
+  const counted = ' i 3 of 3 VMs that installed themselves have it, 2 by this';
+
+  test.each(['publish', 'upgrade'] as const)('are counted: %s', (verb) => {
+    const told = describeFleet(report({ verb, total: 0, done: 0, changed: 0, installed }), { colors });
+    expect(told).toEqual({ lines: [counted, expect.stringMatching(/^Done\. agents-3/)], left: [] });
+  });
+
+  test.each(['publish', 'upgrade'] as const)('that are left make the command exit 5: %s', (verb) => {
+    const left = [
+      { address: '10.0.3.1', state: 'failed' as const, why: 'it did not get ready and has r1 again' },
+      { address: '10.0.3.2', state: 'away' as const, why: 'it has not looked for 21 minutes' },
+    ];
+    const told = describeFleet(report({ verb, installed: { ...installed, left, away: 4 } }), { colors });
+    expect(told.left).toEqual(['10.0.3.1 failed', '10.0.3.2 away']);
+    expect(told.lines.slice(0, 3)).toEqual([
+      ' ✘ 10.0.3.1, which installed itself: failed: it did not get ready and has r1 again   → tried again by the next: krakenctl agent publish',
+      ' ! 10.0.3.2, which installed itself: away: it has not looked for 21 minutes   → follows by itself',
+      ' i 3 of 5 VMs that installed themselves have it, 2 by this; 4 more had not looked for long and follow by themselves',
+    ]);
+    expect(told.lines.at(-1)).toMatch(/^Done in part\. agents-3/);
+  });
+
+  test('none of which there are need no word', () => {
+    const none = { there: 0, followed: 0, left: [], away: 0 };
+    expect(describeFleet(report({ verb: 'publish', installed: none }), { colors }).lines).toHaveLength(1);
+  });
 });
 
 test('a host of the cluster that was left is named, and with it what brings it what it lacks', () => {

@@ -5,7 +5,8 @@ import type { Context } from '../../src/cli/context';
 import { exitCodes } from '../../src/cli/exit-codes';
 import { Output } from '../../src/cli/output';
 import type { AgentPlan } from '../../src/cluster/agents/agent-plan';
-import type { ListedAgent } from '../../src/contracts/agents';
+import type { BalancerInstall, ListedAgent } from '../../src/contracts/agents';
+import { workflowTypes } from '../../src/contracts/queues';
 import { exampleSpec } from '../support/cluster';
 import { captureStreams } from './streams';
 
@@ -14,6 +15,13 @@ const right = agent({ kind: 'work', activate: false });
 const behind = agent({ kind: 'work', activate: true });
 const away = agent({ kind: 'unreachable', why: 'no route to host' });
 const enrolled = [{ address: '10.0.2.9', ageSeconds: 60 }];
+
+const served = (host: string, published?: string, epoch?: number, forAll = true): BalancerInstall => ({
+  host,
+  ...(published && { published, epoch }),
+  forAll,
+});
+const alike = ['node-1', 'node-2', 'node-3'].map((host) => served(host, 'new', 1800));
 
 describe('after a deploy, agents follow', () => {
   test.each<[string, ListedAgent[], typeof enrolled, boolean, string | undefined]>([
@@ -24,7 +32,28 @@ describe('after a deploy, agents follow', () => {
     ['that changed nothing: not for those, which look by themselves', [right], enrolled, false, undefined],
     ['where all is right: nobody', [right], [], true, undefined],
   ])('%s', (_, agents, installed, changed, who) => {
-    expect(whoFollows({ agents, enrolled: installed }, changed)?.who).toBe(who);
+    expect(whoFollows({ agents, enrolled: installed, installs: alike }, changed)?.who).toBe(who);
+  });
+
+  const older = (which: string) => `load balancers with an older /install (${which})`;
+  test.each<[string, BalancerInstall[], typeof enrolled, string | undefined]>([
+    ['serve the same', alike, [], undefined],
+    ['serve nothing', [served('node-1'), served('node-2')], enrolled, undefined],
+    ['and one was away then', [served('node-1', 'old', 1700), ...alike.slice(1)], [], older('node-1')],
+    ['and two are new', [alike[0]!, served('node-2'), served('node-3')], [], older('node-2, node-3')],
+    ['and one was told by an operation that gave no number', [served('node-1', 'old'), alike[1]!], [], older('node-1')],
+    ['of another operation, but the same', [served('node-1', 'new', 1700), ...alike.slice(1)], [], undefined],
+    [
+      'and what is newest is older content',
+      [served('node-1', 'b', 1700), served('node-2', 'a', 1800)],
+      [],
+      older('node-1'),
+    ],
+    ['to some alone', [served('node-1', 'new', 1800, false)], enrolled, 'VMs that installed themselves'],
+    ['to some alone, and there is nobody', [served('node-1', 'new', 1800, false)], [], undefined],
+  ])('load balancers %s', (_, installs, installed, who) => {
+    const following = whoFollows({ agents: [right], enrolled: installed, installs }, false);
+    expect([following?.who, following?.verb]).toEqual([who, who && 'publish']);
   });
 });
 
@@ -33,7 +62,10 @@ function open() {
   const started: string[] = [];
   const client = {
     workflow: {
-      execute: async () => ({ agents: [behind], enrolled: [], unseen: [] }),
+      execute: async (type: string) =>
+        type === workflowTypes.agentRoster
+          ? { vms: [behind.vm], enrolled: [], installs: [], unseen: [] }
+          : { agents: [behind] },
       start: async (type: string, { workflowId }: { workflowId: string }) => {
         started.push(type);
         throw new WorkflowExecutionAlreadyStartedError('it runs', workflowId, type);

@@ -37,7 +37,14 @@ describe('a gate that waits says why', () => {
       { gate: 'steady', secondsLeft: 40, failing: ['node-1 proxy'] },
       'node-1 proxy did not answer, 40s left',
     ],
+    [
+      'gate installed: 5 VMs',
+      { gate: 'installed', there: 2, of: 5, waiting: ['10.0.3.1', '10.0.3.2'] },
+      '2 of 5 VMs have it, waiting for 10.0.3.1, 10.0.3.2',
+    ],
+    ['gate installed: 1 VMs', { gate: 'installed', there: 0, of: 1, waiting: [] }, '0 of 1 VMs have it'],
   ])('%s', (line, heartbeat, clause) => {
+    if (heartbeat.gate === 'installed') return expect(shown(line, heartbeat)).toBe(`gate installed: ${clause}`);
     const name = /^gate (quiet|canary|caught-up)/.test(line) ? `gate ${heartbeat.gate}: node-1` : line;
     expect(shown(line, heartbeat)).toBe(`${name}: ${clause}`);
   });

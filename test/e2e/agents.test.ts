@@ -158,18 +158,71 @@ describe('/install', () => {
     expect(data.enrolled).toEqual([expect.objectContaining({ address: address(3), host: 'vm-3' })]);
   });
 
-  test('follows what is served by a timer of its own, when its turn has come', async () => {
-    const update = () => tryOnHost(at(3), ['systemctl', 'start', 'kraken-agent-update.service']);
+  const update = () => tryOnHost(at(3), ['systemctl', 'start', 'kraken-agent-update.service']);
+  /** Its timer goes off again and again, as it would in an hour. */
+  const looksUntil = (what: string, isSo: () => Promise<boolean>) =>
+    until(
+      what,
+      async () => {
+        await update();
+        return (await isSo()) ? true : undefined;
+      },
+      200_000,
+    );
+
+  test('follows what is served by a timer of its own, when its turn has come, and the operation waits for what it says', async () => {
     expect((await tryOnHost(at(3), ['systemctl', 'is-active', 'kraken-agent-update.timer'])).code).toBe(0);
     expect((await tryOnHost(at(1), ['systemctl', 'is-active', 'kraken-agent-update.timer'])).code).not.toBe(0);
     const before = await agentOf(3);
     expect((await update()).code).toBe(0);
     expect(await agentOf(3)).toEqual(before);
     writeEnv(lab, { AGENT_MEMORY_LIMIT: '301m' });
-    await must(['agent', 'publish']);
-    expect((await update()).code).toBe(0);
+    const published = must(['agent', 'publish'], { timeoutMs: 300_000 });
+    await looksUntil('it follows', async () => (await agentOf(3))?.memoryBytes === 301 * 1024 * 1024);
+    await update();
+    expect((await published).stdout).toMatch(/1 of 1 VMs that installed themselves have it, 1 by this/);
     await expectAgent(at(3), labName, versions[0]!);
-    expect((await agentOf(3))!.memoryBytes).toBe(301 * 1024 * 1024);
+  });
+
+  test('puts back what does not get ready, which ends the operation; the next one is taken', async () => {
+    const holder = ['systemd-run', '--unit', 'other', '--service-type', 'exec'];
+    await onHost(at(3), [...holder, 'sh', '-c', 'exec systemd-socket-activate -l 9191 cat']);
+    writeEnv(lab, { AGENT_MEMORY_LIMIT: '301m', AGENT_SERVER_PORT: '9191' });
+    const refused = krakenctl(['agent', 'publish'], { timeoutMs: 400_000 });
+    const isPutBack = async () =>
+      (await tryOnHost(at(3), ['test', '-e', `/var/lib/kraken/${labName}/agent/failed`])).code === 0;
+    await looksUntil('it is put back', isPutBack);
+    const run = await refused;
+    expect([run.code, run.stderr]).toEqual([1, expect.stringMatching(/FLEET_STOPPED[\s\S]*did not get ready/)]);
+    await expectAgent(at(3), labName, versions[0]!);
+    expect((await must(['agent', 'list'])).stdout).toMatch(/did not get ready there/);
+    await onHost(at(3), ['systemctl', 'stop', 'other']);
+    writeEnv(lab, { AGENT_MEMORY_LIMIT: '301m' });
+    expect((await must(['agent', 'publish'])).stdout).toMatch(
+      /1 of 1 VMs that installed themselves have it, 0 by this/,
+    );
+  });
+
+  test('a load balancer that comes back with an older one takes it back to nothing, and is brought the newer', async () => {
+    const epochOf = async (n: number) =>
+      (await tryOnHost(at(3), ['curl', '-fsS', '-m', '5', `http://${lab.hosts[n]!.address}:5000/install/epoch`]))
+        .stdout;
+    await powerCut(lab.hosts[0]!);
+    writeEnv(lab, { AGENT_MEMORY_LIMIT: '302m' });
+    const published = must(['agent', 'publish'], { timeoutMs: 300_000 });
+    await looksUntil('it follows', async () => (await agentOf(3))?.memoryBytes === 302 * 1024 * 1024);
+    await update();
+    await published;
+    await powerOn(lab.hosts[0]!);
+    await until('it serves again', async () => ((await epochOf(0)) !== '' ? true : undefined));
+    expect(await epochOf(0)).not.toBe(await epochOf(1));
+    const before = await agentOf(3);
+    expect((await update()).code).toBe(0);
+    expect((await install(3)).code).toBe(0);
+    expect(await agentOf(3)).toEqual(before);
+    expect((await must(['agent', 'list'])).stdout).toMatch(/node-1 serves an older \/install/);
+    await must(['agent', 'publish']);
+    expect(await epochOf(0)).toBe(await epochOf(1));
   });
 
   test('run again changes nothing; told by krakenctl to leave, it takes all of it away', async () => {

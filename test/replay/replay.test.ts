@@ -152,6 +152,9 @@ async function recordFleets(bench: Bench, lab: MemoryLab, keep: Keep): Promise<v
   for (const [name, tell] of Object.entries(tellings))
     await keep(name, await holdFleet(bench, lab, { input: restart, tell }));
   await keep('fleet-publish', await bench.begin('operateFleet', fleet({ verb: 'publish', vms: [] })));
+  await keep('fleet-turns', await followingFleet(bench, lab, fleet({ verb: 'publish', vms: [] })));
+  await keep('agents-roster', await bench.begin('rosterOfAgents', { spec }));
+  lab.enrolled = [];
   lab.machine('node-3').isOn = false;
   await keep('fleet-unseen', await bench.begin('operateFleet', fleet({})));
   lab.machine('node-3').isOn = true;
@@ -167,6 +170,24 @@ async function recordFleets(bench: Bench, lab: MemoryLab, keep: Keep): Promise<v
   lab.enrolled = [];
   await keep('fleet-remove', await bench.begin('operateFleet', fleet({ verb: 'remove', vms: [] })));
   await keep('agent-removed', child('10.0.2.1') as Awaited<ReturnType<Bench['start']>>);
+}
+
+/** Two VMs that installed themselves, each of which comes to what is served when it has its turn. */
+async function followingFleet(bench: Bench, lab: MemoryLab, input: FleetInput) {
+  const { hook } = lab;
+  lab.enrolled = ['10.0.3.1', '10.0.3.2'].map((address) => ({ address, ageSeconds: 60, release: 'before' }));
+  lab.hook = (moment, effect) => {
+    if (moment !== 'after' || !effect.startsWith('turns ')) return;
+    const given = effect.slice('turns '.length).split(' ');
+    const { release } = lab.served!;
+    lab.enrolled = lab.enrolled.map((vm) =>
+      given.includes(vm.address) ? { ...vm, release, proven: release, ageSeconds: 0 } : vm,
+    );
+  };
+  const run = await bench.begin('operateFleet', input);
+  await run.result();
+  lab.hook = hook;
+  return run;
 }
 
 async function recordDestroys(bench: Bench, lab: MemoryLab, keep: Keep): Promise<void> {

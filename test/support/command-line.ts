@@ -5,7 +5,7 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../../src/activities';
 import type { Streams } from '../../src/cli/output';
 import { workerIdentity } from '../../src/cli/pollers';
-import { taskQueues } from '../../src/contracts/queues';
+import { sideQueues, taskQueues } from '../../src/contracts/queues';
 import { type Captured, type as typeCommand } from '../cli/streams';
 import { putKeyboardAway, typeOnKeyboard } from './keyboard';
 import { MemoryLab } from './memory-hosts';
@@ -81,12 +81,12 @@ export class CommandLine {
       taskQueue: taskQueues.main,
       workflowBundle: { codePath: process.env.KRAKENCTL_TEST_BUNDLE! },
     });
-    const stream = await Worker.create({ ...common, taskQueue: taskQueues.stream });
-    const running = Promise.all([main.run(), stream.run()]);
+    const sides = await Promise.all(sideQueues.map((taskQueue) => Worker.create({ ...common, taskQueue })));
+    const workers = [main, ...sides];
+    const running = Promise.all(workers.map((worker) => worker.run()));
     await untilPolling(connection, { namespace: this.namespace, identity });
     this.stop = async () => {
-      main.shutdown();
-      stream.shutdown();
+      for (const worker of workers) worker.shutdown();
       await running;
       await connection.close();
     };

@@ -1,4 +1,5 @@
-import type { AgentHost, InstallSource } from '../../src/clients/host';
+import { FencedOffError } from '../../src/clients/errors';
+import type { AgentHost, InstallSource, Turns } from '../../src/clients/host';
 import type { AgentFacts } from '../../src/cluster/agents/observed';
 import type { MemoryHost } from './memory-hosts';
 
@@ -75,22 +76,31 @@ export function memoryAgent(host: MemoryHost, state: MemoryAgentState): AgentHos
 /** `/install` of a load balancer in memory. */
 export function memoryInstalls(host: MemoryHost): InstallSource {
   let published: string | undefined;
+  let epoch: number | undefined;
+  let turns: Turns['to'] = [];
   return {
-    async publish(_cluster, { id }) {
-      if (published === id) return { changed: false };
-      await host.lab.effect(host.host.id, `publish ${id}`, () => {
-        published = id;
+    async publish(_cluster, bundle) {
+      if (turns !== 'all' || published !== bundle.id) turns = published === undefined ? 'all' : [];
+      epoch = bundle.epoch;
+      host.lab.served = { release: bundle.release, epoch };
+      if (published === bundle.id) return { changed: false };
+      await host.lab.effect(host.host.id, `publish ${bundle.id}`, () => {
+        published = bundle.id;
       });
       return { changed: true };
     },
-    async openWave(_cluster, percent) {
-      await host.lab.effect(host.host.id, `wave ${percent}`, () => undefined);
+    async giveTurns(_cluster, given) {
+      if (epoch !== given.epoch) throw new FencedOffError('another operation', host.host.id, epoch ?? 0);
+      const names = given.to === 'all' ? 'all' : given.to.join(' ');
+      await host.lab.effect(host.host.id, `turns ${names}`, () => {
+        turns = turns === 'all' || given.to === 'all' ? 'all' : [...turns, ...given.to];
+      });
       return { changed: true };
     },
     async dismiss(_cluster, { addresses, mark }) {
       await host.lab.effect(host.host.id, `dismiss ${addresses.join(' ')} ${mark > 0}`, () => undefined);
       return { changed: true };
     },
-    look: async () => ({ published, enrolled: host.lab.enrolled }),
+    look: async () => ({ published, epoch, forAll: turns === 'all', enrolled: host.lab.enrolled }),
   };
 }

@@ -56,6 +56,8 @@ export class MemoryLab implements Hosts {
   hook: EffectHook = () => undefined;
   /** VMs that installed themselves, as every load balancer knows them. */
   enrolled: EnrolledVm[] = [];
+  /** The release that load balancers serve to them, and the operation that wants it. */
+  served?: { release: string; epoch: number };
 
   machine(id: string): MemoryHost {
     const found = this.machines.get(id);
@@ -71,6 +73,10 @@ export class MemoryLab implements Hosts {
     }
     if (!machine.isOn) throw refused(host.id, 'ssh');
     return machine;
+  }
+
+  async use<T>(host: HostSpec, work: (connection: HostConnection) => Promise<T>): Promise<T> {
+    return work(await this.connect(host));
   }
 
   /** Address of the machine that logs in, as rules on sshd see it. */

@@ -13,6 +13,7 @@ export type Answer = 'run' | ((channel: ServerChannel, command: string, client: 
 /** A real SSH server in this process, on loopback. */
 export interface TestSshd {
   port: number;
+  keyPath: string;
   knownHosts: string;
   /** Authentications that were tried, by user. */
   tried: string[];
@@ -72,6 +73,7 @@ export async function startSshd(answer: Answer = 'run'): Promise<TestSshd> {
   const opened: SshConnection[] = [];
   return {
     port,
+    keyPath,
     knownHosts,
     tried,
     async open(change = {}) {

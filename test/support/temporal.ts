@@ -6,7 +6,7 @@ import type { ActivityDependencies } from '../../src/activities/dependencies';
 import { temporalTestServerBinary } from '../../src/cli/temporal-server';
 import type { ClusterSpec } from '../../src/cluster/spec';
 import type { DeployInput, DeployReport } from '../../src/contracts/operation';
-import { taskQueues } from '../../src/contracts/queues';
+import { sideQueues } from '../../src/contracts/queues';
 import { exampleSpec } from './cluster';
 import type { MemoryLab } from './memory-hosts';
 
@@ -30,7 +30,7 @@ export function quietRuntime(): void {
   installed = true;
 }
 
-/** The stream queue has one name: files that run at once have it in namespaces of their own, as `temporal-setup.ts` makes them. */
+/** Queues of activities have one name: files that run at once have them in namespaces of their own, as `temporal-setup.ts` makes them. */
 export const benchNamespaces = ['1', '2', '3', '4'].map((worker) => `tests-${worker}`);
 
 /** A server of its own, on which a week is over in a moment. Time skips for all that runs there: one a file, one test at a time. */
@@ -64,9 +64,10 @@ export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Pro
     ownerId: options.ownerId ?? 'owner-1',
     now: Date.now,
     settledMs: 0,
+    betweenLooksMs: 20,
   };
   const suffix = randomUUID();
-  // Both queues of the product are renamed by one suffix: the stream queue is named in workflow code, so it is shared.
+  // The main queue of the product is renamed; the others are named in workflow code, so they are shared.
   const common = {
     connection: environment.nativeConnection,
     namespace,
@@ -80,11 +81,11 @@ export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Pro
       taskQueue: suffix,
       workflowBundle: { codePath: process.env.KRAKENCTL_TEST_BUNDLE! },
     });
-    const stream = await Worker.create({ ...common, taskQueue: taskQueues.stream });
-    const running = Promise.all([main.run(), stream.run()]);
+    const sides = await Promise.all(sideQueues.map((taskQueue) => Worker.create({ ...common, taskQueue })));
+    const workers = [main, ...sides];
+    const running = Promise.all(workers.map((worker) => worker.run()));
     return async () => {
-      main.shutdown();
-      stream.shutdown();
+      for (const worker of workers) worker.shutdown();
       await running;
     };
   };

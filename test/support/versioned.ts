@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
+import { taskQueues } from '../../src/contracts/queues';
 import type { Release } from '../../src/releases/release';
 import { serveHosts } from '../campaign/remote-hosts';
 import type { MemoryLab } from './memory-hosts';
@@ -78,6 +79,21 @@ export function writeNewerBundle(from: string, to: string): void {
   const mark = /async function perform\(deploy\) \{/;
   if (!mark.test(code)) throw new Error('the bundle has no place for the change');
   writeFileSync(to, code.replace(mark, '$& await new Promise((resolve) => setTimeout(resolve, 1));'));
+}
+
+/** Workflow code of an older release, whose agents had no queue of their own. */
+export function writeOlderBundle(from: string, to: string): void {
+  const code = readFileSync(from, 'utf8');
+  const mark = `agents: '${taskQueues.agents}'`;
+  if (!code.includes(mark)) throw new Error('the bundle has no place for the change');
+  writeFileSync(to, code.replace(mark, `agents: '${taskQueues.main}'`));
+}
+
+/** Queues of the activities that it had done, each once. */
+export async function queuesOf(handle: WorkflowHandle): Promise<string[]> {
+  const { events = [] } = await handle.fetchHistory();
+  const scheduled = (events ?? []).flatMap((e) => e.activityTaskScheduledEventAttributes?.taskQueue?.name ?? []);
+  return [...new Set(scheduled)];
 }
 
 /** Build ids of the workers that ended its workflow tasks, in order, each once. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Deployment, DeploymentServer, VersionState } from '../../src/releases/deployment';
 import { KeptCode } from '../../src/workers/kept-code';
 import { type Household, OlderVersions } from '../../src/workers/older-versions';
-import type { WorkerPair } from '../../src/workers/worker-pair';
+import type { VersionWorkers } from '../../src/workers/version-workers';
 import { buildIdOf } from '../../src/workers/workflow-code';
 
 /** What a worker does about the code of other releases, with a Temporal that only says who asks for work and counts what is open. */
@@ -31,7 +31,7 @@ beforeEach(() => {
   older = new OlderVersions({
     ...{ server, namespace: 'n', own, identity: 'me', kept },
     isAlive: ({ identity }) => identity !== 'dead',
-    open: async ({ buildId }) => pairOf(buildId),
+    open: async ({ buildId }) => workersOf(buildId),
     note: (text) => notes.push(text),
   } satisfies Household);
 });
@@ -51,7 +51,7 @@ const server = {
   },
 } as unknown as DeploymentServer;
 
-function pairOf(buildId: string): WorkerPair {
+function workersOf(buildId: string): VersionWorkers {
   const run = (signal: AbortSignal) => {
     events.push(`run ${buildId}`);
     return new Promise<void>((resolve) => {
@@ -61,7 +61,7 @@ function pairOf(buildId: string): WorkerPair {
       });
     });
   };
-  return { run } as WorkerPair;
+  return { run } as VersionWorkers;
 }
 
 const seen = (...versions: [string, VersionState][]): Deployment => ({

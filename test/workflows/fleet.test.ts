@@ -123,12 +123,12 @@ describe('operateFleet', () => {
   test('VMs that installed themselves may follow when the last of the others serves, and not when it was stopped', async () => {
     await turnOff([vms(3)[2]!]);
     await failureOf(operate({ vms: vms(3) }));
-    expect(lab.journal.filter((line) => line.includes(' wave '))).toEqual([]);
+    expect(lab.journal.filter((line) => line.includes(' turns '))).toEqual([]);
     lab.machine('10.0.2.3').isOn = true;
     await operate({ vms: vms(3) });
-    const waves = lab.journal.flatMap((line, i) => (line.endsWith(' wave 100') ? [i] : []));
-    expect(waves).toHaveLength(3);
-    expect(Math.min(...waves)).toBeGreaterThan(lab.journal.findLastIndex((line) => line.startsWith('10.0.2.')));
+    const turns = lab.journal.flatMap((line, i) => (line.endsWith(' turns all') ? [i] : []));
+    expect(turns).toHaveLength(3);
+    expect(Math.min(...turns)).toBeGreaterThan(lab.journal.findLastIndex((line) => line.startsWith('10.0.2.')));
   });
 
   test('none may fail: it stops at the first, begins no other, and leaves nothing half installed', async () => {
@@ -217,7 +217,7 @@ describe('operateFleet', () => {
       const handle = await bench.begin('operateFleet', fleetInput({ vms: vms(2) }));
       expect(await handle.result()).toMatchObject({ done: 2, left: [], ...lacks(host) });
       const others = ['node-1', 'node-2', 'node-3'].filter((node) => node !== host);
-      expect([hostsOf('agents.json'), hostsOf(' publish '), hostsOf(' wave ')]).toEqual([others, others, others]);
+      expect([hostsOf('agents.json'), hostsOf(' publish '), hostsOf(' turns ')]).toEqual([others, others, others]);
       const { stages } = await handle.query<OperationProgress>('progress');
       const details = Object.fromEntries(stages.map(({ id, detail }) => [id, detail]));
       expect(details).toMatchObject({

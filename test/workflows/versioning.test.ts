@@ -10,13 +10,22 @@ import { vmName } from '../../src/cluster/agents/vm';
 import type { FleetReport } from '../../src/contracts/agents';
 import type { DeployReport } from '../../src/contracts/operation';
 import { agentWorkflowId, taskQueues } from '../../src/contracts/queues';
+import { describeVersion, polledQueues } from '../../src/releases/deployment';
 import { buildIdOf } from '../../src/workers/workflow-code';
 import { serveHosts } from '../campaign/remote-hosts';
 import { type as typeCommand } from '../cli/streams';
 import { exampleSpec } from '../support/cluster';
 import { MemoryLab } from '../support/memory-hosts';
 import { quietRuntime } from '../support/temporal';
-import { buildIdsOf, eventually, type ReleaseOf, VersionedWorker, writeNewerBundle } from '../support/versioned';
+import {
+  buildIdsOf,
+  eventually,
+  queuesOf,
+  type ReleaseOf,
+  VersionedWorker,
+  writeNewerBundle,
+  writeOlderBundle,
+} from '../support/versioned';
 
 /** Worker processes of two releases, whose workflow code differs, on a real server: one is killed and the other put in its place. */
 let folder: string;
@@ -32,8 +41,9 @@ const spec = exampleSpec((s) => void Object.assign(s, { name: cluster }));
 beforeAll(async () => {
   quietRuntime();
   folder = mkdtempSync(join(tmpdir(), 'krakenctl-versions-'));
-  const bundles = { older: process.env.KRAKENCTL_TEST_BUNDLE!, newer: join(folder, 'newer.js') };
-  writeNewerBundle(bundles.older, bundles.newer);
+  const bundles = { older: join(folder, 'older.js'), newer: join(folder, 'newer.js') };
+  writeOlderBundle(process.env.KRAKENCTL_TEST_BUNDLE!, bundles.older);
+  writeNewerBundle(process.env.KRAKENCTL_TEST_BUNDLE!, bundles.newer);
   const releaseOf = (version: string, bundle: string) => {
     return { version, worker: 'test', bundle, buildId: buildIdOf(readFileSync(bundle, 'utf8')) };
   };
@@ -131,6 +141,10 @@ test('an operation ends on the code it began with, though its worker was killed 
     ]),
     text: expect.stringMatching(new RegExp(`${older.buildId}  draining  1\\.0\\.0\\+test  1 open`)),
   });
+  for (const { buildId } of [older, newer]) {
+    const version = await describeVersion({ server: connection, namespace: 'versions-upgrade' }, buildId);
+    expect([buildId, version?.queues.toSorted()]).toEqual([buildId, polledQueues.toSorted()]);
+  }
   letGo();
   expect(await operation.result()).toMatchObject({ changed: true });
   expect([await buildIdsOf(operation), await timersOf(operation)]).toEqual([[older.buildId], 0]);
@@ -215,12 +229,16 @@ test('the VMs of a fleet are brought on the code that its operation began with; 
   expect(await buildIdsOf(operation)).toEqual([older.buildId]);
   const child = (vm: string) => client.workflow.getHandle(agentWorkflowId(cluster, vm));
   // The third was begun after its parent's worker had died.
-  for (const vm of vms.slice(1)) expect([vm, await buildIdsOf(child(vm))]).toEqual([vm, [older.buildId]]);
+  for (const vm of vms.slice(1)) {
+    expect([vm, await buildIdsOf(child(vm))]).toEqual([vm, [older.buildId]]);
+    expect([vm, await queuesOf(child(vm))]).toEqual([vm, [taskQueues.main]]);
+  }
   lab.machine(off).isOn = true;
   const parked = child(vms[0]!);
   expect(await parked.result()).toMatchObject({ state: 'done' });
   expect((await parked.describe()).type).toBe('keepAgent');
   expect((await buildIdsOf(parked)).at(-1)).toBe(newer.buildId);
+  expect((await queuesOf(parked)).at(-1)).toBe(taskQueues.agents);
 }, 180_000);
 
 test('what was begun by a worker without versions is gone on with by one that has them, and stays with it', async () => {

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import { listAgents } from '../agent-listing';
+import { outdatedInstalls } from '../../cluster/agents/install-source';
+import { listAgents, pullOnVms, readRoster, showAgent } from '../agent-listing';
 import { renderAgent, renderAgents, renderEnrolled, renderPulls, stateOf } from '../agent-text';
-import { type FleetOptions, nameVms, operateFleet, pullOnVms } from '../agents';
+import { type FleetOptions, nameVms, operateFleet } from '../agents';
 import { readConfiguration } from '../configuration';
 import { withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
@@ -13,6 +14,12 @@ import { addRunOptions } from '../run-options';
 import { showForeign } from '../terminal-text';
 
 const holder = 'another operation on agents';
+const maxFailures = [
+  '--max-failures <n|p%>',
+  'VMs that may be left behind; more stop the operation (default: 0)',
+] as const;
+const canary = ['--canary <n>', 'VMs that must serve before any other is begun (default: 1)'] as const;
+const batch = ['--batch <n|p%>', 'VMs of each batch after the canary (default: 100%)'] as const;
 const file = ['--file <path>', 'VMs from a file, one a line'] as const;
 const vms = ['[vm...]', '[user@]address[:port], also 10.0.2.{10..20}'] as const;
 
@@ -27,7 +34,7 @@ export function addAgentCommands(program: Command, wire: Wire): void {
       .argument(...vms)
       .option(...file)
       .option('--concurrency <n>', 'VMs at once')
-      .option('--max-failures <n|p%>', 'VMs that may be left behind; more stop the operation (default: 0)')
+      .option(...maxFailures)
       .option('--retry-failed <op>', 'those that this operation left behind');
     return addRunOptions(command, holder).action(run(verb));
   };
@@ -36,15 +43,18 @@ export function addAgentCommands(program: Command, wire: Wire): void {
     ['upgrade', 'the same for all agents of the record, or for those that are named'],
   ] as const) {
     fleet(verb, text)
-      .option('--canary <n>', 'VMs that must serve before any other is begun (default: 1)')
-      .option('--batch <n|p%>', 'VMs of each batch after the canary (default: 100%)')
+      .option(...canary)
+      .option(...batch)
       .option('--accept-new-host-keys', 'pin the keys of VMs that are not known yet');
   }
   fleet('restart', 'start agents anew');
   fleet('remove', 'take agents away, with their data').option('--all', 'every agent of the record');
   const publish = agent
     .command('publish')
-    .description('what VMs install from, onto the load balancers: curl http://LB:5000/install | sh');
+    .description('what VMs install from, onto the load balancers; those that installed themselves follow')
+    .option(...maxFailures)
+    .option(...canary)
+    .option(...batch);
   addRunOptions(publish, holder).action(
     wire<FleetOptions>((context, options) => operateFleet(context, { verb: 'publish', words: [], options })),
   );
@@ -74,22 +84,24 @@ async function list(context: Context): Promise<void> {
   const { spec } = await readConfiguration(context);
   await withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
-    const { agents, unseen, enrolled } = await listAgents(temporal, spec);
+    const { agents, unseen, enrolled, installs } = await listAgents(temporal, spec);
     const rows = agents.map((row) => ({ state: stateOf(row), ...row }));
     context.output.result({ agents: rows, enrolled });
     for (const row of rows) context.output.item(row);
     const view = { colors: context.output.colors, now: Date.now(), unseen: unseen.length };
     context.output.lines([...renderAgents(agents, view), ...renderEnrolled(enrolled)]);
     for (const { host, error } of unseen) context.output.line(` ! ${host}, which keeps the list too: ${error}`);
+    for (const { host } of outdatedInstalls(installs))
+      context.output.line(` ! ${host} serves an older /install than the others   → krakenctl agent publish`);
   });
 }
 
 async function show(context: Context, _: unknown, [word = '']: string[]): Promise<void> {
   const { spec } = await readConfiguration(context);
-  const named = nameVms(spec, [word]);
+  const [vm] = nameVms(spec, [word]);
   await withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
-    const { agents } = await listAgents(temporal, spec, named);
+    const agents = await showAgent(temporal, spec, vm!);
     context.output.result(agents.map((row) => ({ state: stateOf(row), ...row }))[0]);
     context.output.lines(agents.flatMap((a) => renderAgent(a, { colors: context.output.colors, now: Date.now() })));
   });
@@ -132,7 +144,7 @@ async function pull(
   const named = nameVms(spec, options.on ?? []);
   return withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
-    const targets = options.all ? (await listAgents(temporal, spec)).agents.map(({ vm }) => vm) : named;
+    const targets = options.all ? (await readRoster(temporal, spec)).vms : named;
     const pulls = await pullOnVms(temporal, spec, { vms: targets, image });
     context.output.result(pulls);
     context.output.lines(renderPulls(pulls, context.output.colors));

@@ -29,6 +29,8 @@ export interface FleetPlan {
   concurrency: number;
   /** Addresses of VMs that installed themselves and are told to leave; nobody logs in there. */
   dismissed?: string[];
+  /** Addresses of VMs that installed themselves and were named; absent: all of them are meant. */
+  installed?: string[];
 }
 
 export interface FleetWish {
@@ -53,21 +55,25 @@ export function desiredAgents({ verb, vms }: FleetWish, record: FleetRecord | un
 export function planFleet(wish: FleetWish, record: FleetRecord | undefined, enrolled: EnrolledVm[] = []): FleetPlan {
   const known = record?.agents ?? [];
   const wanted = wish.verb === 'publish' ? [] : sortVms(wish.vms.length > 0 ? wish.vms : known);
-  const dismissed = wish.verb === 'remove' ? dismissedOf(wish, known, enrolled) : [];
-  const vms = wanted.filter((vm) => known.includes(vm) || !dismissed.includes(vmName(vm)));
+  const installed = installedOf(wish, known, enrolled);
+  const dismissed = wish.verb === 'remove' ? installed : [];
+  const isNamed = wish.verb === 'upgrade' && wish.vms.length > 0;
+  const unattended = new Set(wish.verb === 'remove' || isNamed ? installed : []);
+  const vms = wanted.filter((vm) => known.includes(vm) || !unattended.has(vmName(vm)));
   const { policy } = wish;
-  const batches = wish.verb === 'deploy' || wish.verb === 'upgrade' ? cut(vms.length, policy) : whole(vms.length);
+  const batches = wish.verb === 'deploy' || wish.verb === 'upgrade' ? batchesOf(vms.length, policy) : whole(vms.length);
   return {
     vms,
     batches,
     maxFailures: portion(policy.maxFailures, vms.length, Math.floor),
     concurrency: policy.concurrency,
     ...(dismissed.length > 0 ? { dismissed } : {}),
+    ...(isNamed ? { installed } : {}),
   };
 }
 
-/** Those of them that were named, or all. One that the record has too is reached by us. */
-function dismissedOf({ vms }: FleetWish, known: VmAddress[], enrolled: EnrolledVm[]): string[] {
+/** Those that installed themselves and were named, or all. One that the record has too is reached by us. */
+function installedOf({ vms }: FleetWish, known: VmAddress[], enrolled: EnrolledVm[]): string[] {
   const ours = new Set(known.map(vmName));
   const named = new Set(vms.map(vmName));
   const addresses = enrolled.map(({ address }) => address).filter((address) => !ours.has(address));
@@ -79,7 +85,7 @@ function whole(total: number): FleetBatch[] {
 }
 
 /** A canary among as few as the canary itself would be all of them. */
-function cut(total: number, policy: FleetPolicy): FleetBatch[] {
+export function batchesOf(total: number, policy: FleetPolicy): FleetBatch[] {
   const canary = total > policy.canary ? policy.canary : 0;
   const size = Math.max(1, portion(policy.batch, total, Math.ceil));
   const batches: FleetBatch[] = [];

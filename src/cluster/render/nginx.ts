@@ -61,9 +61,10 @@ function http(spec: ClusterSpec, state: BalancerState): string {
   return [...parts, proxyServer(spec), trackerServer(spec)].join('\n\n');
 }
 
-const logs = `# Announces come every few seconds from every peer: only those that fail are logged.
+const logs = `# Announces come every few seconds from every peer, looks of VMs that installed themselves every five minutes: only those that fail are logged.
 map $uri:$status $is_logged {
   ~^/announce.*:[123] 0;
+  ~^/install(?:/(?:epoch|turns|wave|sums|desired|whoami|dismissed|enrol))?:[123] 0;
   default 1;
 }
 log_format short '$remote_addr [$time_iso8601] "$request" $status $body_bytes_sent $request_time $upstream_addr $upstream_status';

@@ -68,6 +68,16 @@ describe('batches', () => {
     expect(plan.dismissed).toEqual((expected as { dismissed?: string[] }).dismissed);
   });
 
+  test.each([
+    ['named, it is not logged in to', [vms(5)[4]!, vms(2)[0]!], [vms(2)[0]], ['10.0.2.5']],
+    ['one that we look after is', [vms(2)[1]!], [vms(2)[1]], []],
+    ['all are meant where none is named', [], vms(2), undefined],
+  ])('who installed itself follows an upgrade by itself: %s', (_, named, expected, installed) => {
+    const enrolled = [2, 5, 6].map((n) => ({ address: `10.0.2.${n}`, ageSeconds: 1 }));
+    const plan = planFleet({ verb: 'upgrade', vms: named, policy }, record(vms(2)), enrolled);
+    expect([plan.vms, plan.installed]).toEqual([expected, installed]);
+  });
+
   test('a percentage of failures is rounded down: 10% of nine is none', () => {
     expect([portion('10%', 9, Math.floor), portion('10%', 10, Math.floor), portion('3', 100, Math.floor)]).toEqual([
       0, 1, 3,

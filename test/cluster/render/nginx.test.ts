@@ -50,6 +50,22 @@ describe('the load balancer', () => {
   });
 
   test.each([
+    ['/announce:200', false],
+    ['/announce:502', true],
+    ['/install:200', false],
+    ['/install/epoch:200', false],
+    ['/install/enrol:201', false],
+    ['/install/enrol:403', true],
+    ['/install/image.tar:200', true],
+    ['/install/epochs:200', true],
+    ['/v2/:200', true],
+  ])('%s is written into the log: %s', (request, isLogged) => {
+    const rules = [...block('map $uri:$status $is_logged').matchAll(/^ +~(\S+) 0;$/gm)].map(([, rule]) => rule!);
+    expect(rules).toHaveLength(2);
+    expect(!rules.some((rule) => new RegExp(rule).test(request))).toBe(isLogged);
+  });
+
+  test.each([
     ['/announce', 'trackers'],
     ['/announce/ad738bea51c90466765131b6cb6003b3b46b12c1', 'trackers'],
     ['/namespace/library%2Fnginx/blobs/sha256:0/metainfo', 'trackers'],

@@ -2,6 +2,7 @@ import { agentBase, agentContainer, agentFolder } from '../../agents/names';
 import type { AgentRelease } from '../../agents/release';
 import type { ClusterSpec } from '../../spec';
 import { balancerAddresses } from './configuration';
+import { following, newest } from './install-following';
 
 /**
  * What `curl http://LB:5000/install | sh` runs on a VM that we do not log in to. Everything is a function and the last line calls the
@@ -42,7 +43,8 @@ main() {
     case $word in
       --uninstall) verb=uninstall ;;
       --check) verb=check ;;
-      --is-dismissed) verb=ask ;;
+      --is-dismissed) verb=ask ;; # Of agents before --follow.
+      --follow) verb=follow ;;
       --yes | -y) ;;
       *) fail "$word: expected --uninstall, --check or nothing" ;;
     esac
@@ -51,12 +53,15 @@ main() {
   touched=
   committed=
   brought=
+  broken=
   trap leave EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
   find_balancer
   if [ "$verb" = ask ]; then is_dismissed; exit; fi
+  hand_over "$@"
   [ "$(id -u)" -eq 0 ] || become_root "$@"
+  if [ "$verb" = follow ]; then follow; exit; fi
   look
   tell
   case $verb in
@@ -71,22 +76,35 @@ leave() {
   code=$?
   trap - EXIT
   if [ -n "$touched" ] && [ -z "$committed" ]; then put_back; fi
+  # Not tried again until another operation wants it.
+  if [ -n "$broken" ] && [ -d "$base" ]; then echo "$release-$epoch" > "$base/failed"; fi
+  if [ -n "$broken" ] || [ "$verb" = follow ]; then enrol; fi
   rm -rf "$tmp"
   exit "$code"
 }
 
+# All are asked: one that was away serves what was wanted before. 0: by a krakenctl that gave no number.
 find_balancer() {
-  for balancer in $balancers; do
+  for each in $balancers; do
+    mark=$(curl -fsS -m 5 "http://$each/install/epoch" 2> /dev/null | tr -dc 0-9 | head -c 16)
+    [ -n "$mark" ] || curl -fsS -m 5 -o "$tmp/sums" "http://$each/install/sums" 2> /dev/null || continue
+    echo "\${mark:-0} $each"
+  done | sort -s -rn -k 1,1 > "$tmp/served"
+  epoch=$(awk 'NR == 1 { print $1 }' "$tmp/served")
+  serving=$(awk -v epoch="$epoch" '$1 == epoch { print $2 }' "$tmp/served")
+  for balancer in $serving; do
     if curl -fsS -m 5 -o "$tmp/sums" "http://$balancer/install/sums" 2> /dev/null; then return; fi
   done
   fail "no load balancer answers: $balancers" "curl http://\${balancers%% *}/health; then: krakenctl agent publish"
 }
 
+${newest}
 # The mark of the newest krakenctl agent remove for this machine, under the address by which the load balancers know it. All are asked:
 # one that was away then does not know.
 dismissal() {
   for each in $balancers; do
     address=$(curl -fsS -m 5 "http://$each/install/whoami" 2> /dev/null) || continue
+    echo "$address" > "$tmp/whoami-$each"
     curl -fsS -m 5 "http://$each/install/dismissed" 2> /dev/null | awk -v a="$address" '$1 == a { print $2 }'
   done | sort -n | tail -n 1
 }
@@ -98,6 +116,7 @@ is_dismissed() {
   [ -n "$mark" ] && [ "$mark" -gt "\${seen:-0}" ]
 }
 
+${following}
 # What came through the pipe cannot be read again, so it is fetched once more.
 become_root() {
   command -v sudo > /dev/null || fail "this needs root, and there is no sudo" "run it as root"
@@ -160,10 +179,12 @@ install_agent() {
   [ "$here" = "$architecture" ] || fail "the image is for $architecture, this machine is $here"
   if [ "$(docker inspect --format '{{.State.Running}} {{index .Config.Labels "io.krakenctl.fingerprint"}}' "$container" 2> /dev/null)" = "true $release" ] &&
     curl -fsS -m 5 -o /dev/null "$ready" 2> /dev/null; then
+    keep_epoch
     enrol
     say "nothing to change: release $release runs and is ready"
     return
   fi
+  ! is_older || fail "what is served is older than what this machine has" "the newer is served by a load balancer that is away; or: krakenctl agent publish"
   fetch release.tar
   if ! docker image inspect "$image" > /dev/null 2>&1; then
     free=$(df -PB1 "$(docker info --format '{{.DockerRootDir}}')" | awk 'NR == 2 { print $4 }')
@@ -181,10 +202,13 @@ install_agent() {
   place
   say "starting"
   if ! sh "$base/releases/$release/activate" > /dev/null || ! become_ready; then
+    broken=yes
     tail -n 5 /var/log/kraken/agent.log >&2 2> /dev/null || :
     fail "the new agent did not get ready; what was there before is put back" "its last words are above"
   fi
   committed=yes
+  keep_epoch
+  rm -f "$base/failed"
   prune
   enrol
   say "done: the agent runs and is ready. Pull through it: kraken-pull library/nginx"
@@ -208,7 +232,7 @@ place() {
 }
 
 become_ready() {
-  for try in $(seq 1 60); do
+  for _ in $(seq 1 60); do
     if curl -fsS -m 2 -o /dev/null "$ready" 2> /dev/null; then return 0; fi
     sleep 1
   done
@@ -244,14 +268,16 @@ uninstall() {
   image=$(cat "$current/image.id" 2> /dev/null || cat "$base/image.id" 2> /dev/null || :)
   sh "$current/deactivate" > /dev/null
   if [ -n "$image" ]; then docker image rm -f "$image" > /dev/null 2>&1 || :; fi
-  release=none
   enrol
   say "removed"
 }
 
-# So that the agent shows up in krakenctl agent list; the agent serves without it.
+# So that krakenctl knows how it is, who cannot look here; the agent serves without it.
 enrol() {
-  printf 'host %s\\nrelease %s\\nkernel %s\\n' "$(uname -n)" "$release" "$(uname -r)" > "$tmp/enrol"
+  printf 'host %s\\nrelease %s\\nkernel %s\\n' "$(uname -n)" "$(runs)" "$(uname -r)" > "$tmp/enrol"
+  for word in proven failed; do
+    if [ -s "$base/$word" ]; then echo "$word $(cat "$base/$word")" >> "$tmp/enrol"; fi
+  done
   for each in $balancers; do
     curl -fsS -m 5 -o /dev/null -T "$tmp/enrol" "http://$each/install/enrol" 2> /dev/null || say "note: $each did not take our name"
   done

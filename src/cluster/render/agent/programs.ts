@@ -109,35 +109,23 @@ cp "$log" "$log.1"
 `;
 }
 
-/**
- * A VM that nobody logs in to takes what is served, when its turn has come: the wave is 0 while other VMs try a release out, and 100 when
- * all may have it.
- */
+/** A VM that nobody logs in to runs what is served with `--follow`: what there is to decide, the newest text decides. */
 export function updateProgram(spec: ClusterSpec): string {
   return `#!/bin/sh
 ${notice}
 set -eu
-current=$(basename "$(readlink -f "$(dirname "$0")")")
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+# Newest first: one that was away serves what was wanted before.
 for balancer in ${balancerAddresses(spec, spec.ports.lbProxy).join(' ')}; do
-  curl -fsS -m 10 -o "$tmp/desired" "http://$balancer/install/desired" 2> /dev/null || continue
-  curl -fsS -m 10 -o "$tmp/wave" "http://$balancer/install/wave" 2> /dev/null || continue
+  epoch=$(curl -fsS -m 10 "http://$balancer/install/epoch" 2> /dev/null | tr -dc 0-9 | head -c 16)
+  echo "\${epoch:-0} $balancer"
+done | sort -s -rn -k 1,1 > "$tmp/balancers"
+while read -r _ balancer; do
   curl -fsS -m 30 -o "$tmp/install" "http://$balancer/install" 2> /dev/null || continue
-  # What ends this unit must not run in it.
-  if sh "$tmp/install" --is-dismissed > /dev/null 2>&1; then
-    mkdir -p /run/krakenctl
-    cp "$tmp/install" /run/krakenctl/leave
-    systemd-run --quiet --collect --unit kraken-agent-leave sh -c 'sh /run/krakenctl/leave --uninstall; rm -f /run/krakenctl/leave'
-    exit
-  fi
-  release=$(sed -n 's/^release //p' "$tmp/desired")
-  [ -n "$release" ] && [ "$release" != "$current" ] || exit 0
-  turn=$(cksum < /etc/machine-id | awk '{ print $1 % 100 }')
-  [ "$(tr -dc 0-9 < "$tmp/wave")" -gt "$turn" ] || { echo "release $release is not for this machine yet"; exit 0; }
-  sh "$tmp/install"
+  sh "$tmp/install" --follow < /dev/null
   exit
-done
+done < "$tmp/balancers"
 echo "no load balancer answers" >&2
 exit 1
 `;
@@ -216,7 +204,7 @@ if ! systemctl is-active --quiet ${agentUnit} || [ "$(runs)" != "true $release" 
   systemctl restart ${agentUnit}
   changed=yes
 fi
-for look in $(seq 1 150); do
+for _ in $(seq 1 150); do
   [ "$(runs)" != "true $release" ] || { echo "$changed $release"; exit 0; }
   sleep 0.1
 done

@@ -1,7 +1,7 @@
 import type { DataConverter } from '@temporalio/common';
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Activities } from '../contracts/activities';
-import { deploymentName, taskQueues } from '../contracts/queues';
+import { deploymentName, sideQueues, taskQueues } from '../contracts/queues';
 import type { WorkflowCode } from './workflow-code';
 
 /** What all workers of this process have in common, whichever workflow code they run. */
@@ -13,10 +13,15 @@ export interface Seat {
   activities: Activities;
 }
 
-/** Steps of many hosts at once are mostly waiting for the network. */
-const effectsAtOnce = 100;
-/** Image loads move gigabytes: few at once. */
-const streamsAtOnce = 4;
+/**
+ * Activities at once. Steps of many hosts are mostly waiting for the network; image loads move gigabytes, so few at once. VMs have slots of their own: a
+ * hundred that do not answer hold up other VMs, and nothing of a cluster.
+ */
+export const activitiesAtOnce = {
+  [taskQueues.main]: 100,
+  [taskQueues.stream]: 4,
+  [taskQueues.agents]: 100,
+} as const;
 
 /**
  * Polls are opened as there is work. A worker that freezes keeps those it has open, and each is handed a task that nobody works on until its heartbeat (5 s)
@@ -27,14 +32,15 @@ const polls = { type: 'autoscaling', minimum: 1, initial: 2, maximum: 10 } as co
 /** A workflow whose worker died is taken by another after this time; reading its history again costs milliseconds. */
 const stickyTimeout = '2s';
 
-/** Both queues, for one version of the workflows. An activity of a pinned workflow goes to workers of its version alone. */
-export class WorkerPair {
+/** All queues, for one version of the workflows. An activity of a pinned workflow goes to workers of its version alone. */
+export class VersionWorkers {
   private constructor(private readonly workers: Worker[]) {}
 
-  static async create(seat: Seat, { code, buildId }: WorkflowCode, versioned: boolean): Promise<WorkerPair> {
-    const common: WorkerOptions = {
+  static async create(seat: Seat, { code, buildId }: WorkflowCode, versioned: boolean): Promise<VersionWorkers> {
+    const on = (taskQueue: keyof typeof activitiesAtOnce): WorkerOptions => ({
       ...seat,
-      taskQueue: taskQueues.main,
+      taskQueue,
+      maxConcurrentActivityTaskExecutions: activitiesAtOnce[taskQueue],
       shutdownGraceTime: '5s',
       maxHeartbeatThrottleInterval: '500ms',
       defaultHeartbeatThrottleInterval: '500ms',
@@ -47,23 +53,18 @@ export class WorkerPair {
           defaultVersioningBehavior: 'PINNED',
         },
       }),
-    };
+    });
     const main = await Worker.create({
-      ...common,
+      ...on(taskQueues.main),
       workflowBundle: { code },
       workflowTaskPollerBehavior: polls,
       stickyQueueScheduleToStartTimeout: stickyTimeout,
-      maxConcurrentActivityTaskExecutions: effectsAtOnce,
     });
-    const stream = await Worker.create({
-      ...common,
-      taskQueue: taskQueues.stream,
-      maxConcurrentActivityTaskExecutions: streamsAtOnce,
-    });
-    return new WorkerPair([main, stream]);
+    const sides = await Promise.all(sideQueues.map((queue) => Worker.create(on(queue))));
+    return new VersionWorkers([main, ...sides]);
   }
 
-  /** Until the signal aborts or one of them fails; settles when both have come to their end. */
+  /** Until the signal aborts or one of them fails; settles when all have come to their end. */
   async run(signal: AbortSignal): Promise<void> {
     const stop = () => {
       for (const worker of this.workers) if (worker.getState() === 'RUNNING') worker.shutdown();
