@@ -1,39 +1,11 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import type { Observed } from '../../src/cluster/observed';
 import type { Plan, Stage, Step } from '../../src/cluster/plan';
-import type { ClusterSpec } from '../../src/cluster/spec';
 import { foldPlan, unfoldPlan } from '../../src/contracts/folded-plan';
-import { exampleImages, exampleSpec, observedAs, planFor } from '../support/cluster';
+import { type Counts, largePlans, type PlanName } from '../support/large-plans';
 
-const large = (nodes: number, change: (spec: ClusterSpec) => void = () => undefined): ClusterSpec =>
-  exampleSpec((s) => {
-    s.nodes = Array.from({ length: nodes }, (_, i) => ({
-      id: `node-${i + 1}`,
-      address: `10.0.${Math.floor(i / 200)}.${10 + (i % 200)}`,
-      ssh: { address: `10.0.1.${10 + i}`, port: 22, user: 'root' },
-    }));
-    s.loadBalancers = s.nodes.map((node) => node.id);
-    change(s);
-  });
-
-const upgrade = (s: ClusterSpec) => void Object.assign(s.images, { version: 'v0.1.28' });
-/** Where a load balancer finds a part is told of each node until that was replaced. */
-const move = (s: ClusterSpec) => void [upgrade(s), Object.assign(s.ports, { proxy: 18083 })];
-
-function planOf(nodes: number, change: (spec: ClusterSpec) => void, touch = (observed: Observed) => observed): Plan {
-  const before = large(nodes);
-  const images = exampleImages(before);
-  const after = large(nodes, change);
-  return planFor(after, { ...exampleImages(after, 'c'), ...images }, touch(observedAs(before, images)));
-}
-
-const nothingThere = (observed: Observed): Observed => ({
-  ...observed,
-  hosts: observed.hosts.map((host) => ({
-    ...host,
-    ...{ containers: [], files: [], images: [], redis: [], record: undefined, nginx: undefined },
-  })),
-});
+const names = Object.keys(largePlans) as PlanName[];
 
 /** What is to be done, in the order that counts: hosts and lanes go side by side. */
 function byHost({ steps, ...stage }: Stage) {
@@ -42,23 +14,18 @@ function byHost({ steps, ...stage }: Stage) {
 }
 
 describe('a plan that crosses', () => {
-  test.each<[string, () => Plan]>([
-    ['of another version', () => planOf(12, upgrade)],
-    ['that moves ports', () => planOf(12, move)],
-    ['of a first deploy', () => planOf(4, () => undefined, nothingThere)],
-    ['of settings in place', () => planOf(4, (s) => void Object.assign(s.redis, { maxmemoryBytes: 2 ** 29 }))],
-  ])('%s is the same on the other side, and shorter on the way', (_, make) => {
-    const plan = make();
+  test.each(names)('of %s is the same on the other side, and shorter on the way', (name) => {
+    const plan = largePlans[name](11);
     const folded = foldPlan(plan);
     const { stages, ...rest } = unfoldPlan(folded);
     const { stages: before, ...same } = plan;
     expect(rest).toEqual(same);
     expect(stages.map(byHost)).toEqual(before.map(byHost));
-    expect(JSON.stringify(folded).length).toBeLessThan(JSON.stringify(plan).length);
+    expect(JSON.stringify(folded).length).toBeLessThan(JSON.stringify(plan).length / 2);
   });
 
   test('that was recorded before plans were folded is read as it is', () => {
-    const plan = planOf(3, upgrade);
+    const plan = largePlans['another version'](3);
     expect(unfoldPlan(plan)).toEqual(plan);
   });
 
@@ -83,27 +50,28 @@ describe('a plan that crosses', () => {
 
 /** Temporal refuses 2 MB. */
 const mostBytes = 1_000_000;
+const counts: Counts = {
+  'another version': [3, 10, 30, 60, 100],
+  'another version on other ports': [3, 10, 30],
+  'a first deploy': [3, 10, 30, 60, 100],
+};
+let sizes: Counts;
 
-describe.each<[string, number[], (nodes: number) => Plan]>([
-  ['another version', [3, 10, 30, 60, 100], (nodes) => planOf(nodes, upgrade)],
-  ['another version on other ports', [3, 10, 30, 60], (nodes) => planOf(nodes, move)],
-  ['a first deploy', [3, 10, 30, 60, 100], (nodes) => planOf(nodes, () => undefined, nothingThere)],
-])('a plan of %s', (_, counts, make) => {
-  const sizes: number[] = [];
+beforeAll(() => {
+  const register = join(__dirname, '..', 'campaign', 'register.cjs');
+  const program = join(__dirname, '..', 'support', 'large-plans.ts');
+  sizes = JSON.parse(execFileSync(process.execPath, ['-r', register, program, JSON.stringify(counts)]).toString());
+}, 300_000);
 
-  // Rendering a hundred nodes takes seconds.
-  test.each(counts)(
-    'of %i nodes, each a load balancer, is below 1 MB',
-    (nodes) => {
-      const size = JSON.stringify(foldPlan(make(nodes))).length;
-      sizes.push(size);
-      expect(size).toBeLessThan(mostBytes);
-    },
-    300_000,
-  );
+describe.each(names)('a plan of %s', (name) => {
+  test(`is below 1 MB for ${counts[name].join(', ')} nodes that are all load balancers`, () => {
+    expect(sizes[name]).toHaveLength(counts[name].length);
+    expect(Math.max(...sizes[name])).toBeLessThan(mostBytes);
+  });
 
   test('grows with the nodes, and not with their square', () => {
-    const perNode = (i: number) => (sizes.at(i)! - sizes.at(i - 1)!) / (counts.at(i)! - counts.at(i - 1)!);
+    const perNode = (i: number) =>
+      (sizes[name].at(i)! - sizes[name].at(i - 1)!) / (counts[name].at(i)! - counts[name].at(i - 1)!);
     expect(perNode(-1) / perNode(1)).toBeLessThan(1.3);
   });
 });
