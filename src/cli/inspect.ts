@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { unfoldPlan } from '../contracts/folded-plan';
 import type { InspectInput, Inspection } from '../contracts/operation';
 import { taskQueues, workflowTypes } from '../contracts/queues';
 import type { Configuration } from './configuration';
@@ -37,7 +38,7 @@ export async function lookAtCluster(
         inspectThrough(temporal, spec.name, input),
         findRunning(temporal, spec.name),
       ]);
-      return { ...inspection, through: 'worker', tookMs: took(), running };
+      return { ...whole(inspection), through: 'worker', tookMs: took(), running };
     } finally {
       await temporal.close();
     }
@@ -47,7 +48,11 @@ export async function lookAtCluster(
   const inspection = await inspectLocally(input);
   // Whose a cluster is, is told by the worker's state folder, which may be on another machine.
   delete inspection.plan?.foreign;
-  return { ...inspection, through: 'this process', tookMs: took(), running: reached.running };
+  return { ...whole(inspection), through: 'this process', tookMs: took(), running: reached.running };
+}
+
+function whole({ plan, ...inspection }: Inspection): Inspection {
+  return { ...inspection, ...(plan && { plan: unfoldPlan(plan) }) };
 }
 
 export type Reached = { temporal: Temporal } | { because: string; running?: Look['running'] };

@@ -97,9 +97,9 @@ function conclude(context: Context, followed: Followed, { spec, operation, link 
   }
   if (followed.kind === 'failed') throw withOperation(followed.failure, { operation, link });
   const { result, progress } = followed;
-  const { lines, left } = describeReport(result, { colors: output.colors, progress, spec });
+  const { lines, left, data = result as object } = describeReport(result, { colors: output.colors, progress, spec });
   const { decisions = [] } = progress ?? {};
-  output.result({ ...(result as object), link, ...(decisions.length > 0 && { decisions }) });
+  output.result({ ...data, link, ...(decisions.length > 0 && { decisions }) });
   output.lines(lines);
   output.detail(`history: ${link}`);
   if (left.length === 0) return exitCodes.done;

@@ -55,6 +55,7 @@ export interface ImageActivities {
 export interface PlannerActivities {
   /** Whether it is safe to go from what was wanted to the state before it, and to which spec. */
   judgeWayBack(input: { spec: ClusterSpec; to: LastGood; name: string }): Promise<UndoVerdict>;
+  /** Folded, as it crosses (`folded-plan.ts`). */
   planDeploy(input: {
     spec: ClusterSpec;
     images: ResolvedImages;

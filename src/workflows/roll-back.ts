@@ -4,6 +4,7 @@ import type { Plan } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { OpenedOperation, OperationLine } from '../contracts/activities';
 import type { FailureCode, LogTail } from '../contracts/failures';
+import { unfoldStages } from '../contracts/folded-plan';
 import type { DeployInput } from '../contracts/operation';
 import { logs, planners } from './activities';
 import { describeFailure } from './describe-failure';
@@ -116,9 +117,8 @@ async function specOfBefore({ input, opened }: FailedRun, to: LastGood): Promise
 }
 
 function describeBack(nodes: string[], plan: Plan): string {
-  const touched = nodes.filter((id) =>
-    plan.stages.some((s) => s.steps.some((step) => step.host === id && step.kind === 'container')),
-  );
+  const steps = unfoldStages(plan).flatMap((stage) => stage.steps);
+  const touched = nodes.filter((id) => steps.some((step) => step.host === id && step.kind === 'container'));
   const untouched = nodes.filter((id) => !touched.includes(id));
   const back = touched.length > 0 ? `rolled back: ${touched.join(', ')} as before` : 'rolled back';
   return untouched.length > 0 ? `${back} · no part of ${untouched.join(', ')} was touched` : back;

@@ -3,14 +3,16 @@ import type { ResolvedImages } from '../cluster/desired';
 import type { Gate, Stage, Step } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { StepInput } from '../contracts/activities';
+import { unfoldStages } from '../contracts/folded-plan';
 import type { OperationIdentity, RolloutPolicy, StageProgress } from '../contracts/operation';
 import { drains, effects, removals, streams, waits } from './activities';
 import { gateTimeoutMs, quietTimeoutMs, watchedAtOnceSeconds } from './activity-options';
 import type { Progress } from './progress';
 import type { SafePoints } from './safe-points';
+import { groupsOf } from './stage-groups';
 
 export interface PlanRun {
-  plan: { stages: Stage[]; rolling?: boolean };
+  plan: { stages: Stage[]; hosts?: string[]; rolling?: boolean };
   spec: ClusterSpec;
   images: ResolvedImages;
   operation: OperationIdentity;
@@ -26,7 +28,7 @@ export interface PlanRun {
 
 /** stage → lane → step → activity. The record is written by the operation itself, after its proof. */
 export async function runPlan(run: PlanRun): Promise<void> {
-  const stages = run.plan.stages.filter((s) => s.id !== 'record');
+  const stages = unfoldStages(run.plan).filter((s) => s.id !== 'record');
   const safePoints = safePointsOf(run, stages);
   const begun = new Map<string, number>();
   for (const group of groupsOf(stages)) {
@@ -39,17 +41,6 @@ export async function runPlan(run: PlanRun): Promise<void> {
       await run.progress.during(id, title, (shown) => runNode({ ...run, begun }, group, shown));
     }
   }
-}
-
-/** Stages that follow each other and belong to the same nodes are one. */
-export function groupsOf(stages: Stage[]): Stage[][] {
-  const groups: Stage[][] = [];
-  for (const stage of stages) {
-    const last = groups.at(-1);
-    if (last && stage.node !== undefined && last[0]!.node === stage.node) last.push(stage);
-    else groups.push([stage]);
-  }
-  return groups;
 }
 
 /** Before each node where they go one after the other, and before what is changed side by side: images alone disturb nobody. */
