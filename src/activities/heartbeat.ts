@@ -44,6 +44,15 @@ export function tellFailure({ type, message, details }: ApplicationFailure): voi
   tell(context);
 }
 
+/** For how long somebody was at it in the attempts before this one, milliseconds. */
+export function workedBefore(): number {
+  return workOfBefore(currentContext())?.workedMs ?? 0;
+}
+
+function workOfBefore(context: Context | undefined): Work | undefined {
+  return (context?.info.heartbeatDetails as { work?: Work } | undefined)?.work;
+}
+
 /** How many attempts failed, as far as they told; outside of Temporal nothing is tried again. */
 export function failures(): number {
   const context = currentContext();
@@ -62,8 +71,7 @@ function tell(context: Context): void {
 function workOn(context: Context): Work {
   const known = works.get(context);
   if (known) return known;
-  const { work } = (context.info.heartbeatDetails ?? {}) as { work?: Work };
-  const begun = { workedMs: 0, seenAt: Date.now(), ...work };
+  const begun = { workedMs: 0, seenAt: Date.now(), ...workOfBefore(context) };
   works.set(context, begun);
   return begun;
 }
