@@ -185,8 +185,13 @@ describe('/install', () => {
   });
 
   test('puts back what does not get ready, which ends the operation; the next one is taken', async () => {
-    const holder = ['systemd-run', '--unit', 'other', '--service-type', 'exec'];
-    await onHost(at(3), [...holder, 'sh', '-c', 'exec systemd-socket-activate -l 9191 cat']);
+    // It takes connections and never answers: whoever asks whether the agent is ready must not make it go.
+    const listen =
+      'use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalPort => 9191, Listen => 64, ReuseAddr => 1) or die; sleep 3600';
+    await onHost(at(3), ['systemd-run', '--unit', 'other', '--service-type', 'exec', 'perl', '-e', listen]);
+    await until('it listens', async () =>
+      (await onHost(at(3), ['ss', '-Hltn'])).includes(':9191 ') ? true : undefined,
+    );
     writeEnv(lab, { AGENT_MEMORY_LIMIT: '301m', AGENT_SERVER_PORT: '9191' });
     const refused = krakenctl(['agent', 'publish'], { timeoutMs: 400_000 });
     const isPutBack = async () =>
