@@ -60,6 +60,7 @@ function foldSteps(steps: Step[], all: string[]): Step[] {
       else folds[at]!.hosts.push(host);
     }
   }
+  if (folds.every((fold) => fold.hosts.length === 1)) return steps;
   return folds.map(({ text, step, hosts }) => {
     if (hosts.length === 1) return step;
     const but = all.filter((host) => !hosts.includes(host));
