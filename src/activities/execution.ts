@@ -2,8 +2,8 @@ import { ApplicationFailure } from '@temporalio/common';
 import { failpoints } from '../clients/failpoints';
 import type { Activities, StepInput } from '../contracts/activities';
 import type { FailureDetails } from '../contracts/failures';
-import { toFailure } from './failures';
-import { failures, keepBeating, tellFailure } from './heartbeat';
+import { ActivityError, toFailure } from './failures';
+import { failures, keepBeating, ownRun, tellFailure } from './heartbeat';
 
 /** What only looks: a person waits for it, so an error that stays is told soon. */
 const looks: ReadonlySet<string> = new Set<keyof Activities>([
@@ -47,6 +47,7 @@ export function asActivities<T extends object>(activities: T): T {
     async (...args: never[]) => {
       const stop = keepBeating();
       try {
+        refuseReset(args[0]);
         await failpoints?.reach('activity', 'before', name);
         const result = await (run as AnyActivity)(...args);
         await failpoints?.reach('activity', 'after', name);
@@ -61,6 +62,22 @@ export function asActivities<T extends object>(activities: T): T {
     },
   ]);
   return Object.fromEntries(wrapped) as T;
+}
+
+/**
+ * A run that Temporal has reset begins anew in the middle of what another has gone on with: its plan would have a load balancer send requests to a node
+ * whose parts are away by now.
+ */
+function refuseReset({ run }: Partial<StepInput> = {}): void {
+  if (run === undefined || run === ownRun()) return;
+  throw new ActivityError(
+    'OPERATION_RESET',
+    'this run was reset in Temporal, and what was done since is not in its plan',
+    {
+      final: true,
+      hint: 'nothing further was changed; look, and deploy anew: krakenctl plan',
+    },
+  );
 }
 
 /** An Engine that could not start a part: what that wrote before it ended says more. */

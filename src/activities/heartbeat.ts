@@ -76,6 +76,11 @@ function workOn(context: Context): Work {
   return begun;
 }
 
+/** Temporal's id of the run of the workflow that asked for this. */
+export function ownRun(): string | undefined {
+  return currentContext()?.info.workflowExecution?.runId;
+}
+
 export function cancellation(): AbortSignal | undefined {
   return currentContext()?.cancellationSignal;
 }

@@ -9,6 +9,7 @@ import { judgeWayBack } from '../cluster/undo';
 import type { OpenedOperation, PlannerActivities } from '../contracts/activities';
 import { foldPlan } from '../contracts/folded-plan';
 import type { ActivityDependencies } from './dependencies';
+import { ownRun } from './heartbeat';
 import { render } from './rendering';
 
 /** Planning is pure; it runs as an activity so that the decision itself is in the history (architecture.md, rule 2). */
@@ -47,6 +48,7 @@ export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, '
         name: `${operation.verb}-${count}`,
         epoch: nextEpoch(seen, now()),
         generation: (highest?.generation ?? 0) + 1,
+        run: ownRun(),
         counts: { ...highest?.counts, [operation.verb]: count },
         images: newest?.images ?? {},
         ...(newest && !newest.destroyed && goodStates(newest)),

@@ -108,6 +108,8 @@ export interface OpenedOperation {
   name: string;
   epoch: number;
   generation: number;
+  /** Temporal's id of the run that opened it, so that a reset of that one is known; absent in operations of before. */
+  run?: string;
   counts: Record<string, number>;
   /** Digests of the record. */
   images: ResolvedImages;
@@ -156,6 +158,8 @@ export interface StepInput {
   images: ResolvedImages;
   operation: OperationIdentity;
   epoch: number;
+  /** See OpenedOperation; a step of a plan that is of another run is refused. */
+  run?: string;
   step: Step;
 }
 

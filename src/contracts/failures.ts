@@ -27,6 +27,7 @@ export const failureCodes = [
   'REDIS_LAYOUT',
   'PLAN_STALE',
   'PLAN_CHANGED',
+  'OPERATION_RESET',
   'GATE_NOT_READY',
   'CANARY_FAILED',
   'PART_UNSTEADY',

@@ -106,8 +106,7 @@ function refuse({ planHash, undo }: DeployInput, { plan, opened }: { plan: Plan;
 
 async function run({ input, progress, safePoints }: Deploy, { opened, plan, images }: Outcome): Promise<void> {
   const { spec, operation, policy } = input;
-  const { epoch } = opened;
-  await runPlan({ plan, spec, images, operation, epoch, progress, holds: { safePoints, policy } });
+  await runPlan({ plan, spec, images, operation, opened, progress, holds: { safePoints, policy } });
 }
 
 /** What runs was proven by the operation that recorded it; where that one did not come to its end, nobody has proven it. */
@@ -124,7 +123,7 @@ async function prove(deploy: Deploy, outcome: Outcome): Promise<ProofReport> {
   const { spec, operation } = input;
   const { images, opened } = outcome;
   const label = { id: 'again-', title: 'again: ' };
-  await runPlan({ plan: first.redis, spec, images, operation, epoch: opened.epoch, progress, label });
+  await runPlan({ plan: first.redis, spec, images, operation, opened, progress, label });
   const second = await proveOnce(deploy, outcome, 'again-proof');
   if ('proof' in second) return second.proof;
   throw notConverged(leftover(second.redis));

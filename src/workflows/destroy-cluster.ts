@@ -78,7 +78,7 @@ const isRecordStage = (stage: Stage) => stage.id === 'forget';
 
 async function run({ input, progress, opened }: Removal, stages: Stage[]): Promise<void> {
   const { spec, operation } = input;
-  await runPlan({ plan: { stages }, spec, images: {}, operation, epoch: opened.epoch, progress });
+  await runPlan({ plan: { stages }, spec, images: {}, operation, opened: { epoch: opened.epoch }, progress });
 }
 
 /** While the record is there, a removal that fails is noted in it. */

@@ -25,11 +25,12 @@ export interface Ended {
   error: unknown;
 }
 
-/** Somebody else has the hosts, this worker is not the one that planned, or a person said stop here: nothing further may be done. */
+/** Somebody else has the hosts, this worker or run is not the one that planned, or a person said stop here: nothing further may be done. */
 const staysAsItIs: string[] = [
   'FENCED_OFF',
   'FOREIGN_OWNER',
   'PLAN_STALE',
+  'OPERATION_RESET',
   'APPROVAL_DENIED',
   'APPROVAL_EXPIRED',
 ] satisfies FailureCode[];
@@ -99,7 +100,7 @@ async function rollBack(run: FailedRun, lastGood: LastGood): Promise<string | un
   }
   if (plan.empty || plan.recordOnly) return undefined;
   const label = { id: 'back-', title: '↺ ' };
-  await runPlan({ plan, spec, images, operation, epoch: opened.epoch, progress, label });
+  await runPlan({ plan, spec, images, operation, opened, progress, label });
   const left = await progress.during('back-look', '↺ second look', () => lookAgain(input, spec, images).then(leftover));
   if (left.length > 0) throw final('NOT_CONVERGED', left.slice(0, 5).join('; '), 'krakenctl plan');
   return describeBack(

@@ -2,7 +2,7 @@ import { CancellationScope, CancelledFailure } from '@temporalio/workflow';
 import type { ResolvedImages } from '../cluster/desired';
 import type { Gate, Stage, Step } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
-import type { StepInput } from '../contracts/activities';
+import type { OpenedOperation, StepInput } from '../contracts/activities';
 import { unfoldStages } from '../contracts/folded-plan';
 import type { OperationIdentity, RolloutPolicy, StageProgress } from '../contracts/operation';
 import { drains, effects, removals, streams, waits } from './activities';
@@ -16,7 +16,7 @@ export interface PlanRun {
   spec: ClusterSpec;
   images: ResolvedImages;
   operation: OperationIdentity;
-  epoch: number;
+  opened: Pick<OpenedOperation, 'epoch' | 'run'>;
   progress: Progress;
   /** When each node was begun; the last is the one under way. */
   begun?: Map<string, number>;
@@ -171,8 +171,9 @@ async function watch({ spec }: PlanRun, gate: Extract<Gate, { kind: 'steady' }>,
 
 /** A cancelled operation ends between two steps: what changes a host is let run to its end. Moving images may be cut. */
 async function runStep(run: PlanRun, step: Step): Promise<void> {
-  const { spec, images, operation, epoch } = run;
-  const input: StepInput = { spec, images, operation, epoch, step };
+  const { spec, images, operation, opened } = run;
+  const { epoch, run: id } = opened;
+  const input: StepInput = { spec, images, operation, epoch, run: id, step };
   const options = { summary: step.summary };
   if (step.kind === 'image') {
     await streams.ensureImage.executeWithOptions(options, [input]);
