@@ -24,15 +24,15 @@ const newVersion = (input: DeployInput) => {
 const outOf = (balancer: string) => / out=([^"\\]*)/.exec(lab.machine(balancer).nginxRuns)?.[1];
 const parts = () => nodes.map((node) => ['origin', 'proxy'].map((part) => lab.machine(node).part(part)?.image));
 const whole = nodes.map(() => ['origin', 'proxy'].map((part) => `images.example/kraken-${part}:v0.1.28`));
-const lastMoment = 'create kraken-cluster-node-2-proxy';
+const wanted = 'create kraken-cluster-node-2-proxy';
 
-/** Begins the rollout, and interferes when node-2 is drained and its last part is about to be made. */
+/** Begins the rollout, and interferes when node-2 is drained and its parts are being made. */
 async function interfere<T>(hand: (run: WorkflowHandle) => Promise<T>): Promise<{ id: string; did: number; told: T }> {
   let run: WorkflowHandle | undefined;
   let id = '';
   const told = new Promise<{ did: number; told: T }>((resolve, reject) => {
     lab.hook = async (moment, effect) => {
-      if (moment !== 'before' || effect !== lastMoment) return;
+      if (moment !== 'before' || effect !== wanted) return;
       lab.hook = () => undefined;
       const did = lab.journal.length;
       await hand(run!).then((told) => resolve({ did, told }), reject);
@@ -64,9 +64,9 @@ async function resetTo(run: WorkflowHandle, isWanted: (event: Event) => boolean)
 const isFirstContainer = ({ activityTaskScheduledEventAttributes: scheduled }: Event) =>
   scheduled?.activityType?.name === 'ensureContainer';
 
-/** Beside what was under way, and the note of the end. */
+/** Beside the parts of node-2, which go side by side and were under way, and the note of the end. The reset run begins at node-1. */
 const changedSince = (did: number) =>
-  lab.journal.slice(did).filter((line) => !/node-2-proxy$|operations\.jsonl$/.test(line));
+  lab.journal.slice(did).filter((line) => !/node-2-(origin|tracker|build-index|proxy)$|operations\.jsonl$/.test(line));
 
 async function expectWholeAfter(id: string): Promise<void> {
   expect(nodes.map(outOf)).toEqual(nodes.map(() => 'node-2'));
