@@ -17,15 +17,16 @@ const door = (library, ...places) => ({
 module.exports = {
   forbidden: [
     onlyInto('cluster'),
+    onlyInto('text'),
     onlyInto('contracts', 'cluster'),
     onlyInto('clients', 'cluster', 'contracts'),
-    onlyInto('config', 'cluster'),
+    onlyInto('config', 'cluster', 'text'),
     onlyInto('workflows', 'contracts', 'cluster'),
-    onlyInto('activities', 'clients', 'cluster', 'contracts'),
+    onlyInto('activities', 'clients', 'cluster', 'contracts', 'text'),
     onlyInto('lab', 'clients', 'cluster'),
     onlyInto('codec', 'config'),
     onlyInto('releases', 'contracts'),
-    onlyInto('cli', 'config', 'contracts', 'cluster', 'lab', 'workers', 'codec', 'releases'),
+    onlyInto('cli', 'config', 'contracts', 'cluster', 'lab', 'workers', 'codec', 'releases', 'text'),
     {
       name: 'stand-in-imports-nothing-of-src',
       severity: 'error',

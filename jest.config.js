@@ -20,6 +20,7 @@ module.exports = {
         'workers',
         'support',
         'releases',
+        'text',
       ),
     },
     {

@@ -11,15 +11,16 @@ const config = createRequire(import.meta.url)(join(root, '.dependency-cruiser.cj
 /** rule → [file to plant, import it must not have] */
 const planted = {
   'cluster-only-into-itself': ['src/cluster/planted-1.ts', '../clients/errors'],
+  'text-only-into-itself': ['src/text/planted.ts', '../clients/errors'],
   'contracts-only-into-cluster': ['src/contracts/planted.ts', '../clients/errors'],
   'clients-only-into-cluster-contracts': ['src/clients/planted.ts', '../activities/failures'],
-  'config-only-into-cluster': ['src/config/planted.ts', '../clients/errors'],
+  'config-only-into-cluster-text': ['src/config/planted.ts', '../clients/errors'],
   'workflows-only-into-contracts-cluster': ['src/workflows/planted-1.ts', '../clients/errors'],
-  'activities-only-into-clients-cluster-contracts': ['src/activities/planted.ts', '../workers/owner'],
+  'activities-only-into-clients-cluster-contracts-text': ['src/activities/planted.ts', '../workers/owner'],
   'lab-only-into-clients-cluster': ['src/lab/planted.ts', '../config/state-folder'],
   'codec-only-into-config': ['src/codec/planted.ts', '../clients/errors'],
   'releases-only-into-contracts': ['src/releases/planted.ts', '../cluster/names'],
-  'cli-only-into-config-contracts-cluster-lab-workers-codec-releases': [
+  'cli-only-into-config-contracts-cluster-lab-workers-codec-releases-text': [
     'src/cli/planted-1.ts',
     '../activities/failures',
   ],

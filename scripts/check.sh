@@ -21,6 +21,7 @@ run() {
 run lint npx --no-install biome check --error-on-warnings .
 run types npx --no-install tsc --noEmit
 run architecture node scripts/architecture.mjs
+run controls node scripts/controls.mjs --match
 run 'unit tests' npx --no-install jest --selectProjects unit --silent --maxWorkers=100%
 wait
 failed=0

@@ -15,6 +15,7 @@ import { type ActivityDependencies, underFence } from './dependencies';
 import { ActivityError } from './failures';
 import { beat, cancellation, pause } from './heartbeat';
 import { isReady } from './hosts';
+import { tailOf } from './log-tail';
 import { eachSeen } from './several';
 
 type Verbs =
@@ -81,7 +82,7 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
       });
     },
     async proveAgent(input) {
-      return useVm(deps, input, (connection) => prove(connection, input));
+      return useVm(deps, input, (connection) => prove(deps, connection, input));
     },
     async listAgents({ spec, vms, digest }) {
       const release = agentRelease(spec, digest ?? '', deps.ownerId);
@@ -237,11 +238,11 @@ export async function bringAgentImage(
 }
 
 /** Through this agent and no other way, by digest, and read back from the VM's engine. */
-async function prove(connection: HostConnection, { spec, vm, sentinel }: AgentStepInput) {
+async function prove(deps: ActivityDependencies, connection: HostConnection, { spec, vm, sentinel }: AgentStepInput) {
   const until = Date.now() + readyWithinMs;
   const readiness = { kind: 'http', port: spec.agents.ports.server, path: '/readiness' } as const;
   while (!(await isReady(connection, readiness))) {
-    if (Date.now() >= until) throw await notReady(connection, vm);
+    if (Date.now() >= until) throw await notReady(deps, connection, vm);
     await pause(200);
   }
   if (!sentinel) return { digest: '', seconds: 0 };
@@ -259,9 +260,9 @@ async function prove(connection: HostConnection, { spec, vm, sentinel }: AgentSt
   });
 }
 
-async function notReady(connection: HostConnection, vm: VmAddress): Promise<Error> {
-  const tail = await connection.agent.tail(1).catch(() => '');
-  const last = tail.trim() === '' ? '' : `; its log ends: ${tail.trim().slice(0, 300)}`;
+async function notReady(deps: ActivityDependencies, connection: HostConnection, vm: VmAddress): Promise<Error> {
+  const tail = tailOf(await connection.agent.tail(1).catch(() => ''), deps.redact);
+  const last = tail.length === 0 ? '' : `; its log ends: ${tail.at(-1)!.slice(0, 300)}`;
   return new ActivityError('GATE_NOT_READY', `${vm}: the agent was not ready within ${readyWithinMs / 1000} s${last}`, {
     host: vm,
     final: true,

@@ -6,6 +6,7 @@ import type { GateActivities } from '../contracts/activities';
 import type { GateBeat } from '../contracts/gate-beat';
 import type { OperationIdentity } from '../contracts/operation';
 import { announce, canaryInfoHash, canaryTag, findAnnounced } from './canary';
+import { deadlineOf } from './deadline';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError } from './failures';
 import { beat, pause } from './heartbeat';
@@ -23,7 +24,7 @@ export async function awaitCanary(
   deps: ActivityDependencies,
   { spec, gate, operation, timeoutMs }: Parameters<GateActivities['awaitCanary']>[0],
 ): Promise<void> {
-  const deadline = deps.now() + timeoutMs;
+  const deadline = deadlineOf(deps, timeoutMs);
   const connection = await connectTo(deps, spec, gate.host);
   const canary: Canary = { deps, spec, operation, connection };
   for (;;) {
@@ -55,6 +56,7 @@ function failed({ connection }: Canary, { part, what }: CanaryFailure): Activity
   const host = connection.host.id;
   return new ActivityError('CANARY_FAILED', `gate canary: ${part} of ${host}: ${what}`, {
     host,
+    part,
     final: true,
     hint: `krakenctl logs ${host} ${part}`,
   });

@@ -4,6 +4,7 @@ import { dataFolder } from '../cluster/names';
 import { healthFilter, healthInterval } from '../cluster/render/kraken';
 import type { ClusterSpec } from '../cluster/spec';
 import type { GateActivities } from '../contracts/activities';
+import { deadlineOf } from './deadline';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError } from './failures';
 import { beat, pause } from './heartbeat';
@@ -28,7 +29,7 @@ type Input = Parameters<GateActivities['awaitCaughtUp']>[0];
  */
 export async function awaitCaughtUp(deps: ActivityDependencies, input: Input) {
   const { spec, gate, sinceMs, timeoutMs } = input;
-  const deadline = deps.now() + timeoutMs;
+  const deadline = deadlineOf(deps, timeoutMs);
   const node = await connectTo(deps, spec, gate.host);
   const done = { blobs: new Set<string>(), tags: new Set<string>() };
   const settledAt = deps.now() + (gate.settled ? (deps.settledMs ?? usualSettledMs) : 0);
@@ -63,8 +64,10 @@ export async function awaitCaughtUp(deps: ActivityDependencies, input: Input) {
 function lacks(host: string, missing: string[]): ActivityError {
   const text = `gate caught-up: ${host} lacks what others took in while it was away: ${missing.slice(0, 3).join(', ')}`;
   const more = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
+  const part = missing.some((what) => what.startsWith('blob')) ? 'origin' : 'build-index';
   return new ActivityError('GATE_NOT_READY', text + more, {
     host,
+    part,
     final: true,
     hint: `krakenctl logs ${host} origin; krakenctl logs ${host} build-index`,
   });

@@ -47,7 +47,11 @@ async function bringToRun(connection: HostConnection, want: DesiredContainer, in
     else await create(connection, want, input);
     changed = true;
   }
-  throw new ActivityError('ENGINE_ERROR', `${want.name} did not come to run`, { host: want.host, final: false });
+  throw new ActivityError('ENGINE_ERROR', `${want.name} did not come to run`, {
+    host: want.host,
+    part: want.part,
+    final: false,
+  });
 }
 
 function mustGo(found: ContainerInfo, want: DesiredContainer, input: StepInput): boolean {

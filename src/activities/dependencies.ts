@@ -1,6 +1,7 @@
 import type { FenceScope, HostConnection, Hosts } from '../clients/host';
 import type { ImageArchives } from '../clients/image-archive';
 import type { ClusterSpec } from '../cluster/spec';
+import type { Redact } from '../text/redaction';
 import { cancellation } from './heartbeat';
 
 /** VMs are dialled apart from the cluster's own hosts: those that do not answer hold up no others. */
@@ -16,6 +17,8 @@ export interface ActivityDependencies {
   ownerId: string;
   /** Milliseconds since the epoch. */
   now: () => number;
+  /** Takes secrets out of what parts wrote; those alone that look like one where nothing is given. */
+  redact?: Redact;
   /** How long the other parts take to take one back; as they are configured to, unless they are in memory. */
   settledMs?: number;
   /** Pause of a gate for VMs that look every five minutes; shorter where they are in memory. */

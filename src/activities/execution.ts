@@ -1,8 +1,9 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { failpoints } from '../clients/failpoints';
-import type { Activities } from '../contracts/activities';
+import type { Activities, StepInput } from '../contracts/activities';
+import type { FailureDetails } from '../contracts/failures';
 import { toFailure } from './failures';
-import { attempt, keepBeating, tellFailure } from './heartbeat';
+import { failures, keepBeating, tellFailure } from './heartbeat';
 
 /** What only looks: a person waits for it, so an error that stays is told soon. */
 const looks: ReadonlySet<string> = new Set<keyof Activities>([
@@ -12,6 +13,7 @@ const looks: ReadonlySet<string> = new Set<keyof Activities>([
   'preflightCluster',
   'listClusters',
   'measureFolders',
+  'readLogTail',
   'readFleet',
   'resolveAgentImage',
   'planInstalled',
@@ -22,6 +24,8 @@ const looks: ReadonlySet<string> = new Set<keyof Activities>([
   'probeFirewall',
   'inspectFirewall',
 ]);
+/** On one of several load balancers, which takes long for a large image and is there: one that is off is left after about three minutes. */
+const ofOneOfSeveral: ReadonlySet<string> = new Set<keyof Activities>(['ensureInstallImage', 'publishInstall']);
 /**
  * Temporal is not told to count: tries that were handed to a frozen worker count for nothing, and it holds several polls open when it
  * freezes.
@@ -29,6 +33,7 @@ const looks: ReadonlySet<string> = new Set<keyof Activities>([
 const triesOfALook = 4;
 /** One try has asked several hosts, each of which waited for its answer. */
 const triesOfARegistry = 2;
+const triesOfOneOfSeveral = 8;
 
 type AnyActivity = (...args: never[]) => Promise<unknown>;
 
@@ -47,9 +52,9 @@ export function asActivities<T extends object>(activities: T): T {
         await failpoints?.reach('activity', 'after', name);
         return result;
       } catch (error) {
-        const failure = finalIfTriedEnough(name, toFailure(error));
+        const failure = withPart(toFailure(error), args[0]);
         if (failure instanceof ApplicationFailure) tellFailure(failure);
-        throw failure;
+        throw finalIfTriedEnough(name, failure);
       } finally {
         stop();
       }
@@ -58,16 +63,28 @@ export function asActivities<T extends object>(activities: T): T {
   return Object.fromEntries(wrapped) as T;
 }
 
+/** An Engine that could not start a part: what that wrote before it ended says more. */
+function withPart(failure: Error, input: Partial<StepInput> = {}): Error {
+  const isOfPart = failure instanceof ApplicationFailure && failure.type === 'ENGINE_ERROR';
+  const { kind, part, host } = input.step ?? {};
+  if (!isOfPart || kind !== 'container' || !part) return failure;
+  const [details] = (failure.details ?? []) as FailureDetails[];
+  return againAs(failure, { details: [{ host, ...details, part }] });
+}
+
 function finalIfTriedEnough(name: string, failure: Error): Error {
   if (!(failure instanceof ApplicationFailure) || failure.nonRetryable) return failure;
-  const tries = failure.type === 'REGISTRY_UNREACHABLE' ? triesOfARegistry : triesOfALook;
-  if (!looks.has(name) || attempt() < tries) return failure;
-  const { message, type, details, cause } = failure;
-  return ApplicationFailure.create({
-    message,
-    type: type ?? undefined,
-    details: details ?? [],
-    cause,
-    nonRetryable: true,
-  });
+  return failures() < enoughFor(name, failure.type) ? failure : againAs(failure, { nonRetryable: true });
+}
+
+function enoughFor(name: string, code: string | null | undefined): number {
+  if (ofOneOfSeveral.has(name)) return triesOfOneOfSeveral;
+  if (!looks.has(name)) return Number.POSITIVE_INFINITY;
+  return code === 'REGISTRY_UNREACHABLE' ? triesOfARegistry : triesOfALook;
+}
+
+function againAs(failure: ApplicationFailure, change: { details?: FailureDetails[]; nonRetryable?: boolean }) {
+  const { message, type, details, cause, nonRetryable } = failure;
+  const same = { message, type: type ?? undefined, details: details ?? [], cause, nonRetryable: nonRetryable === true };
+  return ApplicationFailure.create({ ...same, ...change });
 }

@@ -91,6 +91,7 @@ async function bringReload(connection: HostConnection, input: StepInput): Promis
   }
   throw new ActivityError('GATE_NOT_READY', `nginx was told to reload and still runs its old configuration`, {
     host: want.host,
+    part: 'nginx',
     final: false,
   });
 }

@@ -8,6 +8,7 @@ import type { GateActivities } from '../contracts/activities';
 import type { GateBeat } from '../contracts/gate-beat';
 import { awaitCanary } from './canary-gate';
 import { awaitCaughtUp } from './caught-up-gate';
+import { deadlineOf } from './deadline';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError } from './failures';
 import { beat, pause } from './heartbeat';
@@ -43,7 +44,7 @@ interface ReadyGate {
 async function awaitReady(deps: ActivityDependencies, { spec, gate, timeoutMs }: ReadyGate): Promise<void> {
   const connection = await connectTo(deps, spec, gate.host);
   const name = containerName(spec.name, gate.host, gate.part);
-  const startedAt = deps.now();
+  const deadline = deadlineOf(deps, timeoutMs);
   let endsBefore: number | undefined;
   for (;;) {
     const answer = await probeOnce(connection, readinessOf(spec, gate.part));
@@ -52,29 +53,29 @@ async function awaitReady(deps: ActivityDependencies, { spec, gate, timeoutMs }:
     const container = await connection.engine.inspect(name);
     endsBefore ??= container?.restartCount ?? 0;
     const ends = (container?.restartCount ?? 0) - endsBefore;
-    const elapsed = deps.now() - startedAt;
-    if (elapsed > timeoutMs || ends >= endsThatAreEnough || container === undefined) {
-      const seconds = Math.round(elapsed / 1000);
+    const left = deadline - deps.now();
+    if (left < 0 || ends >= endsThatAreEnough || container === undefined) {
+      const seconds = Math.round((timeoutMs - left) / 1000);
       const how = container
         ? ends > 0
           ? `exited (${container.exitCode}) ${ends} times in ${seconds}s`
           : `not ready after ${seconds}s (${container.state})`
         : 'its container is gone';
-      throw await notReady({ connection, gate, name, how, answer });
+      throw await notReady({ deps, connection, gate, name, how, answer });
     }
     await pause(lookAgainMs);
   }
 }
 
 async function awaitRedisWhole(deps: ActivityDependencies, spec: ClusterSpec, timeoutMs: number): Promise<void> {
-  const startedAt = deps.now();
+  const deadline = deadlineOf(deps, timeoutMs);
   const desired = desiredRedis(spec);
   for (;;) {
     const next = nextTopologyStep(desired, await observeRedis(deps, spec));
     if (next.state === 'whole') return;
     const because = next.state === 'act' ? 'it is not laid out as wanted' : next.because;
     beat({ gate: 'redis-whole', because } satisfies GateBeat);
-    if (deps.now() - startedAt > timeoutMs) {
+    if (deps.now() > deadline) {
       throw new ActivityError('GATE_NOT_READY', `gate redis-whole: ${because}`, {
         final: true,
         hint: 'krakenctl status',

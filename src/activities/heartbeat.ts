@@ -1,11 +1,13 @@
 import { Context } from '@temporalio/activity';
 import type { ApplicationFailure } from '@temporalio/common';
-import type { FailureDetails } from '../contracts/failures';
+import type { FailureCode, FailureDetails } from '../contracts/failures';
 import type { Work } from '../contracts/work';
 
 const beatEveryMs = 1000;
 /** Between two beats, or two attempts, nothing that works is silent for longer: the longest pause between tries (`workflows/activity-options.ts`). */
 export const longestSilenceMs = 30_000;
+/** Whoever was frozen holds the fence for a moment: that is not the host's. */
+const othersFaults: ReadonlySet<string> = new Set<FailureCode>(['FENCE_BUSY']);
 /** What a failure says, to be carried by a heartbeat. */
 const longestMessage = 500;
 /** Last details by activity, so that the beat of the clock does not wipe them. */
@@ -34,9 +36,27 @@ export function keepBeating(): () => void {
 export function tellFailure({ type, message, details }: ApplicationFailure): void {
   const context = currentContext();
   if (!context) return;
-  const { host, hint } = (details?.[0] ?? {}) as FailureDetails;
-  workOn(context).failed = { code: type ?? 'INTERNAL', message: message.slice(0, longestMessage), host, hint };
+  const { host, part, hint } = (details?.[0] ?? {}) as FailureDetails;
+  const code = type ?? 'INTERNAL';
+  const work = workOn(context);
+  work.failed = { code, message: message.slice(0, longestMessage), host, part, hint };
+  if (!othersFaults.has(code)) work.failures = failures() + 1;
   tell(context);
+}
+
+/** For how long somebody was at it in the attempts before this one, milliseconds. */
+export function workedBefore(): number {
+  return workOfBefore(currentContext())?.workedMs ?? 0;
+}
+
+function workOfBefore(context: Context | undefined): Work | undefined {
+  return (context?.info.heartbeatDetails as { work?: Work } | undefined)?.work;
+}
+
+/** How many attempts failed, as far as they told; outside of Temporal nothing is tried again. */
+export function failures(): number {
+  const context = currentContext();
+  return (context && workOn(context).failures) ?? 0;
 }
 
 function tell(context: Context): void {
@@ -51,15 +71,9 @@ function tell(context: Context): void {
 function workOn(context: Context): Work {
   const known = works.get(context);
   if (known) return known;
-  const { work } = (context.info.heartbeatDetails ?? {}) as { work?: Work };
-  const begun = { workedMs: 0, seenAt: Date.now(), ...work };
+  const begun = { workedMs: 0, seenAt: Date.now(), ...workOfBefore(context) };
   works.set(context, begun);
   return begun;
-}
-
-/** 1 for the first; outside of Temporal there is no other. */
-export function attempt(): number {
-  return currentContext()?.info.attempt ?? 1;
 }
 
 export function cancellation(): AbortSignal | undefined {

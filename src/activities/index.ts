@@ -14,6 +14,7 @@ import { imageActivities } from './images';
 import { inspectionActivities } from './inspection';
 import { installedActivities } from './installed-vms';
 import { liveActivities } from './live';
+import { logActivities } from './log-tail';
 import { plannerActivities } from './planner';
 import { preflightActivities } from './preflight';
 import { proofActivities } from './proof';
@@ -32,6 +33,7 @@ export function createActivities(deps: ActivityDependencies): Activities {
     ...fileActivities(deps),
     ...folderActivities(deps),
     ...liveActivities(deps),
+    ...logActivities(deps),
     ...redisActivities(deps),
     ...gateActivities(deps),
     ...preflightActivities(deps),

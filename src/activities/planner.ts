@@ -7,6 +7,7 @@ import { foreignHosts, judgeOwnership, judgeTakeOver } from '../cluster/ownershi
 import { highestRecord, lastGoodOf, newestRecord, nextEpoch } from '../cluster/record';
 import { judgeWayBack } from '../cluster/undo';
 import type { OpenedOperation, PlannerActivities } from '../contracts/activities';
+import { foldPlan } from '../contracts/folded-plan';
 import type { ActivityDependencies } from './dependencies';
 import { render } from './rendering';
 
@@ -18,7 +19,8 @@ export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, '
       const record = newestRecord(observed.hosts.filter(isSeen), spec.nodes.length);
       const because = explainChanges({ record, spec, images, origins, desired, render });
       const foreign = foreignHosts(observed, ownerId);
-      return { ...planDeploy({ spec, desired, observed, because, pace }), ...(foreign.length > 0 && { foreign }) };
+      const plan = foldPlan(planDeploy({ spec, desired, observed, because, pace }));
+      return { ...plan, ...(foreign.length > 0 && { foreign }) };
     },
     async planDestroy(input) {
       return planDestroy(input, ownerId);

@@ -2,6 +2,7 @@ import { dataFolder } from '../cluster/names';
 import type { ClusterSpec } from '../cluster/spec';
 import type { GateActivities } from '../contracts/activities';
 import type { GateBeat } from '../contracts/gate-beat';
+import { deadlineOf } from './deadline';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { beat, pause } from './heartbeat';
 
@@ -14,7 +15,7 @@ export async function awaitQuiet(
   deps: ActivityDependencies,
   { spec, gate, timeoutMs }: Parameters<GateActivities['awaitQuiet']>[0],
 ): Promise<{ quiet: boolean }> {
-  const deadline = deps.now() + timeoutMs;
+  const deadline = deadlineOf(deps, timeoutMs);
   for (;;) {
     const left = await underWay(deps, spec, gate.host);
     beat({ gate: 'quiet', host: gate.host, ...left } satisfies GateBeat);

@@ -12,21 +12,21 @@ import { notReady } from './not-ready';
 const lookEveryMs = 2000;
 const failsThatAreEnough = 3;
 
-/** New parts have never been started again by the Engine, and answer. One look, or looks for as long as asked. */
+/** New parts have never been started again by the Engine, changed ones not since the first look, and they answer. One look, or looks for as long as asked. */
 export async function awaitSteady(
   deps: ActivityDependencies,
   { spec, gate }: Parameters<GateActivities['awaitSteady']>[0],
 ): Promise<void> {
   const until = deps.now() + gate.seconds * 1000;
-  const fails = new Map<string, number>();
+  const seen: Look['seen'] = { fails: new Map(), restarts: new Map() };
   const all = gate.replaced.flatMap(({ host, parts }) => parts.map((part) => ({ host, part })));
   for (;;) {
-    await Promise.all(all.map((one) => lookAt(deps, { spec, ...one, fails })));
+    await Promise.all(all.map((one) => lookAt(deps, { spec, ...one, seen, inPlace: gate.inPlace })));
     const secondsLeft = Math.max(0, Math.round((until - deps.now()) / 1000));
-    const failing = all.filter(({ host, part }) => (fails.get(containerName(spec.name, host, part)) ?? 0) > 0);
+    const failing = all.filter(({ host, part }) => (seen.fails.get(containerName(spec.name, host, part)) ?? 0) > 0);
     beat({ gate: 'steady', secondsLeft, failing: failing.map(nameOf) } satisfies GateBeat);
     // A part that does not answer now is asked until it does, or is given up.
-    if (deps.now() >= until && [...fails.values()].every((n) => n === 0)) return;
+    if (deps.now() >= until && [...seen.fails.values()].every((n) => n === 0)) return;
     await pause(lookEveryMs);
   }
 }
@@ -39,23 +39,28 @@ interface Look {
   spec: ClusterSpec;
   host: string;
   part: PartName;
-  fails: Map<string, number>;
+  inPlace?: true;
+  /** By container: how often in a row it did not answer, and how often it had been started again at first. */
+  seen: { fails: Map<string, number>; restarts: Map<string, number> };
 }
 
-async function lookAt(deps: ActivityDependencies, { spec, host, part, fails }: Look): Promise<void> {
+async function lookAt(deps: ActivityDependencies, { spec, host, part, inPlace, seen }: Look): Promise<void> {
   const connection = await connectTo(deps, spec, host);
   const name = containerName(spec.name, host, part);
   const container = await connection.engine.inspect(name);
   const gate = { host, part };
   const unsteady = (how: string, answer: string) =>
-    notReady({ code: 'PART_UNSTEADY', connection, gate, name, how, answer });
+    notReady({ deps, code: 'PART_UNSTEADY', connection, gate, name, how, answer });
   if (!container) throw await unsteady('its container is gone', 'not asked');
-  if (container.restartCount > 0) {
-    const how = `exited (${container.exitCode}) and was started again ${container.restartCount} times after it had been ready`;
+  const before = seen.restarts.get(name) ?? (inPlace ? container.restartCount : 0);
+  seen.restarts.set(name, before);
+  const restarts = container.restartCount - before;
+  if (restarts > 0) {
+    const how = `exited (${container.exitCode}) and was started again ${restarts} times after it had been ready`;
     throw await unsteady(how, container.state);
   }
   const answer = await probeOnce(connection, readinessOf(spec, part));
-  const count = answer === 'ready' ? 0 : (fails.get(name) ?? 0) + 1;
-  fails.set(name, count);
+  const count = answer === 'ready' ? 0 : (seen.fails.get(name) ?? 0) + 1;
+  seen.fails.set(name, count);
   if (count >= failsThatAreEnough) throw await unsteady(`stopped being ready (${container.state})`, answer);
 }

@@ -13,6 +13,8 @@ export interface DescribedReport {
   lines: string[];
   /** What is still to do; anything here makes the command exit 5. */
   left: string[];
+  /** The report as it is for programs, where it crossed otherwise. */
+  data?: object;
 }
 
 /** The last lines of a deploy that ended well. */

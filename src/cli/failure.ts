@@ -1,5 +1,5 @@
 import type { CodecKeyError } from '../codec/key-ring';
-import type { FailureCode, FailureDetails } from '../contracts/failures';
+import type { FailureCode, FailureDetails, LogTail } from '../contracts/failures';
 import { type ExitCode, exitCodeOf, type LocalCode } from './exit-codes';
 
 export type CliCode = FailureCode | LocalCode;
@@ -17,6 +17,7 @@ export class CliFailure extends Error {
   readonly hint?: string;
   readonly retryable: boolean;
   readonly data?: unknown;
+  readonly logTail?: LogTail;
 
   constructor(
     readonly code: CliCode | (string & {}),
@@ -29,6 +30,7 @@ export class CliFailure extends Error {
     this.hint = fields.hint;
     this.retryable = fields.retryable ?? false;
     this.data = fields.data;
+    this.logTail = fields.logTail;
   }
 
   get exitCode(): ExitCode {

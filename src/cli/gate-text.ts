@@ -1,6 +1,6 @@
-import { makeVisible } from '../config/characters';
 import type { GateBeat } from '../contracts/gate-beat';
 import type { OperationProgress } from '../contracts/operation';
+import { makeVisible } from '../text/characters';
 
 /** A clause stands behind a gate's name on one line of a terminal. */
 const longestClause = 100;
@@ -29,7 +29,7 @@ function namesOf(beat: GateBeat): { label: string; shown?: string } {
     case 'redis-whole':
       return { label: 'gate redis-whole' };
     case 'steady':
-      return { label: 'gate steady: new parts of' };
+      return { label: 'gate steady:' };
     case 'canary':
       return { label: `gate canary: an image through the parts of ${beat.host}`, shown: `gate canary: ${beat.host}` };
     case 'installed':

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { isSeen, type RecordOwner } from '../cluster/observed';
+import { unfoldPlan } from '../contracts/folded-plan';
 import type { InspectInput, Inspection } from '../contracts/operation';
 import { taskQueues, workflowTypes } from '../contracts/queues';
 import type { Configuration } from './configuration';
@@ -45,14 +46,14 @@ export async function lookAtCluster(
         inspectThrough(temporal, spec.name, input),
         findRunning(temporal, spec.name),
       ]);
-      return { ...inspection, through: 'worker', tookMs: took(), running };
+      return { ...whole(inspection), through: 'worker', tookMs: took(), running };
     } finally {
       await temporal.close();
     }
   }
   context.output.note(`${reached.because}: looked from this machine instead`);
   const { inspectLocally } = require('./local') as typeof import('./local');
-  const inspection = await inspectLocally(input);
+  const inspection = whole(await inspectLocally(input));
   const doubted = doubtForeign(inspection);
   return { ...inspection, ...doubted, through: 'this process', tookMs: took(), running: reached.running };
 }
@@ -68,6 +69,10 @@ export function doubtForeign({ observed, plan }: Inspection): Pick<Look, 'doubte
     return [{ host, owner: { temporal, namespace } }];
   });
   return { doubted };
+}
+
+function whole({ plan, ...inspection }: Inspection): Inspection {
+  return { ...inspection, ...(plan && { plan: unfoldPlan(plan) }) };
 }
 
 export type Reached = { temporal: Temporal } | { because: string; running?: Look['running'] };

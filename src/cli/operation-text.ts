@@ -77,6 +77,6 @@ export function renderOperation(operation: OperationSummary, view: OperationView
 
 function failureOf({ progress, failure }: OperationView): CliFailure | undefined {
   if (!progress?.failure) return failure;
-  const { code, message, host, hint } = progress.failure;
-  return new CliFailure(code, message, { host, hint });
+  const { code, message, ...details } = progress.failure;
+  return new CliFailure(code, message, details);
 }

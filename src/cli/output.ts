@@ -106,9 +106,9 @@ export class Output {
   }
 
   fail(failure: CliFailure): void {
-    const { code, message, host, retryable, hint } = failure;
+    const { code, message, host, retryable, hint, logTail } = failure;
     if (!this.isText) {
-      const error = { code, message, host: host ?? null, retryable, hint: hint ?? null };
+      const error = { code, message, host: host ?? null, retryable, hint: hint ?? null, ...(logTail && { logTail }) };
       const data = failure.data ?? this.data ?? null;
       this.streams.out(`${this.envelope({ ok: false, data, error })}\n`);
     }
@@ -133,7 +133,7 @@ export class Output {
   }
 }
 
-/** One line of what and where, then the rest of a longer message, then the next command. */
+/** One line of what and where, then the rest of a longer message and of a log, then the next command. */
 export function describeFailure(failure: CliFailure, colors: Colors): string[] {
   // A host's or a registry's own words may be in each of them.
   const code = showForeign(failure.code);
@@ -142,8 +142,19 @@ export function describeFailure(failure: CliFailure, colors: Colors): string[] {
   const hint = failure.hint && showForeign(failure.hint);
   const [first = '', ...rest] = message.split('\n');
   const where = host && !message.startsWith(host) ? `${host}: ` : '';
-  const lines = [`${colors.red('✘')} ${colors.bold(code)} ${where}${first}`, ...rest.map((line) => `    ${line}`)];
+  const lines = [
+    `${colors.red('✘')} ${colors.bold(code)} ${where}${first}`,
+    ...rest.map((line) => `    ${line}`),
+    ...describeTail(failure),
+  ];
   return hint ? [...lines, `  → ${hint}`] : lines;
+}
+
+function describeTail({ logTail }: CliFailure): string[] {
+  if (!logTail) return [];
+  const { host, part, lines } = logTail;
+  const shown = lines.map((line) => `    │ ${showForeign(line)}`);
+  return [`    what ${part} of ${host} wrote last:`, ...shown];
 }
 
 function stackOf(error: Error): string {

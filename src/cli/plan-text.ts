@@ -41,7 +41,8 @@ export function renderPlan(plan: Plan, view: PlanView): string[] {
     return [head, colors.green(` nothing to change · ${plan.counts.keep} containers and files as they should be`)];
   }
   const lines = renderLines(planLines(plan), view);
-  const order = plan.rolling ? renderOrder(plan, view.hosts) : [];
+  const isInOrder = plan.rolling || plan.stages.some((stage) => stage.node !== undefined);
+  const order = isInOrder ? renderOrder(plan, view.hosts) : [];
   const left = (plan.left ?? []).map((node) => ` ${colors.yellow('!')} ${describeLeftOut(node)}`);
   return [head, ...troubles, ...left, ...lines, ` ${describeCounts(plan.counts)}`, ...order, renderNext(plan, view)];
 }

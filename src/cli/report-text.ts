@@ -1,4 +1,5 @@
 import type { FirewallReport } from '../contracts/firewall';
+import { unfoldPlan } from '../contracts/folded-plan';
 import type { DeployReport, DestroyReport, TakeOverReport } from '../contracts/operation';
 import { type DeployView, type DescribedReport, describeDeploy } from './deploy-text';
 import { describeDestroy } from './destroy-text';
@@ -13,5 +14,6 @@ export function describeReport(result: unknown, view: DeployView): DescribedRepo
   if (operation.verb === 'destroy') return describeDestroy(result as DestroyReport, view);
   if (operation.verb === 'firewall') return describeFirewall(result as FirewallReport, view);
   if (operation.verb === 'takeover') return describeTakeOver(result as TakeOverReport, view);
-  return { lines: describeDeploy(result as DeployReport, view), left: [] };
+  const report = result as DeployReport;
+  return { lines: describeDeploy(report, view), left: [], data: { ...report, plan: unfoldPlan(report.plan) } };
 }

@@ -102,9 +102,9 @@ function conclude(context: Context, followed: Followed, { spec, operation, link 
   }
   if (followed.kind === 'failed') throw withOperation(followed.failure, { operation, link });
   const { result, progress } = followed;
-  const { lines, left } = describeReport(result, { colors: output.colors, progress, spec });
+  const { lines, left, data = result as object } = describeReport(result, { colors: output.colors, progress, spec });
   const { decisions = [] } = progress ?? {};
-  output.result({ ...(result as object), link, ...(decisions.length > 0 && { decisions }) });
+  output.result({ ...data, link, ...(decisions.length > 0 && { decisions }) });
   output.lines(lines);
   output.detail(`history: ${link}`);
   if (left.length === 0) return exitCodes.done;
@@ -121,9 +121,9 @@ const goingOn: Record<string, string> = {
 };
 
 function withOperation(failure: CliFailure, facts: { operation: string; link: string }): CliFailure {
-  const { code, message, host, hint, retryable, cause } = failure;
+  const { code, message, hint, cause, ...same } = failure;
   const verb = /-([a-z]+)-[0-9a-f]{4}$/.exec(facts.operation)?.[1];
   const isCut = code === 'CANCELLED' || code === 'TERMINATED';
   const next = (isCut && goingOn[verb ?? '']) || hint || 'krakenctl op show';
-  return new CliFailure(code, message, { host, hint: next, retryable, cause, data: facts });
+  return new CliFailure(code, message, { ...same, hint: next, cause, data: facts });
 }

@@ -1,4 +1,4 @@
-import { makeVisible } from '../config/characters';
+import { makeVisible } from '../text/characters';
 
 /** The colour codes that krakenctl itself writes: bold, dim, red, green, yellow, cyan, and what ends them. */
 const ownColors = /(\u001b\[(?:1|2|22|31|32|33|36|39)m)/;

@@ -3,14 +3,16 @@ import { leftOut } from './balancers';
 import type { Because } from './because';
 import type { DesiredState } from './desired';
 import { differencesOf, type HostDifferences } from './differences';
-import { liveStage } from './live-stage';
+import { isFoundation, isRedis, readyGates, routerGates } from './foundation';
+import { liveStages } from './live-stage';
 import { isSeen, type Observed, type SeenHost } from './observed';
+import type { RolloutPace } from './pace';
 import type { Plan, Stage, Step } from './plan';
 import { portConflicts } from './port-conflicts';
 import { newestRecord } from './record';
 import { describeRedisAction, instanceName, nextTopologyStep } from './redis-topology';
-import { type RolloutPace, rolloutStages } from './rollout-stages';
-import type { ClusterSpec, PartName } from './spec';
+import { isForNewPart, type Rollout, rolloutStages } from './rollout-stages';
+import type { ClusterSpec } from './spec';
 import { unbuiltChanges } from './unbuilt-changes';
 
 export interface DeployPlanInput {
@@ -37,8 +39,9 @@ export function planDeploy(input: DeployPlanInput): Plan {
   const left = leftOut(input.spec, seen, record?.operation.id);
   const rolling = isReplacing || left.length > 0;
   const earlierPorts = record?.spec.ports;
-  const rollout = { spec: input.spec, seen, differences, redis, earlierPorts, pace: input.pace ?? { batch: 1 } };
-  const { stages, order } = rolling ? rolloutStages(rollout) : { stages: parallelStages(differences, redis) };
+  const pace = input.pace ?? { batch: 1 };
+  const rollout = { spec: input.spec, seen, differences, redis, earlierPorts, pace };
+  const { stages, order } = rolling ? rolloutStages(rollout) : { stages: besideEachOther(rollout) };
   const recordStale = isRecordStale(input, seen);
   if (recordStale || stages.some((s) => s.steps.length > 0)) stages.push(recordStage(input));
   const plan = {
@@ -64,19 +67,40 @@ export function planDeploy(input: DeployPlanInput): Plan {
   return { ...plan, hash: createHash('sha256').update(JSON.stringify(plan)).digest('hex') };
 }
 
-/** Nothing of ours is replaced: all hosts side by side, parts in start order, readiness asked once at the end. */
-function parallelStages(differences: HostDifferences[], redis: Step | undefined): Stage[] {
+/** Nothing of ours is replaced: all hosts side by side, but for what changes in place where each node is to be approved. */
+function besideEachOther({ spec, differences, redis, pace }: Rollout): Stage[] {
+  if (!pace.approveEachNode) return parallelStages(spec, { differences, redis });
+  const inPlace = (d: HostDifferences) => [...d.files.filter((f) => !isForNewPart(d, f)), ...d.live, ...d.reloads];
+  const others = differences.map((d) => ({
+    ...d,
+    files: d.files.filter((f) => isForNewPart(d, f)),
+    live: [],
+    reloads: [],
+  }));
+  const [images, ...parts] = parallelStages(spec, { differences: others, redis });
+  return [images!, ...liveStages(spec, differences.flatMap(inPlace), pace), ...parts];
+}
+
+/** Parts in start order, readiness asked once at the end. */
+function parallelStages(spec: ClusterSpec, { differences, redis }: Pick<Rollout, 'differences' | 'redis'>): Stage[] {
   const steps = (pick: (d: HostDifferences) => Step[]) => differences.flatMap(pick);
-  const early: PartName[] = ['redis', 'redis-replica', 'redis-router', 'testfs'];
-  const isEarly = (s: Step) => s.part !== undefined && early.includes(s.part);
   const containers = steps((d) => d.containers);
-  const later = containers.filter((s) => !isEarly(s));
+  const later = containers.filter((s) => !isFoundation(s));
   const touched = readyGates(containers);
   return [
     { id: 'images', title: 'images on the hosts', steps: steps((d) => d.images), gates: [] },
     { id: 'files', title: 'configuration files', steps: steps((d) => d.files).map(beside), gates: [] },
-    liveStage(steps((d) => d.live)),
-    { id: 'foundation', title: 'Redis and storage', steps: containers.filter(isEarly), gates: routerGates(containers) },
+    ...liveStages(
+      spec,
+      steps((d) => d.live),
+      { batch: 1 },
+    ),
+    {
+      id: 'foundation',
+      title: 'Redis and storage',
+      steps: containers.filter(isFoundation),
+      gates: routerGates(containers),
+    },
     {
       id: 'parts',
       title: 'Kraken and load balancers',
@@ -89,21 +113,6 @@ function parallelStages(differences: HostDifferences[], redis: Step | undefined)
 /** Files of one host do not depend on each other. */
 function beside(step: Step): Step {
   return { ...step, lane: `${step.host} ${step.target}` };
-}
-
-/** A tracker dials its router once when it starts, and ends when nothing listens there. */
-function routerGates(containers: Step[]): Stage['gates'] {
-  return readyGates(containers.filter((s) => s.part === 'redis-router'));
-}
-
-function isRedis(part: PartName | undefined): boolean {
-  return part === 'redis' || part === 'redis-replica';
-}
-
-function readyGates(steps: Step[]): Stage['gates'] {
-  return steps.flatMap((s) =>
-    s.part && s.kind === 'container' ? [{ kind: 'ready' as const, host: s.host, part: s.part }] : [],
-  );
 }
 
 /** The cluster as a whole is one resource of its own, worked on through the instances. */

@@ -47,6 +47,8 @@ export interface Step {
   expect?: string;
   /** For removals and replacements: the id seen, so that nothing else is removed. */
   seen?: string;
+  /** As it crosses: of each of these hosts, or of all that the plan names but these; `*` stands for them (`contracts/folded-plan.ts`). */
+  each?: string[] | { but: string[] };
   /** Of load balancers: what its configuration says for a while, where it is not what it shall say at last. */
   balancer?: BalancerState;
 }
@@ -66,7 +68,7 @@ export interface BalancedPorts {
   buildIndex: number;
 }
 
-/** Parts of one host that an operation has replaced. */
+/** Parts of one host that an operation has replaced, or changed. */
 export interface ReplacedParts {
   host: string;
   parts: PartName[];
@@ -84,8 +86,11 @@ export type Gate =
    * begun when this one went, where that is not the one under way. `settled`: nor is there more to come, since the others have taken it back.
    */
   | { kind: 'caught-up'; host: string; hours?: number; since?: string; settled?: true }
-  /** Replaced parts run on, without a restart; 0 seconds is one look. */
-  | { kind: 'steady'; replaced: ReplacedParts[]; seconds: number };
+  /**
+   * Replaced parts run on, without a restart; 0 seconds is one look. `inPlace`: they were changed and not made anew, so that restarts of before
+   * the first look do not count. `andBefore`, as it crosses: and what the gate of this kind before it watches.
+   */
+  | { kind: 'steady'; replaced: ReplacedParts[]; seconds: number; inPlace?: true; andBefore?: true };
 
 export interface Stage {
   /** `images`, `files`, `redis`, `node-1` … */
@@ -99,6 +104,8 @@ export interface Stage {
   node?: string;
   /** A later stage of this plan takes it back, so that a person need not see it as a change. */
   passing?: true;
+  /** As it crosses: of every step. */
+  balancer?: BalancerState;
 }
 
 /** A node that an operation has left out of the load balancers, and which one that was. */
@@ -123,6 +130,8 @@ export interface Plan {
   hash: string;
   desiredHash: string;
   stages: Stage[];
+  /** As it crosses: every host that has a step. */
+  hosts?: string[];
   counts: { create: number; replace: number; change: number; remove: number; keep: number };
   /** Nothing to do at all; the record is as it should be too. */
   empty: boolean;

@@ -1,8 +1,10 @@
 import { type BalancerReason, Balancers, outNodes } from './balancers';
 import { type Batches, batchesOf } from './batches';
 import type { HostDifferences } from './differences';
-import { liveStage } from './live-stage';
+import { isFoundation, isRedis, readyGates, routerGates } from './foundation';
+import { liveStages } from './live-stage';
 import type { SeenHost } from './observed';
+import type { RolloutPace } from './pace';
 import type { BalancerState, Gate, ReplacedParts, Stage, Step } from './plan';
 import { type ClusterSpec, type PartName, partNames } from './spec';
 
@@ -15,14 +17,6 @@ export interface Rollout {
   /** Of the record: where parts listen until they are replaced. */
   earlierPorts?: ClusterSpec['ports'];
   pace: RolloutPace;
-}
-
-/** How fast a rollout may go. */
-export interface RolloutPace {
-  /** Nodes at once, where their parts allow it. */
-  batch: number;
-  /** How long replaced parts are watched before the next node begins; the default watches the first node alone. */
-  bakeMs?: number;
 }
 
 /** Longer than the minute after which a version that leaks or loses its connections likes to end. */
@@ -42,17 +36,17 @@ interface Worked {
  * that is replaced, gets its new parts, and proves itself by a canary before it comes back; the next begins when it did.
  */
 export function rolloutStages(rollout: Rollout): { stages: Stage[]; order: Batches } {
-  const { spec, seen, differences, redis } = rollout;
+  const { spec, seen, differences, redis, pace } = rollout;
   const out = outNodes(spec, seen);
   const balancers = new Balancers(spec, seen, earlierOf(rollout));
   const stages: Stage[] = [
     { id: 'images', title: 'images on the hosts', steps: differences.flatMap((d) => d.images), gates: [] },
-    liveStage(inPlace(rollout, balancers, out)),
+    ...liveStages(spec, inPlace(rollout, balancers, out), pace),
   ];
   if (redis)
     stages.push({ id: 'redis-cluster', title: 'Redis Cluster', steps: [redis], gates: [{ kind: 'redis-whole' }] });
   const worked = workedNodes(rollout, out);
-  const order = batchesOf(spec, worked.map(partsAway), rollout.pace.batch);
+  const order = batchesOf(spec, worked.map(partsAway), pace.batch);
   const done: ReplacedParts[] = [];
   let before: Worked[] = [];
   for (const [index, batch] of order.batches.entries()) {
@@ -108,7 +102,8 @@ function inPlace({ differences }: Rollout, balancers: Balancers, out: string[]):
   return [...files, ...live, ...balancers.bring(out, { stage: 'live', summary: 'load balancer', because })];
 }
 
-function isForNewPart(d: HostDifferences, file: Step): boolean {
+/** It is written right before that part's container is made or started. */
+export function isForNewPart(d: HostDifferences, file: Step): boolean {
   return d.containers.some((s) => s.part === file.part);
 }
 
@@ -150,6 +145,15 @@ function batchStages({ rollout, balancers, nodes, before, done, isFirst, isLast 
       ]),
       ...passing,
     },
+    ...(parts.some((p) => p.foundation.length > 0)
+      ? [
+          stage(
+            `${node}/foundation`,
+            parts.flatMap((p) => p.foundation),
+            routerGates(parts.flatMap((p) => p.foundation)),
+          ),
+        ]
+      : []),
     stage(
       node,
       parts.flatMap((p) => p.steps),
@@ -206,28 +210,43 @@ function servesThroughBalancers({ differences }: Worked): boolean {
   return !differences || differences.containers.some((s) => s.part !== 'nginx');
 }
 
-function partsOf({ host, differences }: Worked, balancers: Balancers): { steps: Step[]; gates: Gate[] } {
+interface NodeParts {
+  /** In this order. */
+  foundation: Step[];
+  /** Each part in a lane of its own. */
+  steps: Step[];
+  gates: Gate[];
+}
+
+/**
+ * What Kraken's parts stand on comes first, in start order. They themselves are replaced side by side: what each waits for when it starts is on the other
+ * nodes too, and of this one nobody is asked for anything.
+ */
+function partsOf({ host, differences }: Worked, balancers: Balancers): NodeParts {
   if (!differences) {
     const gates = partNames.filter((p) => p !== 'nginx').map((part): Gate => ({ kind: 'ready', host, part }));
-    return { steps: [], gates: [...gates, { kind: 'redis-whole' }] };
+    return { foundation: [], steps: [], gates: [...gates, { kind: 'redis-whole' }] };
   }
   const { containers, files, removals } = differences;
   balancers.moved(host);
   if (containers.some((s) => s.part === 'nginx')) balancers.restarted(host);
   const replacesRedis = containers.some((s) => isRedis(s.part));
-  const steps = [
+  const replaced = [...files.filter((f) => isForNewPart(differences, f) && !isBalancer(f)), ...containers];
+  const foundation = [
     ...(containers.some((s) => s.part === 'redis' && s.action === 'replace') ? [handOver(host)] : []),
-    ...files.filter((f) => isForNewPart(differences, f) && !isBalancer(f)),
-    ...containers,
-    ...removals,
+    ...replaced.filter(isFoundation),
     ...(replacesRedis ? [rejoin(host)] : []),
   ];
-  const ready = containers.flatMap((s): Gate[] => (s.part ? [{ kind: 'ready', host, part: s.part }] : []));
-  return { steps, gates: [...ready, ...(replacesRedis ? [{ kind: 'redis-whole' } as const] : [])] };
+  const steps = [...replaced.filter((s) => !isFoundation(s)), ...removals].map(besideOtherParts);
+  return {
+    foundation,
+    steps,
+    gates: [...readyGates(containers), ...(replacesRedis ? [{ kind: 'redis-whole' } as const] : [])],
+  };
 }
 
-function isRedis(part: PartName | undefined): boolean {
-  return part === 'redis' || part === 'redis-replica';
+function besideOtherParts(step: Step): Step {
+  return { ...step, lane: `${step.host} ${step.part}` };
 }
 
 /** Never a master whose replica is not in sync: the activity waits for that, or fails. */

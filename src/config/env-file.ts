@@ -1,4 +1,4 @@
-import { findForbiddenCharacter, makeVisible } from './characters';
+import { findForbiddenCharacter, makeVisible } from '../text/characters';
 import { readEnvValue, trimBlanks, Unreadable } from './env-value';
 import { findKey } from './keys';
 import type { Mistake } from './mistakes';

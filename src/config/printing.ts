@@ -1,7 +1,7 @@
-import { makeVisible } from './characters';
+import { makeVisible } from '../text/characters';
+import { redacted } from '../text/redaction';
 import { findKey } from './keys';
 import { findNearestName } from './nearest';
-import { redacted } from './secret';
 
 const secretName = /SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|WEBHOOK/i;
 

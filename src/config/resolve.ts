@@ -1,4 +1,4 @@
-import { findForbiddenCharacter } from './characters';
+import { findForbiddenCharacter } from '../text/characters';
 import type { KeyDefinition } from './key';
 import { findKey, keyNames, keys, nodeKey, nodeNumber, type Values } from './keys';
 import type { Mistake } from './mistakes';

@@ -1,6 +1,5 @@
 import { inspect } from 'node:util';
-
-export const redacted = '[redacted]';
+import { redacted } from '../text/redaction';
 
 /** A value that prints `[redacted]` wherever it is put: template strings, JSON, console, logs. Only `reveal` gives it away. */
 export class Secret {

@@ -2,10 +2,10 @@ import type { ResolvedImages } from '../cluster/desired';
 import type { DestroyPlan, DestroyPlanInput } from '../cluster/destroy-plan';
 import type { ClusterRecord, HostFolders, LastGood, Observed, ObservedHost, RecordOwner } from '../cluster/observed';
 import type { Ownership, TakeOverVerdict } from '../cluster/ownership';
+import type { RolloutPace } from '../cluster/pace';
 import type { Gate, Plan, Step } from '../cluster/plan';
 import type { Finding, KernelMend } from '../cluster/preflight/findings';
-import type { RolloutPace } from '../cluster/rollout-stages';
-import type { ClusterSpec } from '../cluster/spec';
+import type { ClusterSpec, PartName } from '../cluster/spec';
 import type { UndoVerdict } from '../cluster/undo';
 import type { AgentActivities } from './agents';
 import type { Changed } from './changed';
@@ -55,6 +55,7 @@ export interface ImageActivities {
 export interface PlannerActivities {
   /** Whether it is safe to go from what was wanted to the state before it, and to which spec. */
   judgeWayBack(input: { spec: ClusterSpec; to: LastGood; name: string }): Promise<UndoVerdict>;
+  /** Folded, as it crosses (`folded-plan.ts`). */
   planDeploy(input: {
     spec: ClusterSpec;
     images: ResolvedImages;
@@ -200,6 +201,11 @@ export interface GateActivities {
   awaitSteady(input: { spec: ClusterSpec; gate: GateOf<'steady'> }): Promise<void>;
 }
 
+export interface LogActivities {
+  /** The last lines that a part wrote, at most ten, without secrets and control characters; none where no container of ours is there. */
+  readLogTail(input: { spec: ClusterSpec; host: string; part: PartName }): Promise<string[]>;
+}
+
 export interface RecordActivities {
   /** Takes a host for an operation: its fence then refuses lower epochs. */
   claimHost(input: { spec: ClusterSpec; host: string; epoch: number; owner: OwnerIdentity }): Promise<Changed>;
@@ -255,6 +261,7 @@ export type Activities = HostActivities &
   InspectionActivities &
   ResourceActivities &
   GateActivities &
+  LogActivities &
   RecordActivities &
   ProofActivities &
   AgentActivities &

@@ -1,3 +1,5 @@
+import type { PartName } from '../cluster/spec';
+
 /**
  * Names of failures as they appear in Temporal (`ApplicationFailure.type`), in JSON envelopes and in the exit code table.
  * `details[0]` of each failure is a {@link FailureDetails}.
@@ -42,8 +44,6 @@ export const failureCodes = [
   'NO_AGENTS',
   'APPROVAL_DENIED',
   'APPROVAL_EXPIRED',
-  'ROLLED_BACK',
-  'ROLLBACK_FAILED',
   'ALREADY_PAUSED',
   'NOT_PAUSED',
   'NOTHING_TO_APPROVE',
@@ -55,10 +55,21 @@ export type FailureCode = (typeof failureCodes)[number];
 
 export interface FailureDetails {
   host?: string;
+  /** Of that host, where the reason lies in a part: what it wrote says more. */
+  part?: PartName;
   /** What to do next, one line. */
   hint?: string;
   /** Of a rollback: the code of what failed first. */
   failedWith?: string;
   /** Of a fleet that was stopped: VMs that are not as they should be. */
   left?: string[];
+  /** Of an operation: what the part that failed wrote last, before anything was taken back. */
+  logTail?: LogTail;
+}
+
+/** The last lines of a part's log: at most ten, without secrets and control characters. */
+export interface LogTail {
+  host: string;
+  part: PartName;
+  lines: string[];
 }

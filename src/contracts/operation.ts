@@ -2,9 +2,10 @@ import type { ResolvedImages } from '../cluster/desired';
 import type { DestroyPlan } from '../cluster/destroy-plan';
 import type { MaintenanceWindow } from '../cluster/maintenance-window';
 import type { ClusterRecord, Observed } from '../cluster/observed';
+import type { RolloutPace } from '../cluster/pace';
 import type { Plan } from '../cluster/plan';
-import type { RolloutPace } from '../cluster/rollout-stages';
 import type { ClusterSpec } from '../cluster/spec';
+import type { FailureDetails } from './failures';
 
 export type { MaintenanceWindow };
 
@@ -158,11 +159,9 @@ export interface OperationProgress {
   canHold?: boolean;
 }
 
-export interface OperationFailure {
+export interface OperationFailure extends FailureDetails {
   code: string;
   message: string;
-  host?: string;
-  hint?: string;
 }
 
 export interface ProofReport {

@@ -9,6 +9,8 @@ export interface Work {
   workedMs: number;
   /** Of the worker that beat last. */
   seenAt: number;
+  /** How many attempts a host failed; those that a worker did not end are none. */
+  failures?: number;
   /** What the newest attempt that failed said. */
   failed?: { code: string; message: string } & FailureDetails;
 }

@@ -3,7 +3,9 @@ import type { ActivityDependencies, HostKind } from '../activities/dependencies'
 import type { Hosts } from '../clients/host';
 import { createHosts, type HostsOptions } from '../clients/hosts';
 import { createImageArchives } from '../clients/image-archive';
+import { findSecretValues } from '../config/secrets';
 import type { Activities } from '../contracts/activities';
+import { makeRedactor } from '../text/redaction';
 import { loadOwnerId } from './owner';
 
 export { toFailure } from '../activities/failures';
@@ -44,6 +46,7 @@ export function composeActivities(options: ComposeOptions = {}): Composition {
     archives: createImageArchives(),
     ownerId: loadOwnerId(),
     now: Date.now,
+    redact: makeRedactor(findSecretValues({ environment: process.env })),
   };
   return {
     activities: createActivities(dependencies),

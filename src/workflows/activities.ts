@@ -14,6 +14,7 @@ import {
   proving,
   publishingInstall,
   pulling,
+  readingLog,
   removing,
   streaming,
   waiting,
@@ -26,6 +27,7 @@ const onVms = (options: ActivityOptions) => through({ ...options, taskQueue: tas
 
 /** Every activity with its way of being called, once. */
 export const lookers = through(looking);
+export const logs = proxyActivities<Activities>(readingLog);
 export const effects = through(effect);
 export const removals = through(removing);
 export const streams = through({ ...streaming, taskQueue: taskQueues.stream });

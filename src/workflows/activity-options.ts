@@ -53,21 +53,18 @@ export const agentProving: ActivityOptions = {
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10s' },
 };
 
-/** Of a load balancer that takes long for a large image and is there. One that is off is left after these, which are about three minutes. */
-const triesOfOneOfSeveral = 8;
-
-/** Writes an image of some hundred megabytes as an archive on a load balancer. */
+/** Writes an image of some hundred megabytes as an archive on a load balancer. How many failures are enough, the activity says itself. */
 export const publishingInstall: ActivityOptions = {
   startToCloseTimeout: '12m',
   scheduleToCloseTimeout: '30m',
   heartbeatTimeout: '10s',
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: triesOfOneOfSeveral },
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 };
 
 /** The image that is published there, moved as long as `streaming` lets one try be. */
 export const publishingImage: Pick<ActivityOptions, 'scheduleToCloseTimeout' | 'retry'> = {
   scheduleToCloseTimeout: '30m',
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: triesOfOneOfSeveral },
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 };
 
 /** How long VMs that installed themselves may take: they look every five minutes, and fetch some hundred megabytes. */
@@ -94,6 +91,14 @@ export const streaming: ActivityOptions = {
   scheduleToCloseTimeout: '2h',
   heartbeatTimeout: '10s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+};
+
+/** Reads the log of a part that failed. How the operation ends does not depend on it, and waits for it no longer than this. */
+export const readingLog: ActivityOptions = {
+  startToCloseTimeout: '15s',
+  scheduleToCloseTimeout: '30s',
+  heartbeatTimeout: '5s',
+  retry: { initialInterval: '300ms', maximumInterval: '3s' },
 };
 
 /** Waits for something to be seen; the activity itself knows how long (`timeoutMs`). */

@@ -5,6 +5,7 @@ import type { Plan, Step } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { OpenedOperation, OperationLine } from '../contracts/activities';
 import type { FailureCode, FailureDetails } from '../contracts/failures';
+import { unfoldStages } from '../contracts/folded-plan';
 import type { Decision, OperationIdentity, OwnerIdentity, SpecOrigins } from '../contracts/operation';
 import { effects, lookers, planners } from './activities';
 
@@ -43,7 +44,9 @@ export function isRedisAlone(plan: Plan): boolean {
 }
 
 function stepsOf(plan: Plan): Step[] {
-  return plan.stages.filter((s) => s.id !== 'record').flatMap((s) => s.steps);
+  return unfoldStages(plan)
+    .filter((s) => s.id !== 'record')
+    .flatMap((s) => s.steps);
 }
 
 /** Another krakenctl's hosts, before anything is changed; the claim looks again under the fence. */

@@ -7,6 +7,7 @@ import {
   setHandler,
 } from '@temporalio/workflow';
 import type { Plan } from '../cluster/plan';
+import { unfoldStages } from '../contracts/folded-plan';
 import type {
   Decision,
   DecisionRequest,
@@ -18,6 +19,7 @@ import type {
 } from '../contracts/operation';
 import { cancellingSignal, progressQuery } from '../contracts/queues';
 import { describeFailure } from './describe-failure';
+import { groupsOf } from './stage-groups';
 
 /** What a person watching sees: kept by the workflow, read by the `progress` query and shown as Temporal's current details. */
 export class Progress {
@@ -43,9 +45,11 @@ export class Progress {
   planned(plan: Plan): void {
     this.shown.plan = plan;
     if (!plan.empty) this.stage('claim', 'claim the hosts', 0);
-    for (const stage of plan.stages) {
-      if (stage.id === 'record' && !plan.recordOnly) this.stage('proof', 'proof', 0);
-      this.stage(stage.id, stage.title, stage.steps.length);
+    for (const group of groupsOf(unfoldStages(plan))) {
+      const { id, node, title } = group[0]!;
+      if (id === 'record' && !plan.recordOnly) this.stage('proof', 'proof', 0);
+      const total = group.reduce((sum, stage) => sum + stage.steps.length, 0);
+      this.stage(node ?? id, title, total);
     }
     this.touch();
   }

@@ -3,9 +3,10 @@ import type { LastGood } from '../cluster/observed';
 import type { Plan } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { OpenedOperation, OperationLine } from '../contracts/activities';
-import type { FailureCode } from '../contracts/failures';
+import type { FailureCode, LogTail } from '../contracts/failures';
+import { unfoldStages } from '../contracts/folded-plan';
 import type { DeployInput } from '../contracts/operation';
-import { planners } from './activities';
+import { logs, planners } from './activities';
 import { describeFailure } from './describe-failure';
 import { final, leftover, lookAgain, observe } from './operation-steps';
 import type { Progress } from './progress';
@@ -35,8 +36,12 @@ const staysAsItIs: string[] = [
 
 /** A failed change goes back to the last good state; what a person cancelled, and what had no good state before it, stays as it is. */
 export async function takeBack(run: FailedRun): Promise<Ended> {
+  if (isCancellation(run.error)) return { result: 'cancelled', error: run.error };
+  return endFailed({ ...run, error: await withLogTail(run) });
+}
+
+async function endFailed(run: FailedRun): Promise<Ended> {
   const { input, opened, plan, error } = run;
-  if (isCancellation(error)) return { result: 'cancelled', error };
   const failure = describeFailure(error);
   const { lastGood } = opened;
   const isChange = lastGood !== undefined && lastGood.desiredHash !== plan.desiredHash;
@@ -46,17 +51,31 @@ export async function takeBack(run: FailedRun): Promise<Ended> {
     // It failed before it had changed anything.
     if (back === undefined) return { result: 'failed', error };
     const text = `${failure.message} · ${back}`;
-    return { result: 'rolled-back', error: ended('ROLLED_BACK', text, run) };
+    // What it says at first, krakenctl logs, is gone with the container.
+    return { result: 'rolled-back', error: ended('ROLLED_BACK', text, run, `krakenctl op show ${opened.name}`) };
   } catch (second) {
     const why = describeFailure(second);
     const text = `${failure.message} · and the way back failed: ${why.code} ${why.message}`;
-    return { result: 'failed', error: ended('ROLLBACK_FAILED', text, run) };
+    return { result: 'failed', error: ended('ROLLBACK_FAILED', text, run, why.hint ?? 'krakenctl status') };
   }
 }
 
-function ended(code: FailureCode, message: string, { error }: FailedRun) {
-  const { code: failedWith, host, hint } = describeFailure(error);
-  return ApplicationFailure.create({ type: code, message, nonRetryable: true, details: [{ hint, host, failedWith }] });
+/** The same failure with the end of the log of the part that failed: the way back takes that away with its container. */
+async function withLogTail({ input: { spec }, error }: FailedRun): Promise<unknown> {
+  const { code, message, ...details } = describeFailure(error);
+  const { host, part } = details;
+  if (!host || !part || !patched('log-of-what-failed')) return error;
+  const summary = `${host}: read what ${part} wrote last`;
+  const lines = await logs.readLogTail.executeWithOptions({ summary }, [{ spec, host, part }]).catch(() => []);
+  if (lines.length === 0) return error;
+  const told = [{ ...details, logTail: { host, part, lines } satisfies LogTail }];
+  const cause = error instanceof Error ? error : undefined;
+  return ApplicationFailure.create({ type: code, message, nonRetryable: true, details: told, cause });
+}
+
+function ended(code: FailureCode, message: string, { error }: FailedRun, hint: string) {
+  const { code: failedWith, host, logTail } = describeFailure(error);
+  return final(code, message, { hint, host, failedWith, logTail });
 }
 
 /** The last good state by a plan like any other, one node at a time; resolves with what was done, undefined for nothing. */
@@ -98,9 +117,8 @@ async function specOfBefore({ input, opened }: FailedRun, to: LastGood): Promise
 }
 
 function describeBack(nodes: string[], plan: Plan): string {
-  const touched = nodes.filter((id) =>
-    plan.stages.some((s) => s.steps.some((step) => step.host === id && step.kind === 'container')),
-  );
+  const steps = unfoldStages(plan).flatMap((stage) => stage.steps);
+  const touched = nodes.filter((id) => steps.some((step) => step.host === id && step.kind === 'container'));
   const untouched = nodes.filter((id) => !touched.includes(id));
   const back = touched.length > 0 ? `rolled back: ${touched.join(', ')} as before` : 'rolled back';
   return untouched.length > 0 ? `${back} · no part of ${untouched.join(', ')} was touched` : back;

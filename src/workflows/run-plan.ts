@@ -3,14 +3,16 @@ import type { ResolvedImages } from '../cluster/desired';
 import type { Gate, Stage, Step } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { StepInput } from '../contracts/activities';
+import { unfoldStages } from '../contracts/folded-plan';
 import type { OperationIdentity, RolloutPolicy, StageProgress } from '../contracts/operation';
 import { drains, effects, removals, streams, waits } from './activities';
 import { gateTimeoutMs, quietTimeoutMs, watchedAtOnceSeconds } from './activity-options';
 import type { Progress } from './progress';
 import type { SafePoints } from './safe-points';
+import { groupsOf } from './stage-groups';
 
 export interface PlanRun {
-  plan: { stages: Stage[]; rolling?: boolean };
+  plan: { stages: Stage[]; hosts?: string[]; rolling?: boolean };
   spec: ClusterSpec;
   images: ResolvedImages;
   operation: OperationIdentity;
@@ -26,12 +28,12 @@ export interface PlanRun {
 
 /** stage → lane → step → activity. The record is written by the operation itself, after its proof. */
 export async function runPlan(run: PlanRun): Promise<void> {
-  const stages = run.plan.stages.filter((s) => s.id !== 'record');
-  const firstChange = stages.find((s) => s.id !== 'images');
+  const stages = unfoldStages(run.plan).filter((s) => s.id !== 'record');
+  const safePoints = safePointsOf(run, stages);
   const begun = new Map<string, number>();
   for (const group of groupsOf(stages)) {
     const { id, title } = shownAs(group, run);
-    if (group[0] === firstChange || isNode(run, group[0]!)) await hold(run, group[0]!);
+    if (safePoints.includes(group[0]!)) await hold(run, group[0]!);
     const { node } = group[0]!;
     if (node === undefined) await run.progress.during(id, title, (shown) => runStage(run, group[0]!, shown));
     else {
@@ -41,28 +43,24 @@ export async function runPlan(run: PlanRun): Promise<void> {
   }
 }
 
+/** Before each node where they go one after the other, and before what is changed side by side: images alone disturb nobody. */
+function safePointsOf(run: PlanRun, stages: Stage[]): Stage[] {
+  const changes = stages.filter((stage) => stage.id !== 'images');
+  const firstOfAll = run.plan.rolling ? changes[0] : changes.find((stage) => !isNode(run, stage));
+  return changes.filter((stage) => stage === firstOfAll || isNode(run, stage));
+}
+
 /** Plans of before nodes were left out had one stage for each, which was named by its host. */
 function isNode({ plan, spec }: PlanRun, { id, node }: Stage): boolean {
   return node !== undefined || (plan.rolling === true && spec.nodes.some((n) => n.id === id));
 }
 
-/** Before each node where they go one after the other, else once before the first change: images alone disturb nobody. */
 async function hold(run: PlanRun, stage: Stage): Promise<void> {
   const { safePoints, policy } = run.holds ?? {};
   const { rolling } = run.plan;
+  const title = rolling || isNode(run, stage) ? stage.title : 'all hosts at once';
   const approve = policy?.approveEachNode && (!rolling || isNode(run, stage));
-  await safePoints?.pass({ id: stage.node ?? stage.id, title: rolling ? stage.title : 'all hosts at once', approve });
-}
-
-/** Stages that follow each other and belong to the same nodes are one. */
-export function groupsOf(stages: Stage[]): Stage[][] {
-  const groups: Stage[][] = [];
-  for (const stage of stages) {
-    const last = groups.at(-1);
-    if (last && stage.node !== undefined && last[0]!.node === stage.node) last.push(stage);
-    else groups.push([stage]);
-  }
-  return groups;
+  await safePoints?.pass({ id: stage.node ?? stage.id, title, approve });
 }
 
 function shownAs([first]: Stage[], { label }: PlanRun): { id: string; title: string } {
@@ -81,8 +79,9 @@ async function runNode(run: PlanRun, stages: Stage[], shown: StageProgress): Pro
     const startedAt = Date.now();
     const early = stage.gates.filter((gate) => gate.kind !== 'steady');
     await CancellationScope.nonCancellable(() => runStage(run, { ...stage, gates: early }, shown));
-    const part = stage.id.slice(stage.node!.length + 1);
-    took.push(`${nodeParts[part] ?? 'replaced'} ${((Date.now() - startedAt) / 1000).toFixed(1)}s`);
+    took.push(
+      `${nodeParts[stage.id.split('/')[1] ?? ''] ?? 'replaced'} ${((Date.now() - startedAt) / 1000).toFixed(1)}s`,
+    );
     shown.detail = took.join(' · ');
     await passAll(
       run,
@@ -92,7 +91,13 @@ async function runNode(run: PlanRun, stages: Stage[], shown: StageProgress): Pro
   }
 }
 
-const nodeParts: Record<string, string> = { out: 'drained', canary: 'canary', back: 'taken back' };
+const nodeParts: Record<string, string> = {
+  out: 'drained',
+  foundation: 'storage replaced',
+  canary: 'canary',
+  back: 'taken back',
+  live: 'changed',
+};
 
 async function runStage(run: PlanRun, stage: Stage, shown: StageProgress): Promise<void> {
   const lanes = new Map<string, Step[]>();
@@ -124,7 +129,7 @@ function gateTitle(gate: Gate): string {
       return `gate caught-up: ${gate.host} has what the others took in meanwhile`;
     case 'steady': {
       const hosts = gate.replaced.map((r) => r.host).join(', ');
-      return `gate steady: new parts of ${hosts} run on${gate.seconds > 0 ? ` for ${gate.seconds}s` : ''}`;
+      return `gate steady: ${gate.inPlace ? 'changed' : 'new'} parts of ${hosts} run on${gate.seconds > 0 ? ` for ${gate.seconds}s` : ''}`;
     }
   }
 }

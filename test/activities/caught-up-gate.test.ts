@@ -1,3 +1,5 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
 import type { ActivityDependencies } from '../../src/activities/dependencies';
 import { gateActivities } from '../../src/activities/gates';
 import type { HttpRequest } from '../../src/clients/host';
@@ -6,6 +8,7 @@ import { exampleSpec } from '../support/cluster';
 import { MemoryLab } from '../support/memory-hosts';
 
 const spec = exampleSpec();
+const logger = new DefaultLogger('ERROR');
 const hex = (n: number) => String(n).repeat(64);
 
 /** An origin and a build-index of node-2 that have what is named here; what is asked for comes when the backend has it. */
@@ -97,6 +100,24 @@ describe('a node that is back', () => {
     lab.machine('node-3').acknowledged = { blobs: [hex(1)], tags: [] };
     // The clock of this stage goes on by a second at each look at it.
     await expect(wait(4_000)).rejects.toThrow('node-2 lacks what others took in while it was away: blob 111111111111');
+  });
+});
+
+describe('the time of a gate', () => {
+  /** How many looks an attempt takes that goes on after others have worked for so long. */
+  async function looksAfter(workedMs: number): Promise<number> {
+    const { lab, state, wait } = await stage({ belongs: [hex(1)], backend: new Set() });
+    lab.machine('node-3').acknowledged = { blobs: [hex(1)], tags: [] };
+    const heartbeatDetails = { work: { workedMs, seenAt: Date.now() } };
+    const attempt = new MockActivityEnvironment({ attempt: 2, heartbeatDetails }, { logger });
+    // The clock of this stage goes on by a second at each look at it.
+    await expect(attempt.run(() => wait(20_000))).rejects.toThrow('node-2 lacks');
+    return state.asked;
+  }
+
+  test('is of all its attempts together, and each takes a look', async () => {
+    const [alone, after, late] = [await looksAfter(0), await looksAfter(12_000), await looksAfter(100_000)];
+    expect([alone > 5, after < alone / 2, late]).toEqual([true, true, 1]);
   });
 });
 

@@ -3,10 +3,11 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Collected, collectBundle, manifestOf, type Source } from '../../src/cli/bundle/bundle';
-import { makeRedactor, type Redact } from '../../src/cli/bundle/redaction';
+import { decodePayloads } from '../../src/cli/bundle/temporal-source';
 import type { KeyDefinition } from '../../src/config/key';
 import { keyNames, keys } from '../../src/config/keys';
 import { findSecretValues } from '../../src/config/secrets';
+import { makeRedactor, type Redact } from '../../src/text/redaction';
 import { type } from './streams';
 
 let folder: string;
@@ -65,6 +66,15 @@ describe('collecting', () => {
       notCollected: [{ what: 'y', why: 'z' }],
     });
   });
+});
+
+test('payloads of a history are told as what they say, so that a secret in them is found', () => {
+  const note = 'c4n"ary';
+  const data = Buffer.from(JSON.stringify({ note })).toString('base64');
+  const event = { input: { payloads: [{ metadata: { encoding: 'anNvbi9wbGFpbg==' }, data }] } };
+  const decoded = decodePayloads(event);
+  expect(decoded).toEqual({ input: { payloads: [{ note }] } });
+  expect(makeRedactor([note])(JSON.stringify(decoded))).not.toContain('c4n');
 });
 
 describe('values of secrets', () => {

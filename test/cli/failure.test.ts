@@ -42,6 +42,12 @@ test('the innermost named failure is what a person reads', () => {
   });
 });
 
+test('what a part wrote last is passed on', () => {
+  const logTail = { host: 'node-2', part: 'origin', lines: ['panic'] };
+  const cause = ApplicationFailure.create({ type: 'ROLLED_BACK', message: 'no', details: [{ logTail }] });
+  expect(toCliFailure(failed(cause))).toMatchObject({ exitCode: 9, logTail });
+});
+
 test.each([
   [new CancelledFailure('cancelled'), 'CANCELLED'],
   [new TerminatedFailure('terminated'), 'TERMINATED'],

@@ -46,6 +46,29 @@ test('for a person it is one line, where, and the next command', () => {
   expect(written).toEqual({ out: '', err: '✘ HOST_REFUSED node-2: no key fits\n    tried 2 keys\n  → do that\n' });
 });
 
+test('what a part wrote last stands under the failure, and commands no terminal', () => {
+  const logTail = { host: 'node-1', part: 'origin' as const, lines: ['panic: no\u001b[2J disk', '  main.go:1'] };
+  const failure = new CliFailure('ROLLED_BACK', 'gate ready: origin', { hint: 'krakenctl op show', logTail });
+  const text = open();
+  text.output.fail(failure);
+  expect(text.written.err).toBe(
+    [
+      '✘ ROLLED_BACK gate ready: origin',
+      '    what origin of node-1 wrote last:',
+      '    │ panic: no<U+001B>[2J disk',
+      '    │   main.go:1',
+      '  → krakenctl op show',
+      '',
+    ].join('\n'),
+  );
+  const json = open({ format: 'json' });
+  json.output.fail(failure);
+  expect(JSON.parse(json.written.out).error).toEqual({
+    ...{ code: 'ROLLED_BACK', message: 'gate ready: origin', host: null, retryable: false, hint: 'krakenctl op show' },
+    logTail,
+  });
+});
+
 test('quiet keeps the answer and drops remarks', () => {
   const { output, written } = open({ quiet: true });
   output.line('answer');

@@ -146,6 +146,18 @@ test('what changes in place is one line for all instances, with the line of .env
   ]);
 });
 
+test('what changes in place node by node says in which order, and with which option', () => {
+  const before = exampleSpec();
+  const after = exampleSpec((s) => void Object.assign(s.redis, { maxmemoryBytes: 2 ** 29 }));
+  const pace = { batch: 1, approveEachNode: true };
+  const plan = planFor(after, exampleImages(before), observedAs(before, exampleImages(before)), pace);
+  const view = { colors: plain, columns: 160, tookMs: 312, hosts: 3, verbose: false, options: '--approve-each-node' };
+  expect(renderPlan(plan, view).slice(-2)).toEqual([
+    ' order  node-1/live → node-2/live → node-3/live',
+    ` apply exactly this: krakenctl deploy --approve-each-node --plan ${plan.hash.slice(0, 12)}`,
+  ]);
+});
+
 test('a setting changed by hand is drift of that instance by its own name', () => {
   const set = (o: Observed) => {
     const replica = seenHost(o, 'node-2').redis.find((r) => r.part === 'redis-replica')!;

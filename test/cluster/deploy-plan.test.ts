@@ -145,7 +145,8 @@ describe('the deploy plan', () => {
       'node-3',
       'record',
     ]);
-    expect(plan.stages[2]?.gates).toContainEqual({ kind: 'ready', host: 'node-1', part: 'origin' });
+    const gates = plan.stages.find((s) => s.id === 'node-1')?.gates;
+    expect(gates).toContainEqual({ kind: 'ready', host: 'node-1', part: 'origin' });
   });
 
   test('a stopped container is started, not made anew', () => {

@@ -1,16 +1,19 @@
 import type { Observed, ObservedContainer, SeenHost } from '../../src/cluster/observed';
-import type { Plan, Step } from '../../src/cluster/plan';
+import type { RolloutPace } from '../../src/cluster/pace';
+import type { Gate, Plan, Step } from '../../src/cluster/plan';
 import type { ClusterSpec } from '../../src/cluster/spec';
 import { exampleImages, exampleSpec, observedAs, planFor, seenHost } from '../support/cluster';
 
 const before = exampleSpec();
 const images = exampleImages(before);
 
-function planAfter(change: (spec: ClusterSpec) => void, touch: (observed: Observed) => void = () => undefined): Plan {
+type Touch = (observed: Observed) => void;
+
+function planAfter(change: (spec: ClusterSpec) => void, touch: Touch = () => undefined, pace?: RolloutPace): Plan {
   const observed = observedAs(before, images);
   touch(observed);
   const after = exampleSpec(change);
-  return planFor(after, { ...exampleImages(after, 'b'), ...images }, observed);
+  return planFor(after, { ...exampleImages(after, 'b'), ...images }, observed, pace);
 }
 
 const nothing = () => undefined;
@@ -253,5 +256,70 @@ describe('beside parts that are replaced', () => {
 
   test('nothing to change in place makes no stage', () => {
     expect(shownStages(planAfter(upgrade))).toEqual(['images', 'node-1', 'node-2', 'node-3', 'record']);
+  });
+});
+
+describe('where each node is to be approved', () => {
+  const upgrade = (s: ClusterSpec) => void Object.assign(s.images, { version: 'v0.1.28' });
+  const quick = (s: ClusterSpec) => void Object.assign(s.nginx, { readTimeoutSeconds: 60 });
+  const approved = (pace: Partial<RolloutPace> = {}) => ({ batch: 1, approveEachNode: true, ...pace });
+  const gates = (plan: Plan, id: string) => plan.stages.find((s) => s.id === id)!.gates;
+  const ready = (host: string, ...parts: string[]) =>
+    parts.map((part): Gate => ({ kind: 'ready', host, part }) as Gate);
+
+  test('what changes in place goes node by node: files, settings and reload of one, seen ready before the next', () => {
+    const plan = planAfter((s) => void [moreMemory(s), quick(s)], nothing, approved());
+    expect(shownStages(plan)).toEqual(['node-1/live', 'node-2/live', 'node-3/live', 'record']);
+    expect(plan).toMatchObject({ rolling: false, counts: { replace: 0, create: 0, change: 18 } });
+    expect(said(stage(plan, 'node-2/live'))).toEqual([
+      'node-2 file change redis',
+      'node-2 file change redis-replica',
+      'node-2 file change nginx',
+      'node-2 setting change redis',
+      'node-2 setting change redis-replica',
+      'node-2 reload change nginx',
+    ]);
+    expect(gates(plan, 'node-2/live')).toEqual(ready('node-2', 'redis', 'redis-replica', 'nginx'));
+  });
+
+  test('beside parts that are replaced it goes first, and a load balancer learns of no setting before its turn', () => {
+    const plan = planAfter((s) => void [upgrade(s), quick(s)], nothing, approved());
+    expect(shownStages(plan)).toEqual([
+      ...['images', 'node-1/live', 'node-2/live', 'node-3/live'],
+      ...['node-1', 'node-2', 'node-3', 'record'],
+    ]);
+    expect(said(stage(plan, 'node-1/live'))).toEqual(['node-1 file change nginx', 'node-1 reload change nginx']);
+  });
+
+  test('as many at once as are approved together, and watched where that is asked for', () => {
+    const plan = planAfter(moreMemory, nothing, approved({ batch: 2, bakeMs: 60_000 }));
+    expect(shownStages(plan)).toEqual(['node-1+node-2/live', 'node-3/live', 'record']);
+    expect(gates(plan, 'node-3/live').at(-1)).toEqual({
+      ...{ kind: 'steady', seconds: 60, inPlace: true },
+      replaced: [{ host: 'node-3', parts: ['redis', 'redis-replica'] }],
+    });
+  });
+
+  test('what is brought up beside it comes after it, with the files of new parts', () => {
+    const plan = planAfter(
+      moreMemory,
+      (observed) => {
+        const { containers } = seenHost(observed, 'node-2');
+        containers.splice(0, containers.length, ...containers.filter((c) => c.part !== 'redis-replica'));
+      },
+      approved(),
+    );
+    expect(shownStages(plan)).toEqual([
+      ...['node-1/live', 'node-2/live', 'node-3/live'],
+      ...['files', 'foundation', 'parts', 'record'],
+    ]);
+    expect(said(stage(plan, 'node-2/live'))).toEqual(['node-2 file change redis', 'node-2 setting change redis']);
+    expect(said(stage(plan, 'files'))).toEqual(['node-2 file change redis-replica']);
+  });
+
+  test('the same steps as side by side, whichever way it goes', () => {
+    const change = (s: ClusterSpec) => void [upgrade(s), moreMemory(s), quick(s)];
+    const ids = (plan: Plan) => stepsOf(plan).map((s) => `${s.host} ${s.kind} ${s.target}`);
+    expect(ids(planAfter(change, nothing, approved())).sort()).toEqual(ids(planAfter(change)).sort());
   });
 });

@@ -111,11 +111,35 @@ describe('a rollout', () => {
       s.images.redis = 'redis:7.4';
     });
     const redis = planFor(image, { ...exampleImages(image, 'c'), ...images }, observedAs(spec, images));
-    const steps = stage(redis, 'node-2').steps.map((s) => `${s.kind} ${s.part ?? s.id}`);
+    const steps = stage(redis, 'node-2/foundation').steps.map((s) => `${s.kind} ${s.part ?? s.id}`);
     expect(steps[0]).toBe('handover node-2/redis/handover');
     expect(steps.at(-1)).toBe('redis node-2/redis/rejoin');
     expect(stage(redis, 'node-2').gates).toContainEqual({ kind: 'redis-whole' });
-    expect(stage(plan, 'node-2').steps.some((s) => s.kind === 'handover')).toBe(false);
+    expect(stage(plan, 'node-2/foundation').steps.some((s) => s.kind === 'handover')).toBe(false);
+  });
+
+  test("replaces what Kraken's parts stand on first, in start order, and them side by side, each after its file", () => {
+    const lanes = (id: string) => {
+      const found = new Map<string, string[]>();
+      for (const { lane, host, kind, part } of stage(plan, id).steps)
+        found.set(lane ?? host, [...(found.get(lane ?? host) ?? []), `${kind} ${part}`]);
+      return Object.fromEntries(found);
+    };
+    expect(lanes('node-1/foundation')).toEqual({ 'node-1': ['container testfs'] });
+    expect(lanes('node-1')).toEqual(
+      Object.fromEntries(
+        ['origin', 'tracker', 'build-index', 'proxy'].map((part) => [`node-1 ${part}`, [`container ${part}`]]),
+      ),
+    );
+  });
+
+  test('does not start a tracker before its router listens, where that is replaced too', () => {
+    const image = exampleSpec((s) => {
+      s.images.envoy = 'envoy:1.99';
+      s.images.version = 'v0.1.28';
+    });
+    const both = planFor(image, { ...exampleImages(image, 'c'), ...upgraded }, observedAs(spec, images));
+    expect(stage(both, 'node-1/foundation').gates).toEqual([{ kind: 'ready', host: 'node-1', part: 'redis-router' }]);
   });
 
   test('an NGINX alone is replaced without leaving its node out: the others need nothing of it', () => {

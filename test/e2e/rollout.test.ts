@@ -88,5 +88,6 @@ if (!onRealKraken) {
   test('a proxy that is ready and serves wrong bytes is taken back, and nobody was given any of them', async () => {
     const told = await rollBack(stage, { version: 'v0.1.28-wrong-proxy', says: /canary.*proxy/ });
     expectLoaded(told);
+    expect(told.run!.stderr).toMatch(/what proxy of node-1 wrote last:\n {4}│ \S/);
   });
 }

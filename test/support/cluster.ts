@@ -5,9 +5,9 @@ import { desiredState, requiredImages } from '../../src/cluster/desired-state';
 import { repositoryOf } from '../../src/cluster/image';
 import { labels } from '../../src/cluster/names';
 import type { ClusterRecord, Observed, ObservedContainer, SeenHost } from '../../src/cluster/observed';
+import type { RolloutPace } from '../../src/cluster/pace';
 import type { Plan } from '../../src/cluster/plan';
 import { newestRecord } from '../../src/cluster/record';
-import type { RolloutPace } from '../../src/cluster/rollout-stages';
 import { type ClusterSpec, partNames, specSchema } from '../../src/cluster/spec';
 
 /** A plain three-node spec; change what a test is about. */

@@ -3,7 +3,7 @@ import { outlasting } from '../../src/workflows/absence';
 import { describeFailure } from '../../src/workflows/describe-failure';
 
 /** One activity with the product's way of being called, in seconds instead of minutes. */
-export async function work(taskQueue: string, scheduleToCloseTimeout: '2s' | '6s'): Promise<unknown> {
+export async function work(taskQueue: string, scheduleToCloseTimeout: '2s' | '6s' | '60s'): Promise<unknown> {
   const options = {
     taskQueue,
     scheduleToCloseTimeout,

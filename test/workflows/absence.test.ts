@@ -25,7 +25,7 @@ afterAll(() => environment.teardown());
 
 interface Play {
   act: () => Promise<string>;
-  time: '2s' | '6s';
+  time: '2s' | '6s' | '60s';
   /** Nobody works on it before. */
   absentMs?: number;
 }
@@ -82,6 +82,34 @@ describe('an activity whose time runs out', () => {
     const { result, scheduled } = await play({ act: beating(() => sleep(6500, 'late')), time: '6s' });
     expect(result).toEqual({ code: 'INTERNAL', message: 'act did not end in its time, and no attempt said why' });
     expect(scheduled).toBe(1);
+  });
+});
+
+describe('an activity on one of several load balancers', () => {
+  test('is tried as often as that failed, and not as often as a frozen worker held it', async () => {
+    const tried: number[] = [];
+    const { ensureInstallImage } = asActivities({
+      ensureInstallImage: async (): Promise<string> => {
+        tried.push(Context.current().info.attempt);
+        throw away();
+      },
+    });
+    const act = () => (Context.current().info.attempt <= 2 ? sleep(4000, 'late') : ensureInstallImage());
+    expect(await play({ act, time: '60s' })).toMatchObject({ result: { code: 'HOST_UNREACHABLE' }, scheduled: 1 });
+    expect(tried).toEqual([3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  test('that a frozen worker still holds by its fence has not failed', async () => {
+    const tried: number[] = [];
+    const { publishInstall } = asActivities({
+      publishInstall: async (): Promise<string> => {
+        const { attempt } = Context.current().info;
+        tried.push(attempt);
+        throw attempt <= 3 ? ApplicationFailure.create({ type: 'FENCE_BUSY', message: 'held' }) : away();
+      },
+    });
+    expect(await play({ act: publishInstall, time: '60s' })).toMatchObject({ result: { code: 'HOST_UNREACHABLE' } });
+    expect(tried).toHaveLength(11);
   });
 });
 

@@ -1,3 +1,4 @@
+import { unfoldPlan } from '../../src/contracts/folded-plan';
 import { type DeployInput, defaultRollout } from '../../src/contracts/operation';
 import { failureOf } from '../support/failure-of';
 import { MemoryLab } from '../support/memory-hosts';
@@ -68,7 +69,8 @@ describe('what changes in place', () => {
     const instance = lab.machine('node-2').redis(6380);
     instance.settings.set('maxmemory', '1');
     const report = await bench.deploy();
-    expect(report.plan.stages.flatMap((s) => s.steps).map((s) => s.summary)).toEqual([
+    const { stages } = unfoldPlan(report.plan);
+    expect(stages.flatMap((s) => s.steps).map((s) => s.summary)).toEqual([
       'node-2: set maxmemory 256mb on redis-replica, live',
       ...['node-1', 'node-2', 'node-3'].map((host) => `${host}: write the record`),
     ]);

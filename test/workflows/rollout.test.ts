@@ -1,5 +1,6 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { HeartbeatWatch } from '../../src/cli/heartbeats';
+import { EngineError } from '../../src/clients/errors';
 import type { DeployInput, OperationProgress } from '../../src/contracts/operation';
 import { stateOf } from '../campaign/modelled-state';
 import { failureOf } from '../support/failure-of';
@@ -102,6 +103,11 @@ describe('a rollout', () => {
   });
 });
 
+/** What the new version of a part writes; the one before it says something else. */
+function says(node: string, text: string): void {
+  lab.machine(node).says = ({ image }) => (image.endsWith('v0.1.28') ? text : 'all is well');
+}
+
 /** From the moment at which that node's own part was replaced by the new version. */
 function misbehaves(node: string, part: 'origin' | 'build-index' | 'tracker'): void {
   lab.machine(node).serves = (asked, response) =>
@@ -118,9 +124,17 @@ describe('a rollout that goes wrong', () => {
       const before = stateWithoutRecord();
       const ids = [...lab.machine('node-2').containers.keys()];
       misbehaves('node-1', part);
+      says('node-1', `read\n\u001b[31mgave\u0007 up\u001b[0m, password=CANARY`);
       const failure = await failureOf(bench.deploy(rollout('v0.1.28')));
       expect(failure).toMatchObject({ type: 'ROLLED_BACK', message: expect.stringContaining(`${part} of node-1`) });
       expect(failure?.message).toContain('no part of node-2, node-3 was touched');
+      const lines = ['read', 'gave<U+0007> up, password=[redacted]'];
+      expect(failure.details).toEqual([
+        expect.objectContaining({
+          ...{ failedWith: 'CANARY_FAILED', hint: 'krakenctl op show deploy-2', host: 'node-1' },
+          logTail: { host: 'node-1', part, lines },
+        }),
+      ]);
       expect(stateWithoutRecord()).toEqual(before);
       expect([...lab.machine('node-2').containers.keys()]).toEqual(ids);
       const line = lab.machine('node-3').stored.get('/var/lib/krakenctl/cluster/operations.jsonl')!.contents.toString();
@@ -138,7 +152,13 @@ describe('a rollout that goes wrong', () => {
     await bench.deploy();
     const before = stateWithoutRecord();
     misbehaves('node-2', 'origin');
-    expect(await failureOf(bench.deploy(rollout('v0.1.28')))).toMatchObject({ type: 'ROLLED_BACK' });
+    lab.machine('node-2').says = () => {
+      throw new EngineError('the log is damaged', 'node-2', 500);
+    };
+    const failure = await failureOf(bench.deploy(rollout('v0.1.28')));
+    // A log that cannot be read changes nothing.
+    expect(failure.type).toBe('ROLLED_BACK');
+    expect(failure.details?.[0]).not.toHaveProperty('logTail');
     expect(stateWithoutRecord()).toEqual(before);
   });
 
@@ -167,10 +187,12 @@ describe('a rollout that goes wrong', () => {
         if (versionOf('node-1', 'tracker') === 'v0.1.28') Object.assign(tracker, { restartCount: 1, exitCode: 2 });
       }
     };
+    says('node-1', 'panic: token=CANARY');
     const failure = await failureOf(bench.deploy(rollout('v0.1.28')));
     expect(failure).toMatchObject({
       type: 'ROLLED_BACK',
-      message: expect.stringContaining('tracker on node-1 exited (2)'),
+      message: expect.stringMatching(/tracker on node-1 exited \(2\).*"panic: token=\[redacted\]"/),
+      details: [{ logTail: { host: 'node-1', part: 'tracker', lines: ['panic: token=[redacted]'] } }],
     });
     expect(stateWithoutRecord()).toEqual(before);
   });
@@ -178,9 +200,12 @@ describe('a rollout that goes wrong', () => {
   test('without rollback it stays as it is, and the next deploy says that the node is out and takes it back', async () => {
     await bench.deploy();
     misbehaves('node-1', 'origin');
-    expect(await failureOf(bench.deploy(rollout('v0.1.28', { rollback: false })))).toMatchObject({
-      type: 'CANARY_FAILED',
-    });
+    says('node-1', 'gave up');
+    const run = await bench.start(rollout('v0.1.28', { rollback: false }));
+    const logTail = { host: 'node-1', part: 'origin', lines: ['gave up'] };
+    const hint = 'krakenctl logs node-1 origin';
+    expect(await failureOf(run.result())).toMatchObject({ type: 'CANARY_FAILED', details: [{ hint, logTail }] });
+    expect((await run.query<OperationProgress>('progress')).failure).toMatchObject({ code: 'CANARY_FAILED', logTail });
     expect(versionOf('node-1', 'origin')).toBe('v0.1.28');
     expect(nginxOut('node-2')).toBe('node-1');
     const { plan } = await bench.deploy(rollout('v0.1.27'));
@@ -222,10 +247,12 @@ describe('a rollout that goes wrong', () => {
     await bench.deploy();
     lab.machine('node-1').serves = (asked, response) =>
       asked === 'origin' ? { ...response, body: Buffer.from('never right again') } : response;
+    says('node-1', 'gave up');
     const failure = await failureOf(bench.deploy(rollout('v0.1.28')));
     expect(failure).toMatchObject({
       type: 'ROLLBACK_FAILED',
       message: expect.stringContaining('the way back failed: CANARY_FAILED'),
+      details: [{ hint: 'krakenctl logs node-1 origin', logTail: { part: 'origin', lines: ['gave up'] } }],
     });
     expect(versionOf('node-2', 'origin')).toBe('v0.1.27');
   });

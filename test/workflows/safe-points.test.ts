@@ -300,6 +300,35 @@ test('cancelled while it is held it ends cleanly: nothing touched, noted with wh
   });
 });
 
+test('what changes in place is approved node by node, too, and before parts are replaced', async () => {
+  await deployOld();
+  const told = () =>
+    ['node-1', 'node-2', 'node-3'].filter(
+      (id) => lab.machine(id).redis(6379).settings.get('maxmemory') === `${2 ** 29}`,
+    );
+  const run = await bench.start((input) => {
+    Object.assign(input, { spec: spec('v0.1.28'), policy: { ...unwatched, approveEachNode: true } });
+    Object.assign(input.spec.redis, { maxmemoryBytes: 2 ** 29 });
+  });
+  expect(await heldAt(run, 'approval', 'node-1/live')).toMatchObject({ title: 'node-1 in place' });
+  expect(told()).toEqual([]);
+  await decide(run, 'approve', 'ana@ops-1', { point: 'node-1/live' });
+  await heldAt(run, 'approval', 'node-2/live');
+  expect(told()).toEqual(['node-1']);
+  await decide(run, 'pause');
+  await heldAt(run, 'paused', 'node-2/live');
+  await decide(run, 'resume');
+  for (const point of ['node-2/live', 'node-3/live']) {
+    await heldAt(run, 'approval', point);
+    await decide(run, 'approve');
+  }
+  await heldAt(run, 'approval', 'node-1');
+  expect(told()).toEqual(['node-1', 'node-2', 'node-3']);
+  expect(replacedHosts()).toEqual([]);
+  await decide(run, 'deny');
+  expect(await failureOf(run.result())).toMatchObject({ type: 'APPROVAL_DENIED' });
+});
+
 test('hosts that are brought up side by side are approved once, before the first of them is changed', async () => {
   const run = await bench.start(
     (input) => void Object.assign(input, { policy: { ...unwatched, approveEachNode: true } }),

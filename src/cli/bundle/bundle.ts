@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { Redact } from '../../text/redaction';
 import { toCliFailure } from '../failure';
-import type { Redact } from './redaction';
 
 /** Files of a bundle by path, redacted; and what could not be had. */
 export interface Bundle {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { operationWorkflowId } from '../../cluster/names';
+import { unfoldPlan } from '../../contracts/folded-plan';
 import { type Configuration, readConfiguration } from '../configuration';
 import { type Temporal, withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
@@ -80,7 +81,8 @@ async function show(context: Context, _: unknown, [wanted]: string[]): Promise<v
     const asked = await askProgress(temporal, handle);
     const progress = asked && (await new HeartbeatWatch(handle).onto(asked));
     const failure = operation.result === 'failed' ? await handle.result().catch(toCliFailure) : undefined;
-    output.result({ operation, progress, failure: progress?.failure ?? failure, link });
+    const told = progress && { ...progress, ...(progress.plan && { plan: unfoldPlan(progress.plan) }) };
+    output.result({ operation, progress: told, failure: progress?.failure ?? failure, link });
     output.lines(renderOperation(operation, { ...view, progress, failure: failure as CliFailure | undefined, link }));
   });
 }

@@ -17,7 +17,7 @@ export function addPlanCommand(program: Command, wire: Wire): void {
 }
 
 /** What of a deploy's options makes another plan. */
-export type PlannedWith = Pick<RolloutOptions, 'batch' | 'bake'> & { toVersion?: string };
+export type PlannedWith = Pick<RolloutOptions, 'batch' | 'bake' | 'approveEachNode'> & { toVersion?: string };
 
 export async function showPlan(
   context: Context,
@@ -50,9 +50,8 @@ function refuseForeign(foreign: Plan['foreign'] = []): void {
   throw new CliFailure('FOREIGN_OWNER', text, { hint: takeOverHint });
 }
 
-function typedOptions({ toVersion, batch, bake }: PlannedWith): string {
+function typedOptions({ toVersion, batch, bake, approveEachNode }: PlannedWith): string {
   const typed = { '--to-version': toVersion, '--batch': batch, '--bake': bake };
-  return Object.entries(typed)
-    .flatMap(([option, text]) => (text === undefined ? [] : [`${option} ${text}`]))
-    .join(' ');
+  const given = Object.entries(typed).flatMap(([option, text]) => (text === undefined ? [] : [`${option} ${text}`]));
+  return [...given, ...(approveEachNode ? ['--approve-each-node'] : [])].join(' ');
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { findSecretValues } from '../../config/secrets';
+import { makeRedactor } from '../../text/redaction';
 import { packArchive, refuseExisting, writeArchive } from '../bundle/archive';
 import { type Bundle, collectBundle, manifestOf } from '../bundle/bundle';
-import { makeRedactor } from '../bundle/redaction';
 import { readBundleConfiguration, sourcesOf } from '../bundle/sources';
 import { readConfiguration } from '../configuration';
 import type { Context, Wire } from '../context';
