@@ -1,4 +1,12 @@
-import { continueAsNew, defineQuery, setCurrentDetails, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
+import {
+  continueAsNew,
+  defineQuery,
+  patched,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { AgentInput, AgentOutcome } from '../contracts/agents';
 import { parkedQuery } from '../contracts/queues';
 import { workOn } from './agent-steps';
@@ -20,6 +28,8 @@ const firstPauseMs = 5_000;
 const longestPauseMs = { firstDay: 60_000, later: 5 * 60_000 };
 const dayMs = 24 * 3_600_000;
 const givenUpAfterMs = 7 * dayMs;
+/** Where more VMs are parked than a worker keeps in memory, each is read from its history whenever it wakes. */
+const longestHistory = 200;
 
 // Pinned, it would hold an old release's code for a week.
 followsReleases(keepAgent);
@@ -41,6 +51,11 @@ export async function keepAgent(input: KeptAgent): Promise<AgentOutcome> {
     const outcome = await workOn(input);
     if (outcome.state !== 'parked' || Date.now() - since > givenUpAfterMs) return outcome;
     why = outcome.why;
-    if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof keepAgent>({ ...input, tries, since, why });
+    if (isLong()) await continueAsNew<typeof keepAgent>({ ...input, tries, since, why });
   }
+}
+
+function isLong(): boolean {
+  const { continueAsNewSuggested, historyLength } = workflowInfo();
+  return continueAsNewSuggested || (historyLength > longestHistory && patched('kept-histories-stay-short'));
 }

@@ -1,6 +1,7 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../../src/activities';
 import { sideQueues, taskQueues } from '../../src/contracts/queues';
+import { workflowsInMemory } from '../../src/workers/version-workers';
 import { boundYoungSpace } from '../../src/workers/young-space';
 import { RemoteHosts } from './remote-hosts';
 
@@ -29,6 +30,7 @@ async function main(): Promise<void> {
     taskQueue: taskQueues.main,
     workflowBundle: { codePath: codePath! },
     stickyQueueScheduleToStartTimeout: '2s',
+    maxCachedWorkflows: workflowsInMemory,
   });
   const sides = await Promise.all(sideQueues.map((taskQueue) => Worker.create({ ...common, taskQueue })));
   process.on('disconnect', () => process.exit(0));
