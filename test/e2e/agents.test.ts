@@ -184,30 +184,6 @@ describe('/install', () => {
     await expectAgent(at(3), labName, versions[0]!);
   });
 
-  test('puts back what does not get ready, which ends the operation; the next one is taken', async () => {
-    // It takes connections and never answers: whoever asks whether the agent is ready must not make it go.
-    const listen =
-      'use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalPort => 9191, Listen => 64, ReuseAddr => 1) or die; sleep 3600';
-    await onHost(at(3), ['systemd-run', '--unit', 'other', '--service-type', 'exec', 'perl', '-e', listen]);
-    await until('it listens', async () =>
-      (await onHost(at(3), ['ss', '-Hltn'])).includes(':9191 ') ? true : undefined,
-    );
-    writeEnv(lab, { AGENT_MEMORY_LIMIT: '301m', AGENT_SERVER_PORT: '9191' });
-    const refused = krakenctl(['agent', 'publish'], { timeoutMs: 400_000 });
-    const isPutBack = async () =>
-      (await tryOnHost(at(3), ['test', '-e', `/var/lib/kraken/${labName}/agent/failed`])).code === 0;
-    await looksUntil('it is put back', isPutBack);
-    const run = await refused;
-    expect([run.code, run.stderr]).toEqual([1, expect.stringMatching(/FLEET_STOPPED[\s\S]*did not get ready/)]);
-    await expectAgent(at(3), labName, versions[0]!);
-    expect((await must(['agent', 'list'])).stdout).toMatch(/did not get ready there/);
-    await onHost(at(3), ['systemctl', 'stop', 'other']);
-    writeEnv(lab, { AGENT_MEMORY_LIMIT: '301m' });
-    expect((await must(['agent', 'publish'])).stdout).toMatch(
-      /1 of 1 VMs that installed themselves have it, 0 by this/,
-    );
-  });
-
   test('a load balancer that comes back with an older one takes it back to nothing, and is brought the newer', async () => {
     const epochOf = async (n: number) =>
       (await tryOnHost(at(3), ['curl', '-fsS', '-m', '5', `http://${lab.hosts[n]!.address}:5000/install/epoch`]))
