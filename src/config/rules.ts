@@ -3,6 +3,9 @@ import type { Mistake, Warning } from './mistakes';
 import { findAgentPortMistakes, findPortMistakes } from './port-rules';
 import { blame, type Ruling } from './ruling';
 
+/** A rollout of some 38 nodes that are all load balancers would reach the 50 MB that Temporal lets a history have, and end in its middle. */
+const mostNodes = 30;
+
 /** What no key can say alone. Each rule names the one line that a person would change. */
 
 export function findRuleMistakes(ruling: Ruling): Mistake[] {
@@ -38,6 +41,11 @@ function findNumberingMistakes(ruling: Ruling): Mistake[] {
     const problem = numbers.length === 0 ? 'no nodes are named' : `only ${numbers.length} of at least 3 nodes`;
     const expected = 'CLUSTER_NODE_1, CLUSTER_NODE_2 and CLUSTER_NODE_3, each an address';
     mistakes.push(blame(ruling, key, { problem, expected, hint: `for example ${key}=10.0.1.${10 + numbers.length}` }));
+  }
+  if (numbers.length > mostNodes) {
+    const problem = `${numbers.length} nodes are named`;
+    const hint = 'a host that only pulls images needs an agent: krakenctl agent deploy';
+    mistakes.push(blame(ruling, nodeKeyName(mostNodes + 1), { problem, expected: `at most ${mostNodes} nodes`, hint }));
   }
   return mistakes;
 }

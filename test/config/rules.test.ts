@@ -63,6 +63,16 @@ describe('rules over several keys name the line that a person would change', () 
     ]);
   });
 
+  const nodes = (from: number, to: number) =>
+    Array.from({ length: to - from + 1 }, (_, i) => `CLUSTER_NODE_${from + i}=10.0.2.${from + i}\n`).join('');
+
+  test('more nodes than the history of one operation holds are too many, said once at the first of them', () => {
+    expect(mistakesOf(loadText(nodes(4, 30)))).toEqual([]);
+    expect(mistakesOf(loadText(nodes(4, 33)))).toMatchObject([
+      { key: 'CLUSTER_NODE_31', value: '10.0.2.31', problem: '33 nodes are named', expected: 'at most 30 nodes' },
+    ]);
+  });
+
   test('a node with a wrong address is wrong and not missing', () => {
     const text = leastText.replace('10.0.1.12', '10.0.1.512');
     expect(mistakesOf(loadConfig({ envFile: { name: '.env', text } }))).toMatchObject([{ key: 'CLUSTER_NODE_3' }]);
