@@ -32,6 +32,7 @@ export function describe({ name, address, container }) {
     .map((c) => {
       const { NetworkMode, Binds, Tmpfs, Memory, MemorySwap, NanoCpus, CapDrop, CapAdd, RestartPolicy, LogConfig } =
         c.HostConfig;
+      const { SecurityOpt, ReadonlyRootfs, PidsLimit } = c.HostConfig;
       const caps = (list) => (list ?? []).map((cap) => cap.replace(/^CAP_/, '').toUpperCase()).sort();
       const HostConfig = {
         NetworkMode,
@@ -42,6 +43,9 @@ export function describe({ name, address, container }) {
         NanoCpus,
         CapDrop: caps(CapDrop),
         CapAdd: caps(CapAdd),
+        SecurityOpt,
+        ReadonlyRootfs,
+        PidsLimit,
         RestartPolicy: { Name: RestartPolicy.Name },
         LogConfig,
       };

@@ -84,6 +84,9 @@ export const ansibleContainer = ({ create: { name, Image, Cmd, HostConfig: h } }
   tmpfs: Object.keys(h.Tmpfs),
   memory: String(h.Memory),
   capAdd: h.CapAdd,
+  securityOpts: h.SecurityOpt,
+  readOnly: h.ReadonlyRootfs,
+  pidsLimit: h.PidsLimit,
   log: h.LogConfig.Config,
 });
 
