@@ -7,4 +7,6 @@ if ! command -v ansible-playbook >/dev/null; then
   echo " ▸ installing ansible (apt)" >&2
   apt-get install -y -qq --no-install-recommends ansible >/dev/null
 fi
+# A peer of its own where Debian has it.
+apt-get install -y -qq --no-install-recommends ansible-mitogen >/dev/null 2>&1 || true
 exec node -r ./test/campaign/register.cjs "$@"

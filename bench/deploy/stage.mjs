@@ -15,6 +15,9 @@ export const data = mkdtempSync(join(tmpdir(), 'krakenctl-bench-'));
 const { PATH, HOME, LANG } = process.env;
 const plain = { PATH, HOME, LANG, NO_COLOR: '1', CI: 'true', KRAKENCTL_STATE_DIR: state };
 
+const temporalPort = 27233;
+export const temporalAddress = `127.0.0.1:${temporalPort}`;
+
 export const say = (text) => process.stderr.write(` ▸ ${text}\n`);
 
 export function run(argv, env = {}) {
@@ -43,7 +46,7 @@ export async function openStage({ images, versions }) {
     ]);
   }
   writeEnv(up);
-  krakenctl('temporal', 'up', '--port', '27233');
+  krakenctl('temporal', 'up', '--port', String(temporalPort));
   krakenctl('worker', 'start');
   return up;
 }
