@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Fault } from './lab-life';
 
 /**
  * `npm run campaign:crash -- [--lab] [--fault kill|freeze|temporal] --faults N --seed S [--record]`; the last line is JSON (decisions 29). Without
- * `--lab` the hosts are in memory, and the fault is the worker's death.
+ * `--lab` the hosts are in memory, and the fault is the worker's death; there `--at-least N [--with COMMIT,COMMIT]` ends when each boundary had N deaths, those
+ * of the runs that are recorded for these commits counted.
  */
 function argumentOf(name: string): string | undefined {
   const at = process.argv.indexOf(`--${name}`);
@@ -34,7 +35,23 @@ async function run(fault: Fault, firstSeed: number) {
   if (fault !== 'kill') throw new Error(`--fault ${fault}: expected --lab with it`);
   const { runModelled } = require('./modelled') as typeof import('./modelled');
   const slots = numberOf('slots', 6);
-  return runModelled({ crashes: faults, firstSeed, slots, killsPerDeploy: numberOf('per-deploy', 6), stop, say });
+  const atLeast = numberOf('at-least', 0);
+  const rare = atLeast > 0 ? { atLeast, before: recordedDeaths((argumentOf('with') ?? '').split(',')) } : undefined;
+  const killsPerDeploy = numberOf('per-deploy', 6);
+  return runModelled({ crashes: faults, firstSeed, slots, killsPerDeploy, rare, stop, say });
+}
+
+const evidence = join(__dirname, '..', '..', 'docs', 'evidence', 'campaign-crash.jsonl');
+
+/** By boundary, of the modelled runs of these commits. */
+function recordedDeaths(commits: string[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const text of readFileSync(evidence, 'utf8').split('\n').filter(Boolean)) {
+    const line = JSON.parse(text) as { name: string; commit: string; measured: Record<string, number> };
+    if (line.name !== 'campaign:crash modelled kill' || !commits.includes(line.commit)) continue;
+    for (const [boundary, count] of Object.entries(line.measured)) sums[boundary] = (sums[boundary] ?? 0) + count;
+  }
+  return sums;
 }
 
 async function main(): Promise<void> {
@@ -62,9 +79,8 @@ async function main(): Promise<void> {
     met: violations.length === 0,
   });
   if (process.argv.includes('--record')) {
-    const folder = join(__dirname, '..', '..', 'docs', 'evidence');
-    mkdirSync(folder, { recursive: true });
-    appendFileSync(join(folder, 'campaign-crash.jsonl'), `${line}\n`);
+    mkdirSync(dirname(evidence), { recursive: true });
+    appendFileSync(evidence, `${line}\n`);
   }
   console.log(line);
   process.exit(violations.length === 0 ? 0 : 1);

@@ -33,6 +33,8 @@ export interface Campaign {
   /** Deploys side by side. */
   slots: number;
   killsPerDeploy: number;
+  /** So many deaths at each boundary, those of earlier runs counted: it ends when all have them. */
+  rare?: { atLeast: number; before: Record<string, number> };
   /** Deploys of one life, in order; all by default. */
   phases?: readonly Phase[];
   say: (text: string) => void;
@@ -49,7 +51,8 @@ export async function runModelled(campaign: Campaign): Promise<Tally & { seeds: 
   const stage = await openStage(campaign.slots);
   const tally = emptyTally();
   const seeds: number[] = [];
-  const shared = { say: campaign.say, phases: campaign.phases ?? phases };
+  const { rare } = campaign;
+  const shared = { say: campaign.say, phases: campaign.phases ?? phases, before: rare?.before };
   try {
     campaign.say('one life without deaths, to know what is wanted and which moments there are');
     const reference = await stage.life({
@@ -61,8 +64,11 @@ export async function runModelled(campaign: Campaign): Promise<Tally & { seeds: 
     });
     campaign.say(`${reference.map((r) => r.moments.length).join(', ')} moments in its deploys`);
     let next = campaign.firstSeed;
+    const known = [...new Set(reference.flatMap((r) => r.moments))];
+    const lacking = () => known.filter((boundary) => firedAt(boundary, tally, rare?.before) < (rare?.atLeast ?? 0));
+    const isDone = () => (rare ? lacking().length === 0 : false) || tally.fired >= campaign.crashes;
     const work = async (slot: number) => {
-      while (tally.fired < campaign.crashes && !campaign.stop.aborted) {
+      while (!isDone() && !campaign.stop.aborted) {
         const seed = next++;
         seeds.push(seed);
         await stage.life({
@@ -76,11 +82,15 @@ export async function runModelled(campaign: Campaign): Promise<Tally & { seeds: 
       }
     };
     await Promise.all(Array.from({ length: campaign.slots }, (_, slot) => work(slot)));
+    if (rare) campaign.say(`boundaries with fewer than ${rare.atLeast} deaths: ${lacking().join(', ') || 'none'}`);
   } finally {
     await stage.close();
   }
   return { ...tally, seeds };
 }
+
+const firedAt = (boundary: string, { byBoundary }: Tally, before: Record<string, number> = {}) =>
+  (byBoundary[boundary] ?? 0) + (before[boundary] ?? 0);
 
 interface Life {
   namespace: string;
@@ -88,6 +98,8 @@ interface Life {
   kills: number;
   tally: Tally;
   reference?: Lived[];
+  /** Deaths of earlier runs by boundary; where they are given, boundaries that had few come first. */
+  before?: Record<string, number>;
   phases: readonly Phase[];
   say?: (text: string) => void;
 }
@@ -204,7 +216,9 @@ async function deployThroughDeaths(deploy: Deploy, moments: string[]): Promise<v
   });
   let at = 0;
   for (let kill = 0; kill < life.kills && !isOver; kill += 1) {
-    const death = nextDeath(random, moments, { at, left: life.kills - kill });
+    const { before } = life;
+    const fired = before && Object.fromEntries(moments.map((moment) => [moment, firedAt(moment, tally, before)]));
+    const death = nextDeath(random, moments, { at, left: life.kills - kill, fired });
     if (!death) break;
     const { died } = await workers.next(death.failpoint);
     const first = await Promise.race([over.then(() => 'over'), died.then((fired) => (fired ? 'fired' : 'broken'))]);
