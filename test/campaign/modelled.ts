@@ -52,7 +52,8 @@ export async function runModelled(campaign: Campaign): Promise<Tally & { seeds: 
   const tally = emptyTally();
   const seeds: number[] = [];
   const { rare } = campaign;
-  const shared = { say: campaign.say, phases: campaign.phases ?? phases, before: rare?.before };
+  const lacks = rare && ((boundary: string) => firedAt(boundary, tally, rare.before) < rare.atLeast);
+  const shared = { say: campaign.say, phases: campaign.phases ?? phases, lacks };
   try {
     campaign.say('one life without deaths, to know what is wanted and which moments there are');
     const reference = await stage.life({
@@ -65,8 +66,7 @@ export async function runModelled(campaign: Campaign): Promise<Tally & { seeds: 
     campaign.say(`${reference.map((r) => r.moments.length).join(', ')} moments in its deploys`);
     let next = campaign.firstSeed;
     const known = [...new Set(reference.flatMap((r) => r.moments))];
-    const lacking = () => known.filter((boundary) => firedAt(boundary, tally, rare?.before) < (rare?.atLeast ?? 0));
-    const isDone = () => (rare ? lacking().length === 0 : false) || tally.fired >= campaign.crashes;
+    const isDone = () => (lacks && !known.some(lacks)) || tally.fired >= campaign.crashes;
     const work = async (slot: number) => {
       while (!isDone() && !campaign.stop.aborted) {
         const seed = next++;
@@ -82,7 +82,8 @@ export async function runModelled(campaign: Campaign): Promise<Tally & { seeds: 
       }
     };
     await Promise.all(Array.from({ length: campaign.slots }, (_, slot) => work(slot)));
-    if (rare) campaign.say(`boundaries with fewer than ${rare.atLeast} deaths: ${lacking().join(', ') || 'none'}`);
+    if (lacks)
+      campaign.say(`boundaries with fewer than ${rare.atLeast} deaths: ${known.filter(lacks).join(', ') || 'none'}`);
   } finally {
     await stage.close();
   }
@@ -98,8 +99,7 @@ interface Life {
   kills: number;
   tally: Tally;
   reference?: Lived[];
-  /** Deaths of earlier runs by boundary; where they are given, boundaries that had few come first. */
-  before?: Record<string, number>;
+  lacks?: (boundary: string) => boolean;
   phases: readonly Phase[];
   say?: (text: string) => void;
 }
@@ -215,11 +215,12 @@ async function deployThroughDeaths(deploy: Deploy, moments: string[]): Promise<v
     isOver = true;
   });
   let at = 0;
+  const had = new Set<string>();
+  const lacks = life.lacks && ((boundary: string) => !had.has(boundary) && life.lacks!(boundary));
   for (let kill = 0; kill < life.kills && !isOver; kill += 1) {
-    const { before } = life;
-    const fired = before && Object.fromEntries(moments.map((moment) => [moment, firedAt(moment, tally, before)]));
-    const death = nextDeath(random, moments, { at, left: life.kills - kill, fired });
+    const death = nextDeath(random, moments, { at, left: life.kills - kill, lacks });
     if (!death) break;
+    had.add(death.boundary);
     const { died } = await workers.next(death.failpoint);
     const first = await Promise.race([over.then(() => 'over'), died.then((fired) => (fired ? 'fired' : 'broken'))]);
     if (first === 'broken') throw new Error(`seed ${life.seed}: a worker ended without its fault`);
