@@ -128,7 +128,7 @@ async function measure(peer, name, { up, wanted, roles }) {
   forgetWaits(up.hosts);
   const cold = peer().ms;
   const waits =
-    name === 'krakenctl' ? await historyWaitsMs(temporalAddress, 'bench-operation') : notedWaitsMs(up.hosts);
+    name === 'krakenctl' ? await historyWaitsMs(temporalAddress, 'kraken-bench-operation') : notedWaitsMs(up.hosts);
   if (name === 'krakenctl') stages.push(stagesOfLast());
   const found = JSON.stringify(up.hosts.map(describe));
   if (found !== wanted)
