@@ -120,7 +120,7 @@ function peersOf(up) {
 }
 
 /** Debian's `ansible-mitogen` beside Debian's `ansible`. */
-const hasMitogen = () => spawnSync('ansible-doc', ['-t', 'strategy', 'mitogen_free']).status === 0;
+const hasMitogen = () => spawnSync('python3', ['-c', 'import ansible_mitogen']).status === 0;
 
 /** A peer that ends elsewhere, or changes something the second time, gives no ratio. */
 async function measure(peer, name, { up, wanted, roles }) {
