@@ -120,7 +120,7 @@ function peersOf(up) {
 }
 
 /** Debian's `ansible-mitogen` beside Debian's `ansible`. */
-const hasMitogen = () => spawnSync('python3', ['-c', 'import ansible_mitogen']).status === 0;
+const hasMitogen = () => spawnSync('/usr/bin/python3', ['-c', 'import ansible_mitogen']).status === 0;
 
 /** A peer that ends elsewhere, or changes something the second time, gives no ratio. */
 async function measure(peer, name, { up, wanted, roles }) {
