@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { parseEnvFile } from '../../src/config/env-file';
 import { writeEnvValue } from '../../src/config/env-value';
+import { runsOf } from '../support/slice';
 
 const parse = (text: string) => parseEnvFile(text, '.env');
 const readValue = (line: string) => parse(line).entries[0]?.value;
@@ -146,7 +147,7 @@ test('the parser never throws, and what it returns is clean', () => {
       }
       expect(new Set(entries.map(({ key }) => key)).size).toBe(entries.length);
     }),
-    { numRuns: 3000 },
+    { numRuns: runsOf(3000) },
   );
 });
 
@@ -160,7 +161,7 @@ test('what is written is read back', () => {
     fc.property(printable, (value) => {
       expect(parse(`KEY=${writeEnvValue(value)}\n`)).toMatchObject({ entries: [{ value }], mistakes: [] });
     }),
-    { numRuns: 3000 },
+    { numRuns: runsOf(3000) },
   );
 });
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { type } from '../cli/streams';
+import { runsOf } from '../support/slice';
 import { fieldNames, rightFiles, rightTexts, wrongFiles } from './env-cases';
 import { judgeCommand, judgeRight, judgeWrong } from './env-judgement';
 
@@ -25,7 +26,7 @@ test('each of 1,600 generated files with one wrong field is one mistake that nam
 test('each of 300 right files in any spelling means what its canonical rewriting means', () => {
   fc.assert(
     fc.property(rightFiles, (right) => expect(judgeRight(right)).toEqual([])),
-    { seed, numRuns: 300 },
+    { seed, numRuns: runsOf(300) },
   );
 });
 
@@ -37,7 +38,7 @@ test('100 of the wrong ones through the command: exit 2, one mistake, no stack',
   const folder = mkdtempSync(join(tmpdir(), 'krakenctl-sweep-'));
   const path = join(folder, '.env');
   try {
-    for (const wrong of fc.sample(wrongFiles, { seed, numRuns: 100 })) {
+    for (const wrong of fc.sample(wrongFiles, { seed, numRuns: runsOf(100) })) {
       writeFileSync(path, wrong.file);
       const captured = await type(['check', '--offline', '--env-file', path]);
       expect({ wrong, faults: judgeCommand(wrong, path, captured) }).toEqual({ wrong, faults: [] });

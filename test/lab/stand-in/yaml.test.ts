@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { parse, stringify } from 'yaml';
 import { parseYaml } from '../../../src/lab/stand-in/yaml';
+import { runsOf } from '../../support/slice';
 
 /** The stand-in's own reader, against the library that writes what it reads. */
 const scalar = fc.oneof(
@@ -36,7 +37,7 @@ test('what krakenctl writes is read back as it was', () => {
       const text = stringify(value, { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false });
       expect(parseYaml(`# made by krakenctl\n${text}`)).toEqual(value);
     }),
-    { numRuns: 2_000 },
+    { numRuns: runsOf(2_000) },
   );
 });
 
