@@ -6,8 +6,8 @@ import { join } from 'node:path';
 
 /** One after the other; those of a row beside each other, since one waits for containers and leaves the other a core and more. */
 const rows = [
-  ['contract', 'unit'],
-  ['e2e', 'workflows'],
+  ['workflows', 'contract'],
+  ['e2e', 'unit'],
 ];
 const known = rows.flat();
 const asked = process.argv.slice(2);
@@ -35,10 +35,8 @@ async function runProject(project, isKept) {
   const kept = join(folder, `${project}.log`);
   console.log(`\n── ${project}${isKept ? ' (beside it; what it prints follows when it has ended)' : ''}`);
   const outputFile = join(folder, `${project}.json`);
-  // Of Docker there is one. What is beside it takes one core; alone, both.
-  const serial = { unit: isKept ? ['--maxWorkers=1'] : [], workflows: [`--maxWorkers=${isKept ? 1 : 2}`] }[project] ?? [
-    '--runInBand',
-  ];
+  // Those of `workflows` wait for timers much of the time, each with a namespace of its own; of Docker there is one. What is beside that takes one core; alone, both.
+  const serial = { unit: isKept ? ['--maxWorkers=1'] : [], workflows: ['--maxWorkers=2'] }[project] ?? ['--runInBand'];
   const args = ['--selectProjects', project, '--verbose', '--json', `--outputFile=${outputFile}`, ...serial];
   const onto = isKept ? openSync(kept, 'w') : 'inherit';
   // Jest's own report goes to stderr; the JSON that it also prints is in the file.

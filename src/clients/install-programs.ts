@@ -11,6 +11,11 @@ IFS= read -r cluster; IFS= read -r id; IFS= read -r release; IFS= read -r image;
 base=/var/lib/kraken/$cluster/nginx; d=$base/releases/$id; link=$base/install
 small() { g=$(cd "$d" && cat install release.tar | sha256sum) && [ "\${g%% *}" = "$sum" ]; }
 whole() { [ -f "$d/sums" ] && small && awk '{ print $1 "  " $2 }' "$d/sums" | (cd "$d" && sha256sum --quiet --check -) > /dev/null 2>&1; }
+# What is served already has the archive of this very image, undamaged.
+had() {
+  [ "$(cat "$link/reference" 2> /dev/null)" = "$image" ] && [ "$(grep -v '^release ' "$link/desired")" = "$(cat "$t/desired")" ] &&
+    awk '$2 == "image.tar" { print $1 "  " $2 }' "$link/sums" | (cd "$link" && sha256sum --quiet --check -) > /dev/null 2>&1
+}
 put() { printf '%s' "$2" > "$d/.$1.new"; chmod 644 "$d/.$1.new"; sync "$d/.$1.new"; mv -f -T -- "$d/.$1.new" "$d/$1"; }
 newline='
 '
@@ -26,12 +31,16 @@ fi
 if ! whole; then
   mkdir -p "$base/releases"; t=$(mktemp -d "$base/releases/.new.XXXXXXXX"); trap 'rm -rf -- "$t"' EXIT
   tar -xf - -C "$t" --no-same-owner; chmod 755 "$t"
+  docker image inspect --format 'image {{.Id}}
+architecture {{.Architecture}}' "$image" > "$t/desired"
   # Kraken's parts push on beside it: their databases wait for whatever the disk has to write, so that has to be little at a time.
   renice -n 19 $$ > /dev/null; ! command -v ionice > /dev/null || ionice -c 3 -p $$ || :
-  { docker save "$image" && echo > "$t/.saved"; } | dd of="$t/image.tar" bs=4M iflag=fullblock oflag=dsync status=none
-  rm "$t/.saved"; chmod 644 "$t/image.tar"
-  docker image inspect --format 'image {{.Id}}
-architecture {{.Architecture}}' "$image" > "$t/desired"; echo "release $release" >> "$t/desired"
+  if had; then ln -- "$link/image.tar" "$t/image.tar"
+  else
+    { docker save "$image" && echo > "$t/.saved"; } | dd of="$t/image.tar" bs=4M iflag=fullblock oflag=dsync status=none
+    rm "$t/.saved"; chmod 644 "$t/image.tar"
+  fi
+  echo "$image" > "$t/reference"; echo "release $release" >> "$t/desired"
   # Whoever has an older one waits until it was tried out.
   echo "sentinel " > "$t/turns"; echo 0 > "$t/wave"; echo "$epoch" > "$t/epoch"
   if [ ! -e "$link" ]; then echo all >> "$t/turns"; echo 100 > "$t/wave"; fi

@@ -26,7 +26,8 @@ beforeEach(() => {
   served = join(machine, 'var/lib/kraken/c/nginx/install');
   for (const folder of ['bin', 'run', 'var/lib/kraken/c/nginx/spool'])
     mkdirSync(join(machine, folder), { recursive: true });
-  const docker = 'case "$1 $2" in "save "*) echo archive of $2 ;; *) echo image $5; echo architecture amd64 ;; esac';
+  const docker =
+    'case "$1 $2" in "save "*) echo archive of $2; echo $2 >> "$MACHINE/saves" ;; *) echo image $5; echo architecture amd64 ;; esac';
   // A disk that others write to takes seconds for each file.
   for (const [name, program] of Object.entries({ docker, sync: 'exit 0' })) {
     writeFileSync(join(machine, 'bin', name), `#!/bin/sh\n${program}\n`);
@@ -40,7 +41,7 @@ const placed = (text: string) => text.replaceAll(/(?<![\w.$}])\/(var\/lib\/krake
 
 const source = () => {
   const exec = async (command: string, { input }: { input: string | Buffer }) => {
-    const env = { PATH: `${join(machine, 'bin')}:${process.env.PATH}` };
+    const env = { MACHINE: machine, PATH: `${join(machine, 'bin')}:${process.env.PATH}` };
     const { stdout, stderr, status } = spawnSync('sh', ['-c', placed(command)], { env, input, maxBuffer: 1e8 });
     if (status !== 0) throw new Error(`${status}: ${stderr}`);
     return { stdout, stderr: `${stderr}` };
@@ -48,12 +49,12 @@ const source = () => {
   return createInstallSource({ host: 'node-1', exec } as unknown as SshConnection, '');
 };
 
-async function bundle(release: string, epoch: number): Promise<InstallBundle> {
+async function bundle(release: string, epoch: number, image = `agent:${release}`): Promise<InstallBundle> {
   const [script, files] = [`script of ${release}\n`, Buffer.from(`files of ${release}\n`)];
   const { stdout } = spawnSync('sha256sum', { input: Buffer.concat([Buffer.from(script), files]) });
   const sum = stdout.toString().split(' ')[0]!;
   const archive = await installArchive(script, files);
-  return { id: `id-${release}`, release, image: `agent:${release}`, sum, archive, epoch };
+  return { id: `id-${release}`, release, image, sum, archive, epoch };
 }
 
 const text = (name: string) => readFileSync(join(served, name), 'utf8');
@@ -76,6 +77,25 @@ describe('what is published', () => {
     expect([text('epoch'), text('turns'), text('wave')]).toEqual(['1800\n', 'sentinel \n', '0\n']);
     expect(await source().look('c')).toMatchObject({ published: 'id-two', epoch: 1800, forAll: false });
     expect(readdirSync(join(served, '../releases'))).toEqual(['id-two']);
+  });
+
+  test('of the same image is not written anew, unless what is there was damaged or is of another', async () => {
+    const saves = () => readFileSync(join(machine, 'saves'), 'utf8').split('\n').filter(Boolean);
+    const publishOf = async (release: string, epoch: number, image: string) =>
+      source().publish('c', await bundle(release, epoch, image));
+    await publishOf('one', 1700, 'agent:1');
+    expect(await publishOf('two', 1800, 'agent:1')).toEqual({ changed: true });
+    expect([saves(), text('image.tar'), text('desired')]).toEqual([
+      ['agent:1'],
+      'archive of agent:1\n',
+      'image agent:1\narchitecture amd64\nrelease two\n',
+    ]);
+    expect(readdirSync(join(served, '../releases'))).toEqual(['id-two']);
+    writeFileSync(join(served, 'image.tar'), 'damaged');
+    expect(await publishOf('three', 1900, 'agent:1')).toEqual({ changed: true });
+    expect([saves(), text('image.tar')]).toEqual([['agent:1', 'agent:1'], 'archive of agent:1\n']);
+    expect(await publishOf('four', 2000, 'agent:2')).toEqual({ changed: true });
+    expect([saves().at(-1), text('image.tar')]).toEqual(['agent:2', 'archive of agent:2\n']);
   });
 
   test('again by a later operation is told with its epoch; it stays with all who might have it', async () => {
