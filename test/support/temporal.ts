@@ -64,6 +64,7 @@ export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Pro
     ownerId: options.ownerId ?? 'owner-1',
     now: Date.now,
     settledMs: 0,
+    agentPatienceMs: 700,
     betweenLooksMs: 20,
   };
   const suffix = randomUUID();
