@@ -39,6 +39,20 @@ const details = async (run: Awaited<ReturnType<Bench['start']>>) => {
 /** Containers and files; not the record, which grows. */
 const state = () =>
   Object.fromEntries(nodes.map((node) => [node, { ...(stateOf(lab)[node] as object), record: undefined }]));
+/** Everything that was seen until it was over. */
+async function whileRunning(over: Promise<unknown>, look: () => Promise<string[]>): Promise<string[]> {
+  let isOver = false;
+  const end = () => {
+    isOver = true;
+  };
+  over.then(end, end);
+  const seen = new Set<string>();
+  while (!isOver) {
+    for (const line of await look()) seen.add(line);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return [...seen];
+}
 /** From the moment at which it has the new version. */
 const muteOrigin = (node: string) =>
   Object.defineProperty(lab.machine(node).swarm, 'isMute', { get: () => versionOf(node, 'origin') === 'v0.1.28' });
@@ -60,17 +74,22 @@ test('each node gives an agent what nobody else has before the load balancers ta
 });
 
 test('a node whose origin serves no peers passes the canary of its parts, is found by an agent, and goes back', async () => {
+  await bench.close();
+  bench = await openBench(lab, { agentPatienceMs: 3_000 });
   const before = state();
   muteOrigin('node-1');
   lab.machine('node-1').says = () => 'panic in the scheduler';
   const run = await bench.start(upgrade);
   const heartbeats = new HeartbeatWatch(run);
-  const shown = async () => {
+  const failing = failureOf(run.result());
+  const said = await whileRunning(failing, async () => {
     const { stages } = await heartbeats.onto(await run.query<OperationProgress>('progress'));
-    return stages.some(({ now }) => now.some((line) => /^gate agent: node-1: 10\.0\.2\.\d: HTTP 500/.test(line)));
-  };
-  while (!(await shown())) await new Promise((resolve) => setTimeout(resolve, 20));
-  const failure = await failureOf(run.result());
+    return stages.flatMap(({ now }) => now);
+  });
+  expect(said).toContainEqual(
+    expect.stringMatching(/^gate agent: node-1: 10\.0\.2\.\d: HTTP 500 download torrent: EOF/),
+  );
+  const failure = await failing;
   expect(failure).toMatchObject({
     type: 'ROLLED_BACK',
     message: expect.stringMatching(/gate agent: origin of node-1: 10\.0\.2\.\d: what node-1 alone has did not come/),
