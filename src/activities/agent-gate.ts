@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { WrongContentError } from '../clients/errors';
 import type { HostConnection } from '../clients/host';
 import { verifyContent } from '../clients/registry';
@@ -20,6 +19,7 @@ import { ActivityError } from './failures';
 import { beat, cancellation, pause } from './heartbeat';
 import { probeOnce } from './hosts';
 import { type LoneBlob, putLoneBlob, removeLoneBlob } from './lone-blob';
+import { trackersNaming } from './named-origins';
 
 const lookAgainMs = 500;
 /** Its load balancers were reloaded a moment ago: an agent that is well may say otherwise. */
@@ -38,7 +38,10 @@ export async function nextCanaryAgent(
 ): Promise<NextCanaryAgent> {
   const verdict = (none: string) => ({ verdict: judgeAgentCanary(tries, none) });
   if (tries.some(({ state }) => state === 'came')) return verdict('');
-  const { record, unseen } = await readFleet({ spec, enrolled: 'addresses' });
+  const fleet = await readFleet({ spec, enrolled: 'addresses' }).catch(describe);
+  // A damaged list of agents is a matter of the fleet, not of this node.
+  if (typeof fleet === 'string') return verdict(cut(fleet));
+  const { record, unseen } = fleet;
   if (!record) return verdict(unseen.length > 0 ? 'nobody could say which there are' : 'none is looked after');
   const candidates = canaryAgents(
     record.agents,
@@ -79,18 +82,24 @@ export async function tryThroughAgent(deps: ActivityDependencies, input: Input):
   const deadline = deadlineOf(deps, timeoutMs);
   const node = await connectTo(deps, spec, gate.host);
   const say = (because: string) => beat({ gate: 'agent', host: gate.host, vm: vmName(vm), because } satisfies GateBeat);
-  const until = async <T>(part: 'origin' | 'tracker', work: () => Promise<T>): Promise<T> => {
-    for (;;) {
-      const result = await work().catch((error) => failed(gate.host, part, describe(error)));
-      if (!(result instanceof ActivityError)) return result;
-      say(cut(result.message.replace(/^gate agent: /, '')));
-      if (deps.now() > deadline) throw result;
-      await pause(lookAgainMs);
-    }
+  const again = async (because: string) => {
+    say(cut(because));
+    if (deps.now() > deadline) throw failed(gate.host, cut(because));
+    await pause(lookAgainMs);
   };
-  const blob = await until('origin', () => putLoneBlob(node, spec, seed));
+  let blob: LoneBlob | undefined;
+  while (blob === undefined) {
+    const put = await putLoneBlob(node, spec, seed).catch(describe);
+    if (typeof put === 'string') await again(put);
+    else blob = put;
+  }
   try {
-    await until('tracker', () => expectSentThere(deps, spec, { host: gate.host, blob, seed }));
+    for (;;) {
+      const { by, without } = await trackersNaming(deps, spec, { host: gate.host, digest: blob.digest, seed });
+      // One tracker that is itself not well is no reason to wait for ever: load balancers have others.
+      if (by.length > 0 && (without.length === 0 || deps.now() > deadline)) break;
+      await again(`no agent is sent there by the tracker of ${without.join(', ') || 'any other node'}`);
+    }
     const asked: Asked = { deps, spec, vm, say };
     const failure = await pull(asked, { blob, namespace: throughNamespace(gate.host) });
     if (typeof failure === 'number') return { vm, state: 'came', why: `${(failure / 1000).toFixed(1)}s` };
@@ -100,59 +109,10 @@ export async function tryThroughAgent(deps: ActivityDependencies, input: Input):
   }
 }
 
-function failed(host: string, part: 'origin' | 'tracker', what: string): ActivityError {
-  return new ActivityError('CANARY_FAILED', `gate agent: ${part} of ${host}: ${what}`, {
-    host,
-    part,
-    final: true,
-    hint: `krakenctl logs ${host} ${part}`,
-  });
-}
-
-/**
- * Agents announce themselves to trackers that are in the load balancers. Each of those has to name the node's origin: their rings take it back after some
- * seconds, and one that did not find it a moment ago does not ask again for a while.
- */
-async function expectSentThere(
-  deps: ActivityDependencies,
-  spec: ClusterSpec,
-  { host, blob, seed }: { host: string; blob: LoneBlob; seed: string },
-): Promise<void> {
-  const { address } = spec.nodes.find(({ id }) => id === host)!;
-  const others = spec.nodes.filter(({ id }) => id !== host);
-  const answers = await Promise.all(
-    others.map(async ({ id }) => ({ id, peers: await peersFor(deps, spec, { host: id, blob, seed }) })),
-  );
-  // One that does not answer is asked by no load balancer either; that all are silent is another matter.
-  const sends = answers.filter(({ peers }) => peers !== undefined);
-  const without = sends.find(({ peers }) => !peers!.includes(address));
-  if (without) throw new Error(`the tracker of ${without.id} sends no agent to its origin`);
-  if (sends.length === 0) throw new Error('no tracker of another node answers');
-}
-
-/** Addresses of the origins that a tracker names to who asks for a blob; undefined where it does not answer. */
-async function peersFor(
-  deps: ActivityDependencies,
-  spec: ClusterSpec,
-  { host, blob, seed }: { host: string; blob: LoneBlob; seed: string },
-): Promise<string[] | undefined> {
-  // Under an info hash of its own: nobody is ever sent to this peer.
-  const hash = createHash('sha1').update(`krakenctl-canary ${seed}`).digest();
-  const name = blob.digest.slice('sha256:'.length);
-  const peer = { peer_id: [...hash], ip: '127.0.0.1', port: 9, origin: false, complete: false };
-  const body = Buffer.from(JSON.stringify({ name, digest: blob.digest, info_hash: [...hash], peer }));
-  const path = `/announce/${hash.toString('hex')}`;
-  const headers = { 'content-type': 'application/json' };
-  try {
-    const connection = await connectTo(deps, spec, host);
-    const answer = await connection.http({ port: spec.ports.tracker, path, method: 'POST', headers, body });
-    if (answer.status !== 200) return [];
-    const { peers } = JSON.parse(answer.body.toString()) as { peers: { ip: string; origin: boolean }[] | null };
-    return (peers ?? []).filter(({ origin }) => origin).map(({ ip }) => ip);
-  } catch {
-    cancellation()?.throwIfAborted();
-    return undefined;
-  }
+function failed(host: string, what: string): ActivityError {
+  const text = `gate agent: origin of ${host}: ${what}`;
+  const hint = `krakenctl logs ${host} origin`;
+  return new ActivityError('CANARY_FAILED', text, { host, part: 'origin', final: true, hint });
 }
 
 interface Asked {

@@ -93,12 +93,22 @@ describe('a node that is tried through an agent', () => {
     expect(isBack).toBe(true);
   });
 
-  test('to which no tracker sends anybody fails by the name of its origin; one that is away holds nobody up', async () => {
+  test('to which no tracker sends anybody fails by the name of its origin', async () => {
     const { lab, tried } = await stage();
     lab.machine('node-3').isOn = false;
-    expect((await tried()).state).toBe('came');
     lab.machine('node-2').http = async () => ({ status: 200, headers: {}, body: Buffer.from('{"peers":[]}') });
-    await expect(tried()).rejects.toThrow('gate agent: tracker of node-1: the tracker of node-2 sends no agent');
+    const text = 'gate agent: origin of node-1: no agent is sent there by the tracker of node-2';
+    await expect(tried()).rejects.toThrow(text);
+    lab.machine('node-2').isOn = false;
+    await expect(tried()).rejects.toThrow('by the tracker of any other node');
+  });
+
+  test('is not blamed for a tracker of another node that is away, or that is not well itself', async () => {
+    const { lab, tried } = await stage();
+    lab.machine('node-3').http = async () => ({ status: 500, headers: {}, body: Buffer.from('') });
+    expect((await tried(first, 'one')).state).toBe('came');
+    lab.machine('node-3').isOn = false;
+    expect((await tried(first, 'another')).state).toBe('came');
   });
 
   test('whose origin takes no blob fails', async () => {
@@ -124,11 +134,15 @@ describe('the agent that is asked', () => {
     expect(await next({ vm: first, state: 'came', why: '1s' })).toMatchObject({ verdict: { state: 'passed' } });
   });
 
-  test('is none where no agent is recorded, or nobody says which there are', async () => {
+  test('is none where no agent is recorded, its list is damaged, or nobody says which there are', async () => {
     const { lab, gates } = await stage();
     for (const { id } of spec.nodes) lab.machine(id).stored.clear();
     const none = async () => gates.nextCanaryAgent({ spec, gate, tries: [] });
     expect(await none()).toEqual({ verdict: { state: 'unknown', told: 'through no agent (none is looked after)' } });
+    const contents = Buffer.from('{"agents":');
+    lab.machine('node-3').stored.set('/var/lib/krakenctl/cluster/agents.json', { contents, mode: 0o644, changedAt: 0 });
+    expect(await none()).toMatchObject({ verdict: { state: 'unknown', told: expect.stringContaining('is not JSON') } });
+    lab.machine('node-3').stored.clear();
     lab.machine('node-2').isOn = false;
     expect(await none()).toMatchObject({
       verdict: { state: 'unknown', told: expect.stringContaining('nobody could say') },
