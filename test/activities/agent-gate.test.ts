@@ -81,16 +81,17 @@ describe('a node that is tried through an agent', () => {
 
   test('is waited for until the trackers of others send agents there', async () => {
     const { lab, tried, machine } = await stage();
-    let isBack = false;
-    const { http } = lab.machine('node-3');
-    lab.machine('node-3').http = async (request) => {
-      if (!request.path.startsWith('/announce/') || isBack) return http.call(lab.machine('node-3'), request);
-      expect(machine(first).swarm.pulls).toEqual([]);
-      isBack = true;
+    const other = lab.machine('node-3');
+    const { http } = other;
+    const pullsAtAnnounces: number[] = [];
+    other.http = async (request) => {
+      if (!request.path.startsWith('/announce/')) return http.call(other, request);
+      pullsAtAnnounces.push(machine(first).swarm.pulls.length);
+      if (pullsAtAnnounces.length === 2) return http.call(other, request);
       return { status: 200, headers: {}, body: Buffer.from('{"peers":null}') };
     };
     expect((await tried()).state).toBe('came');
-    expect(isBack).toBe(true);
+    expect(pullsAtAnnounces).toEqual([0, 0]);
   });
 
   test('to which no tracker sends anybody fails by the name of its origin', async () => {
