@@ -21,6 +21,8 @@ export interface ActivityDependencies {
   redact?: Redact;
   /** How long the other parts take to take one back; as they are configured to, unless they are in memory. */
   settledMs?: number;
+  /** How long an agent may take to be ready for a node's canary, and to get it; shorter where it is in memory. */
+  agentPatienceMs?: number;
   /** Pause of a gate for VMs that look every five minutes; shorter where they are in memory. */
   betweenLooksMs?: number;
 }

@@ -6,11 +6,13 @@ import { nextTopologyStep } from '../cluster/redis-topology';
 import type { ClusterSpec } from '../cluster/spec';
 import type { GateActivities } from '../contracts/activities';
 import type { GateBeat } from '../contracts/gate-beat';
+import { nextCanaryAgent, tryThroughAgent } from './agent-gate';
 import { awaitCanary } from './canary-gate';
 import { awaitCaughtUp } from './caught-up-gate';
 import { deadlineOf } from './deadline';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError } from './failures';
+import { fleetActivities } from './fleet';
 import { beat, pause } from './heartbeat';
 import { probeOnce } from './hosts';
 import { notReady } from './not-ready';
@@ -30,6 +32,8 @@ export function gateActivities(deps: ActivityDependencies): GateActivities {
     },
     awaitQuiet: (input) => awaitQuiet(deps, input),
     awaitCanary: (input) => awaitCanary(deps, input),
+    nextCanaryAgent: (input) => nextCanaryAgent(deps, fleetActivities(deps), input),
+    tryThroughAgent: (input) => tryThroughAgent(deps, input),
     awaitCaughtUp: (input) => awaitCaughtUp(deps, input),
     awaitSteady: (input) => awaitSteady(deps, input),
   };

@@ -51,6 +51,8 @@ function clauseOf(beat: GateBeat): string {
     }
     case 'canary':
       return `${beat.failure.part}: ${beat.failure.what}`;
+    case 'agent':
+      return beat.vm === undefined ? beat.because : `${beat.vm}: ${beat.because}`;
     case 'caught-up':
       return beat.missing > 0 ? `${beat.missing} of what the others took in not there yet` : 'has all, looks once more';
     case 'steady': {
@@ -86,6 +88,8 @@ function isGateBeat(heartbeat: object): heartbeat is GateBeat {
       return has('string', 'host') && has('number', 'connections', 'uploads');
     case 'canary':
       return has('string', 'host') && has('object', 'failure') && beat.failure !== null;
+    case 'agent':
+      return has('string', 'host', 'because') && ['string', 'undefined'].includes(typeof beat.vm);
     case 'caught-up':
       return has('string', 'host') && has('number', 'missing');
     case 'steady':

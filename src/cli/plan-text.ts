@@ -71,7 +71,8 @@ function renderOrder(plan: Plan, hosts: number): string[] {
   const { batches = [], because = [] } = plan.order ?? {};
   const most = Math.max(0, ...batches.map((batch) => batch.length));
   if (most === 0) return [order];
-  const each = ' each    left out by the load balancers · quiet · replaced · ready · canary through it · taken back';
+  const each =
+    ' each    left out by the load balancers · quiet · replaced · ready · canary through it, and through an agent · taken back';
   const serving = ` serving ${hosts - most} of ${hosts} nodes at every moment${because.map((why) => ` · ${why}`).join('')}`;
   return [order, each, serving];
 }

@@ -165,6 +165,16 @@ function batchStages({ rollout, balancers, nodes, before, done, isFirst, isLast 
       [],
       [...drained.map((host): Gate => ({ kind: 'canary', host })), ...served.map((n) => caughtUp(n))],
     ),
+    // When the others have taken its origin back, which is what agents are sent to.
+    ...(drained.length > 0
+      ? [
+          stage(
+            `${node}/agent`,
+            [],
+            drained.map((host): Gate => ({ kind: 'agent', host })),
+          ),
+        ]
+      : []),
     {
       ...stage(`${node}/back`, returning, [
         // After the last one nobody looks again.

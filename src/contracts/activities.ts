@@ -1,3 +1,5 @@
+import type { AgentTry, CanaryVerdict } from '../cluster/agents/canary-agent';
+import type { VmAddress } from '../cluster/agents/vm';
 import type { ResolvedImages } from '../cluster/desired';
 import type { DestroyPlan, DestroyPlanInput } from '../cluster/destroy-plan';
 import type { ClusterRecord, HostFolders, LastGood, Observed, ObservedHost, RecordOwner } from '../cluster/observed';
@@ -177,6 +179,8 @@ export interface ResourceActivities {
   ensureHandedOver(input: StepInput): Promise<Changed>;
 }
 
+export type NextCanaryAgent = { vm: VmAddress } | { vm?: undefined; verdict: CanaryVerdict };
+
 type GateOf<Kind extends Gate['kind']> = Extract<Gate, { kind: Kind }>;
 
 export interface GateActivities {
@@ -191,6 +195,19 @@ export interface GateActivities {
     operation: OperationIdentity;
     timeoutMs: number;
   }): Promise<void>;
+  /** An agent that is ready and was not asked yet; else the verdict, which is what those that were asked come to. */
+  nextCanaryAgent(input: { spec: ClusterSpec; gate: GateOf<'agent'>; tries: AgentTry[] }): Promise<NextCanaryAgent>;
+  /**
+   * Ends when this agent has got from the node what nobody else has, or when it is known whose fault it is that it did not. `seed`: of no other try. Fails
+   * with CANARY_FAILED where the others' trackers send nobody to the node in its time.
+   */
+  tryThroughAgent(input: {
+    spec: ClusterSpec;
+    gate: GateOf<'agent'>;
+    vm: VmAddress;
+    seed: string;
+    timeoutMs: number;
+  }): Promise<AgentTry>;
   /**
    * Ends when this node's origin has every blob that belongs there and its build-index every tag that other nodes took in since then; fails with
    * GATE_NOT_READY after its time.

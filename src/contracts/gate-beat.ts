@@ -4,6 +4,8 @@ export type GateBeat =
   | { gate: 'redis-whole'; because: string }
   | { gate: 'quiet'; host: string; connections: number; uploads: number }
   | { gate: 'canary'; host: string; failure: { part: string; what: string } }
+  /** Absent: no agent was found yet. */
+  | { gate: 'agent'; host: string; vm?: string; because: string }
   /** How many of the blobs and tags that others took in are not there yet. */
   | { gate: 'caught-up'; host: string; missing: number }
   /** Parts that did not answer when they were asked last: `node-1 origin`. */

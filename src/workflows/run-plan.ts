@@ -7,6 +7,7 @@ import { unfoldStages } from '../contracts/folded-plan';
 import type { OperationIdentity, RolloutPolicy, StageProgress } from '../contracts/operation';
 import { drains, effects, removals, streams, waits } from './activities';
 import { gateTimeoutMs, quietTimeoutMs, watchedAtOnceSeconds } from './activity-options';
+import { passAgentCanary } from './agent-canary';
 import type { Progress } from './progress';
 import type { SafePoints } from './safe-points';
 import { groupsOf } from './stage-groups';
@@ -78,10 +79,9 @@ async function runNode(run: PlanRun, stages: Stage[], shown: StageProgress): Pro
   for (const stage of stages) {
     const startedAt = Date.now();
     const early = stage.gates.filter((gate) => gate.kind !== 'steady');
-    await CancellationScope.nonCancellable(() => runStage(run, { ...stage, gates: early }, shown));
-    took.push(
-      `${nodeParts[stage.id.split('/')[1] ?? ''] ?? 'replaced'} ${((Date.now() - startedAt) / 1000).toFixed(1)}s`,
-    );
+    const told = await CancellationScope.nonCancellable(() => runStage(run, { ...stage, gates: early }, shown));
+    const what = told || (nodeParts[stage.id.split('/')[1] ?? ''] ?? 'replaced');
+    took.push(`${what} ${((Date.now() - startedAt) / 1000).toFixed(1)}s`);
     shown.detail = took.join(' · ');
     await passAll(
       run,
@@ -95,11 +95,13 @@ const nodeParts: Record<string, string> = {
   out: 'drained',
   foundation: 'storage replaced',
   canary: 'canary',
+  agent: 'through an agent',
   back: 'taken back',
   live: 'changed',
 };
 
-async function runStage(run: PlanRun, stage: Stage, shown: StageProgress): Promise<void> {
+/** @returns what its gates have to tell; empty where they were passed and that is all. */
+async function runStage(run: PlanRun, stage: Stage, shown: StageProgress): Promise<string> {
   const lanes = new Map<string, Step[]>();
   for (const step of stage.steps) {
     const lane = step.lane ?? step.host;
@@ -108,11 +110,12 @@ async function runStage(run: PlanRun, stage: Stage, shown: StageProgress): Promi
   await inParallel([...lanes.values()], run.spec.concurrency, async (steps) => {
     for (const step of steps) await run.progress.step(shown, step.summary, () => runStep(run, step));
   });
-  await passAll(run, stage.gates, shown);
+  return passAll(run, stage.gates, shown);
 }
 
-async function passAll(run: PlanRun, gates: Gate[], shown: StageProgress): Promise<void> {
-  await Promise.all(gates.map((gate) => run.progress.wait(shown, gateTitle(gate), () => pass(run, gate))));
+async function passAll(run: PlanRun, gates: Gate[], shown: StageProgress): Promise<string> {
+  const told = gates.map((gate) => run.progress.wait(shown, gateTitle(gate), () => pass(run, gate)));
+  return (await Promise.all(told)).filter((text) => typeof text === 'string').join(', ');
 }
 
 function gateTitle(gate: Gate): string {
@@ -125,6 +128,8 @@ function gateTitle(gate: Gate): string {
       return `gate quiet: ${gate.host} has no request and no upload under way`;
     case 'canary':
       return `gate canary: an image through the parts of ${gate.host}`;
+    case 'agent':
+      return `gate agent: ${gate.host} gives an agent what nobody else has`;
     case 'caught-up':
       return `gate caught-up: ${gate.host} has what the others took in meanwhile`;
     case 'steady': {
@@ -134,7 +139,8 @@ function gateTitle(gate: Gate): string {
   }
 }
 
-async function pass(run: PlanRun, gate: Gate): Promise<void> {
+/** @returns what a person is told of it, where that is more than that it was passed. */
+async function pass(run: PlanRun, gate: Gate): Promise<unknown> {
   const summary = gateTitle(gate);
   const { spec, operation } = run;
   if (gate.kind === 'ready' || gate.kind === 'redis-whole')
@@ -145,6 +151,7 @@ async function pass(run: PlanRun, gate: Gate): Promise<void> {
   }
   if (gate.kind === 'canary')
     return waits.awaitCanary.executeWithOptions({ summary }, [{ spec, gate, operation, timeoutMs: gateTimeoutMs }]);
+  if (gate.kind === 'agent') return passAgentCanary({ spec, gate, summary });
   if (gate.kind === 'caught-up') {
     const sinceMs = gate.hours ? Date.now() - gate.hours * 3_600_000 : begunAt(run, gate.since);
     await waits.awaitCaughtUp.executeWithOptions({ summary }, [{ spec, gate, sinceMs, timeoutMs: gateTimeoutMs }]);

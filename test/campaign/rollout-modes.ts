@@ -166,6 +166,8 @@ const scenarioList: Record<string, (stage: RolloutStage) => Promise<Told>> = {
   'wrong proxy': (stage) => rollBack(stage, { version: 'v0.1.28-wrong-proxy', says: /canary.*proxy/ }),
   'wrong origin': (stage) =>
     rollBack(stage, { version: 'v0.1.28-wrong-origin', says: /canary.*origin/, mayFail: true }),
+  // Every part answers the canary; agents alone find out.
+  'mute origin': (stage) => rollBack(stage, { version: 'v0.1.28-mute-origin', says: /gate agent: origin of node-1/ }),
   'wrong tracker': (stage) =>
     rollBack(stage, { version: 'v0.1.28-wrong-tracker', says: /canary.*tracker/, mayFail: true }),
   'power cut': (stage) => losePower(stage, other(stage)),

@@ -33,6 +33,16 @@ describe('a gate that waits says why', () => {
       '3 of what the others took in not there yet',
     ],
     [
+      'gate agent: node-1 gives an agent what nobody else has',
+      { gate: 'agent', host: 'node-1', vm: '10.0.2.1', because: 'HTTP 404' },
+      '10.0.2.1: HTTP 404',
+    ],
+    [
+      'gate agent: node-1 gives an agent what nobody else has',
+      { gate: 'agent', host: 'node-1', because: 'no agent is ready' },
+      'no agent is ready',
+    ],
+    [
       'gate steady: new parts of node-1 run on for 75s',
       { gate: 'steady', secondsLeft: 40, failing: ['node-1 proxy'] },
       'node-1 proxy did not answer, 40s left',
@@ -45,7 +55,7 @@ describe('a gate that waits says why', () => {
     ['gate installed: 1 VMs', { gate: 'installed', there: 0, of: 1, waiting: [] }, '0 of 1 VMs have it'],
   ])('%s', (line, heartbeat, clause) => {
     if (heartbeat.gate === 'installed') return expect(shown(line, heartbeat)).toBe(`gate installed: ${clause}`);
-    const name = /^gate (quiet|canary|caught-up)/.test(line) ? `gate ${heartbeat.gate}: node-1` : line;
+    const name = /^gate (quiet|canary|agent|caught-up)/.test(line) ? `gate ${heartbeat.gate}: node-1` : line;
     expect(shown(line, heartbeat)).toBe(`${name}: ${clause}`);
   });
 });

@@ -61,6 +61,8 @@ describe('a rollout', () => {
     );
     expect(parts! < canary! && canary! < back! && back! < next!).toBe(true);
     expect(stage(plan, 'node-1/canary').gates[0]).toEqual({ kind: 'canary', host: 'node-1' });
+    expect(ids.slice(canary!, back! + 1)).toEqual(['node-1/canary', 'node-1/agent', 'node-1/back']);
+    expect(stage(plan, 'node-1/agent')).toMatchObject({ steps: [], gates: [{ kind: 'agent', host: 'node-1' }] });
     expect(summaries(plan, 'node-1/back')).toEqual(spec.loadBalancers.flatMap((lb) => [`${lb} file`, `${lb} reload`]));
   });
 
@@ -195,7 +197,8 @@ describe('what an operation that was ended has left', () => {
   test('a node that is out and as it should be is looked at, tried, and taken back, with the reason', () => {
     const plan = planFor(spec, images, leftOut('node-2'));
     expect(plan).toMatchObject({ rolling: true, empty: false, counts: { change: 6, replace: 0 } });
-    expect(plan.stages.map((s) => s.id)).toEqual(['node-2/out', 'node-2', 'node-2/canary', 'node-2/back', 'record']);
+    const ids = ['node-2/out', 'node-2', 'node-2/canary', 'node-2/agent', 'node-2/back', 'record'];
+    expect(plan.stages.map((s) => s.id)).toEqual(ids);
     expect(stage(plan, 'node-2/out').steps).toEqual([]);
     expect(kinds(stage(plan, 'node-2').gates)).toEqual(['ready', 'redis-whole']);
     expect(stage(plan, 'node-2/back').steps[0]?.because[0]).toContain('has left node-2 out of the load balancers');

@@ -43,6 +43,8 @@ test('another version on three nodes and two agents: of 400 operations none fail
     expect(told.load.operations).toBeGreaterThanOrEqual(400);
     expect(told.load.counts['pull beside']).toBeGreaterThan(0);
     expect(told.judgement.checked).toBeGreaterThan(40);
+    // Each node gave an agent what nobody else had.
+    expect(`${told.run!.stdout}${told.run!.stderr}`.match(/ through agent [0-9.]+/g)).toHaveLength(stage.nodes.length);
     // Which writes the agent's image on three nodes: on two cores that is no moment to measure others.
     expect((await must(['agent', 'upgrade'])).stdout).toMatch(/canary/);
     for (const vm of ['vm-1', 'vm-2']) await expectAgent(stage.host(vm).container, labName, second);
@@ -89,5 +91,13 @@ if (!onRealKraken) {
     const told = await rollBack(stage, { version: 'v0.1.28-wrong-proxy', says: /canary.*proxy/ });
     expectLoaded(told);
     expect(told.run!.stderr).toMatch(/what proxy of node-1 wrote last:\n {4}│ \S/);
+  });
+
+  test('an origin that is ready and serves no peers passes the canary of its parts; an agent finds it, and it is taken back', async () => {
+    const told = await rollBack(stage, { version: 'v0.1.28-mute-origin', says: /gate agent: origin of node-1/ });
+    expectLoaded(told);
+    const said = `${told.run!.stdout}${told.run!.stderr}`;
+    expect(said).toMatch(/what node-1 alone has did not come, what node-[23] has did/);
+    expect(said).toMatch(/what origin of node-1 wrote last:\n {4}│ \S/);
   });
 }

@@ -13,6 +13,7 @@ import {
   type TakeOverInput,
 } from '../../src/contracts/operation';
 import { exampleSpec } from '../support/cluster';
+import { bringAgents } from '../support/memory-fleet';
 import { MemoryLab } from '../support/memory-hosts';
 import { type Bench, openBench } from '../support/temporal';
 import { recordFirewalls } from './firewalls';
@@ -77,7 +78,7 @@ const rollout = (version: string) => (input: DeployInput) => {
   input.spec.images.version = version;
 };
 
-/** A change node by node, one that is taken back by itself, and one that a person takes back. */
+/** A change node by node, one that is taken back by itself, one that a person takes back, and one of a cluster that has an agent. */
 async function recordRollouts(keep: Keep): Promise<void> {
   const lab = new MemoryLab();
   const bench = await openBench(lab);
@@ -98,6 +99,8 @@ async function recordRollouts(keep: Keep): Promise<void> {
       ? { ...response, body: Buffer.from('wrong') }
       : response;
   await keep('rolled-back', await bench.start(rollout('v0.1.29')));
+  await bringAgents(lab, before, ['root@10.0.2.1:22']);
+  await keep('rollout-agent', await bench.start(rollout('v0.1.28')));
   await bench.close();
 }
 

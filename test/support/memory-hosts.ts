@@ -31,6 +31,7 @@ import type { MachineFacts } from '../../src/cluster/preflight/facts';
 import type { HostSpec } from '../../src/cluster/spec';
 import { type MemoryAgentState, memoryAgent, memoryInstalls } from './memory-agent';
 import { isShut, memoryFirewall, newFirewallState } from './memory-firewall';
+import { answerAgent, answerAnnounce, answerOrigin, newSwarm } from './memory-lone';
 import { MemoryRedisCluster } from './memory-redis';
 import { MemoryRegistry } from './memory-registry';
 
@@ -115,6 +116,7 @@ export class MemoryHost implements HostConnection {
   readonly agentState: MemoryAgentState = { releases: new Set(), facts: {} };
   readonly agent: AgentHost;
   readonly installs = memoryInstalls(this);
+  readonly swarm = newSwarm();
   readonly firewallState = newFirewallState();
   readonly firewall = memoryFirewall(this, this.firewallState);
   /** Paths that are links, for what must be refused. */
@@ -173,13 +175,15 @@ export class MemoryHost implements HostConnection {
       7000: 'testfs',
       6391: 'redis-router',
     };
-    if (request.port === 8091 && this.agentState.running) return answer(200, 'OK');
+    if (request.port === 8091 && this.agentState.running) return answerAgent(this, request);
     const part = ports[request.port] ?? 'nothing';
     if (!this.runs(part)) throw refused(this.host.id, `${part} ${request.port}`);
     if (request.path === '/.krakenctl/config') {
       const said = /return 200 "([0-9a-f]{64}[^"\\]*)/.exec(this.nginxRuns)?.[1];
       return said ? answer(200, said) : answer(404);
     }
+    const alone = part === 'origin' ? answerOrigin(this, request) : undefined;
+    if (alone) return this.serves(part, alone);
     if (part === 'origin' || part === 'build-index' || part === 'tracker') {
       const own = this.lab.registry.answerPart(request.path);
       if (own) return this.serves(part, own);
@@ -187,7 +191,7 @@ export class MemoryHost implements HostConnection {
     if (request.path.startsWith('/announce/')) {
       const master = [...this.lab.redisCluster.instances.values()].find((i) => i.port === 6379 && !i.masterId);
       master?.keys.add(`peerset:${request.path.slice('/announce/'.length)}:0`);
-      return answer(200, '{}');
+      return answerAnnounce(this, request);
     }
     return request.path.startsWith('/v2/') ? this.lab.registry.answer(request) : answer(200, 'OK');
   }

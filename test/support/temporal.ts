@@ -45,6 +45,8 @@ interface BenchOptions {
   spec?: ClusterSpec;
   /** Another server than the shared one; it stays when the bench is closed. */
   environment?: TestWorkflowEnvironment;
+  /** How long an agent is waited for; see ActivityDependencies. */
+  agentPatienceMs?: number;
   /** Keeps no workflow in memory: the skipping server waits for ever for a worker that had one and is gone. */
   forgetful?: boolean;
 }
@@ -64,6 +66,7 @@ export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Pro
     ownerId: options.ownerId ?? 'owner-1',
     now: Date.now,
     settledMs: 0,
+    agentPatienceMs: options.agentPatienceMs ?? 700,
     betweenLooksMs: 20,
   };
   const suffix = randomUUID();

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { throughNamespace } from '../agents/canary-agent';
 import { servedFolder } from '../names';
 import type { BalancedPorts, BalancerState } from '../plan';
 import type { ClusterSpec } from '../spec';
@@ -58,7 +59,7 @@ events {
 
 function http(spec: ClusterSpec, state: BalancerState): string {
   const parts = [basics(spec), logs, temporary, routing, uploads(spec, state), upstreams(spec, state)];
-  return [...parts, proxyServer(spec), trackerServer(spec)].join('\n\n');
+  return [...parts, proxyServer(spec), trackerServer(spec, state)].join('\n\n');
 }
 
 const logs = `# Announces come every few seconds from every peer, looks of VMs that installed themselves every five minutes: only those that fail are logged.
@@ -175,7 +176,17 @@ function upstreams(spec: ClusterSpec, state: BalancerState): string {
     upstream(spec, state, { name: 'build_indexes', part: 'buildIndex', choice: 'least_conn' }),
     `# Uploads that were begun: nobody is out here.\n${upstream(spec, { ...state, out: [] }, { name: 'proxies_by_upload', part: 'proxy', choice: byRepository })}`,
     ...spec.nodes.map(({ id, address }) => `upstream proxy_${id} {\n  server ${address}:${one(id)} max_fails=0;\n}`),
+    ...outNodes(spec, state).map(({ id, address }) => throughUpstream(id, `${address}:${spec.ports.tracker}`)),
   ].join('\n\n');
+}
+
+function outNodes({ nodes }: ClusterSpec, { out }: BalancerState): ClusterSpec['nodes'] {
+  return nodes.filter(({ id }) => out.includes(id));
+}
+
+/** A node that is out is tried through an agent when its parts are new, and so where they listen from now on. */
+function throughUpstream(node: string, tracker: string): string {
+  return `# For its canary alone.\nupstream tracker_${node} {\n  server ${tracker} max_fails=0;\n}`;
 }
 
 interface Upstream {
@@ -295,7 +306,7 @@ location = /install/enrol {
 /** An announce is answered at once or not at all, so a tracker that hangs is left early. */
 const announceSeconds = 10;
 
-function trackerServer(spec: ClusterSpec): string {
+function trackerServer(spec: ClusterSpec, state: BalancerState): string {
   return server(spec.ports.lbTracker, [
     ownHealth,
     `# Through to a tracker, which asks an origin.
@@ -309,6 +320,9 @@ location = /readiness {
       'proxy_next_upstream error timeout http_502 non_idempotent;',
       'proxy_pass http://trackers;',
     ]),
+    ...outNodes(spec, state).map(({ id }) =>
+      passing(spec, `^~ /namespace/${throughNamespace(id)}/`, [`proxy_pass http://tracker_${id};`]),
+    ),
     passing(spec, '~ ^/(?:tags|repositories|list)/', ['proxy_pass http://build_indexes;']),
     passing(spec, '/', ['proxy_pass http://trackers;']),
   ]);

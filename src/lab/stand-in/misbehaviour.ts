@@ -8,6 +8,8 @@ export interface Fault {
   readyAfterMs?: number;
   /** Ready, and what it serves is not what it has. */
   isWrong?: boolean;
+  /** Ready, and hangs up on every peer. */
+  isMute?: boolean;
 }
 
 const named: Record<string, (part: string) => Fault> = {
@@ -19,14 +21,15 @@ const named: Record<string, (part: string) => Fault> = {
 const noCertificate = 'invalid TLS config: stat : no such file or directory';
 const badAddress = 'unexpected fault address 0x0';
 
-/** `-crash60`, `-unready` and `-wrong` end a version, for all its parts or for the one that follows: `v0.1.28-wrong-proxy`. All others behave. */
+/** `-crash60`, `-unready`, `-wrong` and `-mute` end a version, for all its parts or for the one that follows: `v0.1.28-wrong-proxy`. All others behave. */
 export function faultOf(version: string, part: string): Fault {
   const known = named[version];
   if (known) return known(part);
-  const [, word, seconds, only] = /-(unready|wrong|crash(\d{1,4}))(?:-([a-z-]+))?$/.exec(version) ?? [];
+  const [, word, seconds, only] = /-(unready|wrong|mute|crash(\d{1,4}))(?:-([a-z-]+))?$/.exec(version) ?? [];
   if (word === undefined || (only !== undefined && only !== part)) return {};
   if (word === 'unready') return { readyAfterMs: Number.POSITIVE_INFINITY };
   if (word === 'wrong') return { isWrong: true };
+  if (word === 'mute') return { isMute: true };
   return { endsAfterMs: Number(seconds) * 1000, lastWords: badAddress };
 }
 
@@ -52,6 +55,11 @@ export function misbehave(part: string): void {
 /** True while the version's fault keeps the part from being ready. */
 export function isHeldBack(): boolean {
   return Date.now() - startedAt < (fault.readyAfterMs ?? 0);
+}
+
+/** True of a part that is well but for its peers. */
+export function isMute(): boolean {
+  return fault.isMute === true;
 }
 
 /** A blob as it leaves this part: of one that serves wrong bytes as long, and another. */

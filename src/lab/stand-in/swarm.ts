@@ -7,7 +7,7 @@ import { fetchText, NetworkFailure, StatusFailure, send } from './http-client';
 import { createRouter, HttpFailure, sendStream, sendText } from './http-router';
 import { fatal, say } from './log';
 import { infoHash, type MetaInfo } from './meta-info';
-import { asServed } from './misbehaviour';
+import { asServed, isMute } from './misbehaviour';
 import type { Peer } from './peer';
 
 /**
@@ -28,7 +28,10 @@ export function servePeers(port: number, store: BlobStore): void {
     ],
     ['GET', '/', ({ response }) => sendText(response, 'stand-in\n')],
   ]);
-  const server = createServer(router);
+  const server = createServer((request, response) => {
+    if (isMute()) request.socket.destroy();
+    else router(request, response);
+  });
   server.on('error', (error) => fatal(`peer port: ${error.message}`));
   server.listen(port);
 }

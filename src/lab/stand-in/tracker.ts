@@ -33,7 +33,7 @@ export async function startTracker(settings: Settings, flags: Flags): Promise<vo
   const cluster = new OriginCluster(origins);
   const tracker: Tracker = {
     peers,
-    seeds: new Seeds(cluster),
+    seeds: new Seeds(cluster, settings.duration('originstore.origin_unavailable_ttl', 60_000)),
     handoutLimit: settings.number('trackerserver.announce_limit', 50),
     intervalMs: settings.duration('trackerserver.announce_interval', 3_000),
   };
@@ -104,13 +104,15 @@ async function answerMetaInfo(cluster: OriginCluster, { params, response }: Exch
 }
 
 const knownForMs = 10_000;
-const goneForMs = 60_000;
 
 /** The origins that own a blob, as peers; what they said is remembered for a while, as is that one did not answer. */
 class Seeds {
   private readonly peers = new Map<string, { peer: Peer | undefined; until: number }>();
 
-  constructor(private readonly cluster: OriginCluster) {}
+  constructor(
+    private readonly cluster: OriginCluster,
+    private readonly goneForMs: number,
+  ) {}
 
   async of(hex: string): Promise<Peer[]> {
     const found = await Promise.all((await this.cluster.locate(hex)).map((address) => this.ask(address)));
@@ -126,7 +128,7 @@ class Seeds {
       (text) => ({ ...(JSON.parse(text) as Peer), complete: true }),
       () => undefined,
     );
-    this.peers.set(address, { peer, until: Date.now() + (peer ? knownForMs : goneForMs) });
+    this.peers.set(address, { peer, until: Date.now() + (peer ? knownForMs : this.goneForMs) });
     return peer;
   }
 }

@@ -138,6 +138,27 @@ describe('a node that is left out', () => {
     expect(out).toContain('node-2 proxy_node-2;');
   });
 
+  test("is asked by the agent's canary alone: by its name, and by whoever it is for no other", () => {
+    const server = out.split(/^ {2}server \{/m)[2]!;
+    expect(route(server, '/namespace/krakenctl-canary/through-node-2/blobs/sha256:0/metainfo')).toBe('tracker_node');
+    expect(block('location ^~ /namespace/krakenctl-canary/through-node-2/', out)).toContain('http://tracker_node-2;');
+    expect(servers('tracker_node-2')).toEqual(['server 10.0.1.11:8081 max_fails=0;']);
+    for (const other of [
+      'krakenctl-canary/through-node-1',
+      'krakenctl-canary/through-node-20',
+      'krakenctl-canary/control',
+    ])
+      expect(route(server, `/namespace/${other}/blobs/sha256:0/metainfo`)).toBe('trackers');
+    expect(text).not.toContain('through-');
+  });
+
+  test('is asked for its canary where its tracker listens from now on', () => {
+    const ports = { proxy: 9083, tracker: 9081, buildIndex: 9082 };
+    const moving = nginxText(spec, { out: ['node-2'], earlier: { nodes: ['node-2', 'node-3'], ports } });
+    expect(block('upstream tracker_node-2', moving)).toContain('10.0.1.11:8081 ');
+    expect(block('upstream trackers', moving)).toContain('10.0.1.12:9081 ');
+  });
+
   test('is named by the running NGINX, beside a sum of its own', () => {
     const said = /return 200 "([0-9a-f]{64}[^"]*)\\n"/.exec(out)![1]!;
     expect(readRunningConfig(said)).toEqual({ runningConfig: nginxConfigSum(out), out: ['node-2'] });

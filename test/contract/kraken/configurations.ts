@@ -45,6 +45,7 @@ export function configurationOf(part: Exclude<Part, 'testfs'>, { nodes, redis }:
     tracker: {
       origin: hosts(ports.origin),
       peerstore: { redis: { enabled: true, addr: redis } },
+      originstore: { origin_unavailable_ttl: '5s' },
       trackerserver: { announce_interval: '3s' },
     },
     'build-index': {

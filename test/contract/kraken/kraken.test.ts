@@ -3,6 +3,7 @@ import { dockerRules } from './docker-rules';
 import { imageRules } from './image-rules';
 import { findImages } from './images';
 import { lifecycleRules } from './lifecycle-rules';
+import { loneRules } from './lone-rules';
 import { partRules } from './part-rules';
 import type { Rule } from './rules';
 import { closeStage, openStage, type Stage, startCluster } from './stage';
@@ -34,7 +35,7 @@ describe('Kraken', () => {
     describe('images', () => hold(imageRules));
     describe('storage', () => hold(storageRules));
     describe('tags', () => hold(tagRules));
-    describe('peers and agents', () => hold(swarmRules));
+    describe('peers and agents', () => hold([...swarmRules, ...loneRules]));
     describe('Docker as client', () => hold(dockerRules));
     describe('restarts and deaths', () => hold(survivalRules));
   });

@@ -85,6 +85,28 @@ export const survivalRules: Rule[] = [
     },
   },
   {
+    title: 'a tracker names an origin again that it did not find, after originstore.origin_unavailable_ttl',
+    async check(stage) {
+      const blob = await eventually(async () => {
+        const made = makeBlob(`${Math.random()}`);
+        expectStatus(await pushBlob(proxy(stage, 0), 'contract/unavailable', made), 201);
+        expect((await holdersOf(stage, made.digest)).includes(2), 'it belongs to other origins');
+        return made;
+      });
+      const isNamed = async () => {
+        const { peers } = await announce(at(stage, 0, ports.tracker), blob.digest, randomHash(), makePeer(8));
+        return (peers ?? []).some(({ ip }) => ip === stage.nodes[2]!.address);
+      };
+      await eventually(async () => expect(await isNamed(), 'it is not named at first'));
+      await docker('kill', name(stage, 2, 'origin'));
+      // What an origin said of itself is remembered for ten seconds; the others take it for well for half a minute.
+      await eventually(async () => expect(!(await isNamed()), 'it is still named'));
+      await docker('start', name(stage, 2, 'origin'));
+      await eventually(() => expectAnswer(`${at(stage, 2, ports.origin)}/health`, 200));
+      await eventually(async () => expect(await isNamed(), 'it is not named again'));
+    },
+  },
+  {
     title: 'with one whole node dead, pushes, pulls by tag and digest, announces and agents go on',
     async check(stage) {
       const before = makeImage('contract/before-death', 'one');

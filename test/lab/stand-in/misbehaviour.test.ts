@@ -35,6 +35,8 @@ test.each([
   ['v0.1.28-unready-build-index', 'origin', {}],
   ['v0.1.28-wrong-proxy', 'proxy', { isWrong: true }],
   ['v0.1.28-wrong-proxy', 'origin', {}],
+  ['v0.1.28-mute-origin', 'origin', { isMute: true }],
+  ['v0.1.28-mute-origin', 'tracker', {}],
   ['v0.1.28-rc1', 'origin', { endsAfterMs: 5, lastWords: 'invalid TLS config: stat : no such file or directory' }],
   ['v0.1.28-rc1', 'proxy', {}],
   ['v0.1.28-slow', 'proxy', { readyAfterMs: 8_000 }],
@@ -66,6 +68,11 @@ describe('one that is wrong', () => {
     expect(good.asDescribed(told)).toBe(told);
     expect(good.asHandedOut([{ port: 8090 }])).toEqual([{ port: 8090 }]);
   });
+});
+
+test('one that is mute is so in the part that its version names', () => {
+  expect(as('v0.1.28-mute-origin', 'origin').isMute()).toBe(true);
+  expect(as('v0.1.28-mute-origin', 'agent').isMute()).toBe(false);
 });
 
 test('one that is never ready is held back, others are not', () => {

@@ -1,0 +1,171 @@
+import type { ActivityDependencies } from '../../src/activities/dependencies';
+import { gateActivities } from '../../src/activities/gates';
+import { canaryAgents } from '../../src/cluster/agents/canary-agent';
+import { containerName } from '../../src/cluster/names';
+import { nginxText } from '../../src/cluster/render/nginx';
+import { exampleSpec } from '../support/cluster';
+import { bringAgents } from '../support/memory-fleet';
+import { MemoryLab } from '../support/memory-hosts';
+
+const spec = exampleSpec();
+const gate = { kind: 'agent', host: 'node-1' } as const;
+const vms = ['root@10.0.2.1:22', 'root@10.0.2.2:22'];
+/** In the order in which they are asked about node-1. */
+const [first, second] = canaryAgents(vms, gate.host, []) as [string, string];
+
+/** Three nodes whose parts run, node-1 left out, and two agents. */
+async function stage() {
+  const lab = new MemoryLab();
+  const agents = await bringAgents(lab, spec, vms);
+  for (const { id } of spec.nodes) {
+    for (const part of ['origin', 'tracker', 'nginx'] as const) {
+      const name = containerName(spec.name, id, part);
+      lab.machine(id).containers.set(name, { id: name, name, state: 'running' } as never);
+    }
+    lab.machine(id).nginxRuns = nginxText(spec, { out: [gate.host] });
+  }
+  let clock = 1_000_000;
+  const deps = {
+    hostsFor: () => lab,
+    now: () => (clock += 4_000),
+    agentPatienceMs: 5_000,
+  } as unknown as ActivityDependencies;
+  const gates = gateActivities(deps);
+  const tried = (vm = first, seed = 'a seed') => gates.tryThroughAgent({ spec, gate, vm, seed, timeoutMs: 9_000 });
+  const machine = (vm: string) => agents[vms.indexOf(vm)]!;
+  const alone = () => spec.nodes.flatMap(({ id }) => [...lab.machine(id).swarm.alone.keys()]);
+  return { lab, gates, tried, machine, alone };
+}
+
+describe('a node that is tried through an agent', () => {
+  test('gives it what it alone has, by the way that load balancers keep for it, and nothing is left', async () => {
+    const { tried, machine, alone } = await stage();
+    expect(await tried()).toEqual({ vm: first, state: 'came', why: expect.stringMatching(/^\d+\.\ds$/) });
+    expect(machine(first).swarm.pulls).toEqual([expect.stringMatching(/^krakenctl-canary\/through-node-1 sha256:/)]);
+    expect(alone()).toEqual([]);
+  });
+
+  test('is tried by what no agent can have from before', async () => {
+    const { tried, machine } = await stage();
+    await tried(first, 'one');
+    await tried(first, 'another');
+    expect(new Set(machine(first).swarm.pulls).size).toBe(2);
+  });
+
+  test('is found when its origin answers no peers: the agent gets what another node has', async () => {
+    const { lab, tried, alone } = await stage();
+    lab.machine('node-1').swarm.isMute = true;
+    const { state, why } = await tried();
+    expect([state, why]).toEqual([
+      'node',
+      expect.stringMatching(/node-1 alone has did not come, what node-2 has did: HTTP 500/),
+    ]);
+    expect(alone()).toEqual([]);
+  });
+
+  test('is found when its tracker answers no agent', async () => {
+    const { lab, tried } = await stage();
+    lab.machine('node-1').part('tracker')!.state = 'exited';
+    expect((await tried()).state).toBe('node');
+  });
+
+  test('is not blamed by an agent that gets nothing from anybody, is not ready, or is off', async () => {
+    const { tried, machine } = await stage();
+    machine(first).swarm.getsNothing = true;
+    expect(await tried()).toMatchObject({ state: 'agent', why: expect.stringContaining('neither what node-1 has') });
+    machine(first).agentState.running = undefined;
+    expect(await tried()).toMatchObject({ state: 'agent', why: expect.stringContaining('it is not ready') });
+    machine(first).isOn = false;
+    expect(await tried()).toMatchObject({ state: 'agent', why: expect.stringContaining('it is not ready') });
+  });
+
+  test('is waited for until the trackers of others send agents there', async () => {
+    const { lab, tried, machine } = await stage();
+    const other = lab.machine('node-3');
+    const { http } = other;
+    const pullsAtAnnounces: number[] = [];
+    other.http = async (request) => {
+      if (!request.path.startsWith('/announce/')) return http.call(other, request);
+      pullsAtAnnounces.push(machine(first).swarm.pulls.length);
+      if (pullsAtAnnounces.length === 2) return http.call(other, request);
+      return { status: 200, headers: {}, body: Buffer.from('{"peers":null}') };
+    };
+    expect((await tried()).state).toBe('came');
+    expect(pullsAtAnnounces).toEqual([0, 0]);
+  });
+
+  test('to which no tracker sends anybody fails by the name of its origin', async () => {
+    const { lab, tried } = await stage();
+    lab.machine('node-3').isOn = false;
+    lab.machine('node-2').http = async () => ({ status: 200, headers: {}, body: Buffer.from('{"peers":[]}') });
+    const text = 'gate agent: origin of node-1: no agent is sent there by the tracker of node-2';
+    await expect(tried()).rejects.toThrow(text);
+    lab.machine('node-2').isOn = false;
+    await expect(tried()).rejects.toThrow('by the tracker of any other node');
+  });
+
+  test('is not blamed for a tracker of another node that is away, or that is not well itself', async () => {
+    const { lab, tried } = await stage();
+    lab.machine('node-3').http = async () => ({ status: 500, headers: {}, body: Buffer.from('') });
+    expect((await tried(first, 'one')).state).toBe('came');
+    lab.machine('node-3').isOn = false;
+    expect((await tried(first, 'another')).state).toBe('came');
+  });
+
+  test('whose origin takes no blob fails', async () => {
+    const { lab, tried } = await stage();
+    lab.machine('node-1').part('origin')!.state = 'exited';
+    await expect(tried()).rejects.toThrow('gate agent: origin of node-1: connect ECONNREFUSED');
+  });
+});
+
+describe('the agent that is asked', () => {
+  test('is the first that is ready and was not asked; after one that came there is a verdict', async () => {
+    const { gates, machine } = await stage();
+    const next = (...tries: Parameters<typeof gates.nextCanaryAgent>[0]['tries']) =>
+      gates.nextCanaryAgent({ spec, gate, tries });
+    expect(await next()).toEqual({ vm: first });
+    expect(await next({ vm: first, state: 'agent', why: 'EOF' })).toEqual({ vm: second });
+    machine(first).isOn = false;
+    expect(await next()).toEqual({ vm: second });
+    machine(second).agentState.running = undefined;
+    expect(await next()).toEqual({
+      verdict: { state: 'unknown', told: expect.stringMatching(/^through no agent \(.*10\.0\.2\.1: .*10\.0\.2\.2: /) },
+    });
+    expect(await next({ vm: first, state: 'came', why: '1s' })).toMatchObject({ verdict: { state: 'passed' } });
+  });
+
+  test('is none where no agent is recorded, its list is damaged, or nobody says which there are', async () => {
+    const { lab, gates } = await stage();
+    for (const { id } of spec.nodes) lab.machine(id).stored.clear();
+    const none = async () => gates.nextCanaryAgent({ spec, gate, tries: [] });
+    expect(await none()).toEqual({ verdict: { state: 'unknown', told: 'through no agent (none is looked after)' } });
+    const contents = Buffer.from('{"agents":');
+    lab.machine('node-3').stored.set('/var/lib/krakenctl/cluster/agents.json', { contents, mode: 0o644, changedAt: 0 });
+    expect(await none()).toMatchObject({ verdict: { state: 'unknown', told: expect.stringContaining('is not JSON') } });
+    lab.machine('node-3').stored.clear();
+    lab.machine('node-2').isOn = false;
+    expect(await none()).toMatchObject({
+      verdict: { state: 'unknown', told: expect.stringContaining('nobody could say') },
+    });
+  });
+});
+
+test('what was left behind by a try that was ended holds no other node up; what anybody else has does', async () => {
+  const { lab, gates, alone } = await stage();
+  const caughtUp = (host: string) =>
+    gates.awaitCaughtUp({ spec, gate: { kind: 'caught-up', host }, sinceMs: 1_000_000, timeoutMs: 8_000 });
+  // Ended before it was removed.
+  const { http } = lab.machine('node-1');
+  lab.machine('node-1').http = async (request) =>
+    request.method === 'DELETE' ? Promise.reject(new Error('gone')) : http.call(lab.machine('node-1'), request);
+  await gates.tryThroughAgent({ spec, gate, vm: first, seed: 'left', timeoutMs: 9_000 });
+  const [digest] = alone();
+  const blobs = [digest!.slice('sha256:'.length)];
+  lab.machine('node-1').acknowledged = { blobs, tags: [] };
+  for (const host of ['node-2', 'node-3']) expect(await caughtUp(host)).toMatchObject({ blobs: 1 });
+  lab.machine('node-1').swarm.alone.set(digest!, Buffer.from('an image of somebody'));
+  const ends = await Promise.allSettled(['node-2', 'node-3'].map(caughtUp));
+  const said = ends.flatMap((end) => (end.status === 'rejected' ? [String(end.reason)] : []));
+  expect(said.join()).toContain('lacks what others took in while it was away: blob');
+});
