@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { isSeen, type RecordOwner } from '../cluster/observed';
 import { unfoldPlan } from '../contracts/folded-plan';
-import type { InspectInput, Inspection } from '../contracts/operation';
+import type { CrossedInspection, InspectInput, Inspection } from '../contracts/operation';
+import { unpackInspection } from '../contracts/packed';
 import { taskQueues, workflowTypes } from '../contracts/queues';
 import type { Configuration } from './configuration';
 import { connectTemporal, type Temporal } from './connect';
@@ -95,13 +96,14 @@ export async function reachWorker({ environment }: Context, cluster: string): Pr
 }
 
 async function inspectThrough(temporal: Temporal, cluster: string, input: object): Promise<Inspection> {
-  return temporal.client.workflow.execute(workflowTypes.inspect, {
+  const crossed: CrossedInspection = await temporal.client.workflow.execute(workflowTypes.inspect, {
     taskQueue: taskQueues.main,
     workflowId: `kraken-${cluster}-inspect-${randomBytes(4).toString('hex')}`,
-    args: [input],
+    args: [{ ...input, pack: true }],
     workflowExecutionTimeout: lookTimeoutMs,
     staticSummary: `look at ${cluster}`,
   });
+  return unpackInspection(crossed);
 }
 
 export async function findRunning(temporal: Temporal, cluster: string): Promise<Look['running']> {

@@ -1,8 +1,9 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { DestroyPlan } from '../cluster/destroy-plan';
-import type { ClusterRecord, HostFolders, Observed } from '../cluster/observed';
+import type { ClusterRecord, HostFolders } from '../cluster/observed';
 import type { Stage } from '../cluster/plan';
 import type { OpenedOperation } from '../contracts/activities';
+import type { CrossedObserved } from '../contracts/crossed';
 import type { DestroyChoice, DestroyInput, DestroyReport } from '../contracts/operation';
 import { effects, lookers, planners } from './activities';
 import { claim, final, noteOperation, observe, refuseForeign } from './operation-steps';
@@ -35,7 +36,7 @@ async function perform(input: DestroyInput, progress: Progress): Promise<Destroy
   return { ...report, changed: true };
 }
 
-export async function lookForRemains(choice: DestroyChoice): Promise<{ observed: Observed; plan: DestroyPlan }> {
+export async function lookForRemains(choice: DestroyChoice): Promise<{ observed: CrossedObserved; plan: DestroyPlan }> {
   const { spec } = choice;
   const observed = await observe(spec);
   const measure = (host: string): Promise<HostFolders> =>
@@ -95,7 +96,7 @@ async function removeAll(removal: Removal): Promise<void> {
   }
 }
 
-async function concludeRecord(removal: Removal, observed: Observed): Promise<void> {
+async function concludeRecord(removal: Removal, observed: CrossedObserved): Promise<void> {
   const { plan, progress } = removal;
   if (!plan.keepsRecord) return run(removal, plan.stages.filter(isRecordStage));
   await progress.during('record', 'record on the nodes', async () => {
@@ -105,7 +106,7 @@ async function concludeRecord(removal: Removal, observed: Observed): Promise<voi
 }
 
 /** The record stays with what it was, and says what became of it. A cluster that was never wholly deployed has none to mark. */
-async function markDestroyed({ input, plan, opened, hosts }: Removal, observed: Observed): Promise<void> {
+async function markDestroyed({ input, plan, opened, hosts }: Removal, observed: CrossedObserved): Promise<void> {
   const { spec, operation } = input;
   const known = await planners.knownRecord({ observed });
   if (!known) return;

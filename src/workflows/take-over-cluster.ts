@@ -1,7 +1,8 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
-import type { ClusterRecord, Observed } from '../cluster/observed';
+import type { ClusterRecord } from '../cluster/observed';
 import type { TakeOverVerdict } from '../cluster/ownership';
 import type { OpenedOperation } from '../contracts/activities';
+import type { CrossedObserved } from '../contracts/crossed';
 import type { TakeOverInput, TakeOverReport } from '../contracts/operation';
 import { effects, planners } from './activities';
 import { final, noteOperation, observe } from './operation-steps';
@@ -76,7 +77,7 @@ async function takeAll({ input, progress, opened, hosts }: TakeOver): Promise<vo
 }
 
 /** The record of what runs stays as it was, one generation on; a cluster without a record has none to go on with. */
-async function record(run: TakeOver, observed: Observed): Promise<void> {
+async function record(run: TakeOver, observed: CrossedObserved): Promise<void> {
   const { spec, operation } = run.input;
   const known = await planners.knownRecord({ observed });
   if (known) {
