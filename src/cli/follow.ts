@@ -1,17 +1,16 @@
-import type { WorkflowHandle } from '@temporalio/client';
 import type { OperationProgress } from '../contracts/operation';
-import { progressQuery } from '../contracts/queues';
 import type { Temporal } from './connect';
 import type { Context } from './context';
 import { type Display, openDisplay } from './display';
 import { type CliFailure, isConnectionLoss, toCliFailure } from './failure';
 import { HeartbeatWatch } from './heartbeats';
+import type { OperationHandle } from './operation-handle';
 
-/** Watches one run of an operation to its end, or until the person lets go. */
+/** Watches an operation to its end, or until the person lets go. */
 export interface Follow {
   context: Context;
   temporal: Temporal;
-  handle: WorkflowHandle;
+  handle: OperationHandle;
   /** Lets go after this; undefined: never. */
   timeoutMs?: number;
 }
@@ -44,7 +43,7 @@ export async function followOperation(follow: Follow): Promise<Followed> {
   const ended = Promise.race([awaitEnd(handle), awaitDetach(context.signal), limit.over]).then((ending) => {
     seen.ending = ending;
   });
-  const heartbeats = new HeartbeatWatch(handle);
+  const heartbeats = new HeartbeatWatch(handle.newest);
   let misses = 0;
   while (!seen.ending) {
     const progress = await askProgress(temporal, handle);
@@ -83,13 +82,11 @@ export function hasNews(progress: OperationProgress, before?: OperationProgress)
 
 export async function askProgress(
   temporal: Temporal,
-  handle: WorkflowHandle,
+  handle: OperationHandle,
   timeoutMs: number = queryTimeoutMs,
 ): Promise<OperationProgress | undefined> {
   try {
-    return await temporal.connection.withDeadline(Date.now() + timeoutMs, () =>
-      handle.query<OperationProgress>(progressQuery),
-    );
+    return await temporal.connection.withDeadline(Date.now() + timeoutMs, () => handle.progress());
   } catch {
     // No worker, a worker that is just starting, or Temporal away: the end is awaited elsewhere.
     return undefined;
@@ -97,7 +94,7 @@ export async function askProgress(
 }
 
 /** An operation goes on while Temporal restarts, and so does the waiting. */
-async function awaitEnd(handle: WorkflowHandle): Promise<Ending> {
+async function awaitEnd(handle: OperationHandle): Promise<Ending> {
   for (let firstLoss = 0, lastLoss = 0; ; ) {
     try {
       return { kind: 'done', result: await handle.result() };

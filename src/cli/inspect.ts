@@ -8,7 +8,7 @@ import type { Configuration } from './configuration';
 import { connectTemporal, type Temporal } from './connect';
 import type { Context } from './context';
 import { CliFailure, toCliFailure } from './failure';
-import { describeOperation, memoOf } from './operations';
+import { begunAt, describeOperation, memoOf } from './operations';
 import { findPollers, requireWorker } from './pollers';
 
 /** All hosts in one look: by the worker, which may be nearer to them, or from here when none answers. */
@@ -110,7 +110,7 @@ export async function findRunning(temporal: Temporal, cluster: string): Promise<
   const description = await describeOperation(temporal, cluster);
   if (description?.status.name !== 'RUNNING') return null;
   const { operation = 'an operation', actor = 'unknown' } = memoOf(description);
-  return { operation, actor, startedAt: description.startTime };
+  return { operation, actor, startedAt: begunAt(description) };
 }
 
 /** Looks once from here with leave to pin; a key that changed is refused all the same. */

@@ -6,6 +6,7 @@ import type { OpenedOperation } from '../contracts/activities';
 import type { CrossedObserved } from '../contracts/crossed';
 import type { DestroyChoice, DestroyInput, DestroyReport } from '../contracts/operation';
 import { effects, lookers, planners } from './activities';
+import { fewAtOnce } from './few-at-once';
 import { claim, final, noteOperation, observe, refuseForeign } from './operation-steps';
 import { Progress } from './progress';
 import { runPlan } from './run-plan';
@@ -42,7 +43,7 @@ export async function lookForRemains(choice: DestroyChoice): Promise<{ observed:
   const measure = (host: string): Promise<HostFolders> =>
     lookers.measureFolders.executeWithOptions({ summary: `folders of ${host}` }, [{ spec, host }]);
   const seen = observed.hosts.filter((h) => h.reachable);
-  const folders = await Promise.all(seen.map(({ host }) => measure(host)));
+  const folders = await fewAtOnce(seen, ({ host }) => measure(host));
   const { keepData, skipUnreachable } = choice;
   const plan = await planners.planDestroy({ spec, observed, folders, keepData, skipUnreachable });
   return { observed, plan };
@@ -118,12 +119,10 @@ async function markDestroyed({ input, plan, opened, hosts }: Removal, observed: 
     counts: opened.counts,
     destroyed: { at: endedAt, dataKept: plan.keepData, left: plan.left.map((l) => l.host) },
   };
-  await Promise.all(
-    hosts.map((host) =>
-      effects.writeRecord.executeWithOptions({ summary: `${host}: write the record` }, [
-        { spec, host, epoch: opened.epoch, record },
-      ]),
-    ),
+  await fewAtOnce(hosts, (host) =>
+    effects.writeRecord.executeWithOptions({ summary: `${host}: write the record` }, [
+      { spec, host, epoch: opened.epoch, record },
+    ]),
   );
 }
 

@@ -7,6 +7,7 @@ import type { CrossedObserved } from '../contracts/crossed';
 import type { FirewallInput, FirewallReport } from '../contracts/firewall';
 import { effects, lookers, planners } from './activities';
 import { describeFailure } from './describe-failure';
+import { fewAtOnce } from './few-at-once';
 import { bringFirewall, type FirewallRun, removeFirewall } from './firewall-steps';
 import { claim, final, noteOperation, observe, refuseForeign } from './operation-steps';
 import { Progress } from './progress';
@@ -148,7 +149,7 @@ async function record(run: FirewallRun, observed: CrossedObserved): Promise<void
       effects.writeRecord.executeWithOptions({ summary: `${host}: write the record` }, [
         { spec, host, epoch, record: state },
       ]);
-    await Promise.all(nodesOf(plan).map(write));
+    await fewAtOnce(nodesOf(plan), write);
   }
   await note(run, 'done');
 }

@@ -33,9 +33,10 @@ export class Progress {
     const { version = 0, name, startedAt = Date.now(), stages = [], decisions = [] } = carried ?? {};
     this.shown = { version, operation, name, state: 'running', startedAt, stages, decisions, ...(plan && { plan }) };
     setHandler(defineQuery<OperationProgress>(progressQuery), () => this.shown);
-    setHandler(defineSignal<[DecisionRequest]>(cancellingSignal), ({ actor, reason }) =>
-      this.decided({ at: Date.now(), actor, what: 'cancelled', ...(reason && { reason }) }),
-    );
+    setHandler(defineSignal<[DecisionRequest]>(cancellingSignal), ({ actor, reason, operation: meant }) => {
+      if (meant !== undefined && meant !== operation.id) return;
+      this.decided({ at: Date.now(), actor, what: 'cancelled', ...(reason && { reason }) });
+    });
   }
 
   named(name: string): void {

@@ -5,6 +5,7 @@ import type { OpenedOperation } from '../contracts/activities';
 import type { CrossedObserved } from '../contracts/crossed';
 import type { TakeOverInput, TakeOverReport } from '../contracts/operation';
 import { effects, planners } from './activities';
+import { fewAtOnce } from './few-at-once';
 import { final, noteOperation, observe } from './operation-steps';
 import { Progress } from './progress';
 
@@ -66,13 +67,11 @@ interface TakeOver {
 async function takeAll({ input, progress, opened, hosts }: TakeOver): Promise<void> {
   const { spec, owner, from } = input;
   await progress.during('take', 'write the owner', (stage) =>
-    Promise.all(
-      hosts.map((host) => {
-        const summary = `${host}: write the owner`;
-        const request = { spec, host, epoch: opened.epoch, owner, from };
-        return progress.step(stage, summary, () => effects.takeHost.executeWithOptions({ summary }, [request]));
-      }),
-    ),
+    fewAtOnce(hosts, (host) => {
+      const summary = `${host}: write the owner`;
+      const request = { spec, host, epoch: opened.epoch, owner, from };
+      return progress.step(stage, summary, () => effects.takeHost.executeWithOptions({ summary }, [request]));
+    }),
   );
 }
 
@@ -88,7 +87,7 @@ async function record(run: TakeOver, observed: CrossedObserved): Promise<void> {
       effects.writeRecord.executeWithOptions({ summary: `${host}: write the record` }, [
         { spec, host, epoch, record: state },
       ]);
-    await Promise.all(run.hosts.map(write));
+    await fewAtOnce(run.hosts, write);
   }
   await note(run, 'done');
 }
