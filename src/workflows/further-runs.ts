@@ -52,7 +52,7 @@ export class FurtherRuns {
 }
 
 /** Lists show when an operation began, not its last run. */
-function memoOfNext(): Record<string, unknown> {
+export function memoOfNext(): Record<string, unknown> {
   const { memo, startTime } = workflowInfo();
   const begunAt: OperationMemo['begunAt'] = (memo?.begunAt as string | undefined) ?? startTime.toISOString();
   return { ...memo, begunAt };
