@@ -1,5 +1,5 @@
 import { explainAtEase } from '../cluster/because';
-import { planDeploy } from '../cluster/deploy-plan';
+import { layOut, withHash } from '../cluster/deploy-plan';
 import { planDestroy } from '../cluster/destroy-plan';
 import { windowOpensIn } from '../cluster/maintenance-window';
 import { type ClusterRecord, isSeen } from '../cluster/observed';
@@ -42,7 +42,9 @@ export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, '
       await breathe();
       const because = await explainAtEase({ record, spec, images, origins, desired, render }, breathe);
       const foreign = foreignHosts(observed, ownerId);
-      const plan = planDeploy({ spec, desired, observed, because, pace });
+      const laidOut = layOut({ spec, desired, observed, because, pace });
+      await breathe();
+      const plan = withHash(laidOut);
       await breathe();
       const folded = foldPlan(plan);
       refuseTooLarge(folded, spec);
