@@ -27,6 +27,8 @@ type Detached = { kind: 'detached'; afterMs?: number };
 type Ending = { kind: 'done'; result: unknown } | { kind: 'failed'; failure: CliFailure } | Detached;
 
 const pollMs = 150;
+/** Of a hundred nodes an answer has most of a megabyte: the worker that gives it has other things to do. */
+const restBetween = 4;
 /** Nothing moves while a person or a clock holds it, perhaps for days. */
 const heldPollMs = 1000;
 const queryTimeoutMs = 2000;
@@ -46,11 +48,13 @@ export async function followOperation(follow: Follow): Promise<Followed> {
   const heartbeats = new HeartbeatWatch(handle.newest);
   let misses = 0;
   while (!seen.ending) {
+    const askedAt = Date.now();
     const progress = await askProgress(temporal, handle);
+    const tookMs = Date.now() - askedAt;
     misses = progress ? 0 : misses + 1;
     if (progress) report(seen, { progress: await heartbeats.onto(progress), display, context });
     else if (misses > toleratedMisses) display.waiting('no answer yet: waiting for a worker (krakenctl worker status)');
-    await Promise.race([ended, pause(progress?.hold ? heldPollMs : pollMs)]);
+    await Promise.race([ended, pause(progress?.hold ? heldPollMs : Math.max(pollMs, tookMs * restBetween))]);
   }
   limit.close();
   if (seen.ending.kind !== 'detached') {
