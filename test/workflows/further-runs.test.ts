@@ -140,7 +140,8 @@ describe('an operation in further runs', () => {
     expect(runs.length).toBeGreaterThan(3);
     const { events } = runs.at(-1)!;
     const last = await progressOf(run);
-    expect(last).toMatchObject({ state: 'done', name: 'deploy-2', hold: undefined, plan: { hash: report.plan.hash } });
+    expect(last).toMatchObject({ state: 'done', name: 'deploy-2', plan: { hash: report.plan.hash } });
+    expect(last.hold).toBeUndefined();
     expect(last.stages.map(({ id, state, now }) => [id, state, now])).toEqual(
       ['look', 'claim', 'images', ...nodes, 'proof', 'record'].map((id) => [id, 'done', []]),
     );
@@ -223,7 +224,7 @@ describe('an operation in further runs', () => {
       await bench.environment.client.workflow.getHandle(run!.workflowId).terminate('by hand');
     };
     run = await begin(rollout('v0.1.28'));
-    await expect(run.result()).rejects.toThrow(/terminated/i);
+    await expect(run.result()).rejects.toThrow(/by hand/);
     expect(nginxOut('node-1')).toBe('node-2');
     const again = await begin(rollout('v0.1.28'));
     expect(((await again.result()) as DeployReport).plan.left?.[0]?.host).toBe('node-2');
@@ -247,7 +248,8 @@ describe('a change that fails in further runs', () => {
     return { failure, before, runs: await historyOf(run), progress: await progressOf(run) };
   }
   const told = ({ failure }: Awaited<ReturnType<typeof fail>>) =>
-    [failure.type, failure.message, failure.details].map((one) => JSON.stringify(one));
+    // The canary's own image names the operation.
+    [failure.type, failure.message, failure.details].map((one) => JSON.stringify(one).replace(/[0-9a-f]{64}/g, '…'));
 
   test('goes back in further runs too, and says the same', async () => {
     const many = await fail(inRuns);
