@@ -1,5 +1,6 @@
-import type { Client } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
+import { benchNamespaces } from './temporal';
 
 type Event = temporal.api.history.v1.IHistoryEvent;
 
@@ -9,6 +10,16 @@ export interface Run {
   events: Event[];
   /** Of the history as it crosses. */
   bytes: number;
+}
+
+/** Takes histories as large as the command line does. */
+export async function openWideClient(): Promise<{ client: Client; close: () => Promise<void> }> {
+  const connection = await Connection.connect({
+    address: process.env.KRAKENCTL_TEST_TEMPORAL!,
+    channelArgs: { 'grpc.max_receive_message_length': 64 * 1024 * 1024 },
+  });
+  const namespace = benchNamespaces[Number(process.env.JEST_WORKER_ID ?? 1) - 1]!;
+  return { client: new Client({ connection, namespace }), close: () => connection.close() };
 }
 
 /** All runs of an operation, from the first to the last. */

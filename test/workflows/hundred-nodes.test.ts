@@ -2,7 +2,7 @@ import type { CrossedInspection, DeployInput, DeployReport } from '../../src/con
 import { unpackInspection } from '../../src/contracts/packed';
 import { exampleSpec } from '../support/cluster';
 import { MemoryLab } from '../support/memory-hosts';
-import { payloadSizes, runsOf } from '../support/runs';
+import { openWideClient, payloadSizes, runsOf } from '../support/runs';
 import { type Bench, openBench } from '../support/temporal';
 
 /** A hundred nodes in memory, each a load balancer: nothing that crosses may be larger than Temporal takes, and no history as long as it bears. */
@@ -19,16 +19,21 @@ const mostOfAValue = 2_000_000;
 
 let lab: MemoryLab;
 let bench: Bench;
+let wide: Awaited<ReturnType<typeof openWideClient>>;
 
 beforeAll(async () => {
   lab = new MemoryLab();
   bench = await openBench(lab, { spec });
+  wide = await openWideClient();
 });
-afterAll(() => bench.close());
+afterAll(async () => {
+  await wide.close();
+  await bench.close();
+});
 
 async function whole(run: Awaited<ReturnType<Bench['start']>>) {
   const report = (await run.result()) as DeployReport;
-  const runs = await runsOf(bench.environment.client, { workflowId: run.workflowId, runId: run.firstExecutionRunId });
+  const runs = await runsOf(wide.client, { workflowId: run.workflowId, runId: run.firstExecutionRunId });
   return { report, runs };
 }
 
@@ -72,7 +77,7 @@ test('are changed in further runs, and what a person sees of it is one operation
   const { client } = bench.environment;
   await client.workflow.getHandle(run.workflowId).cancel();
   await expect(run.result()).rejects.toThrow(/cancel/i);
-  const runs = await runsOf(client, { workflowId: run.workflowId, runId: run.firstExecutionRunId });
+  const runs = await runsOf(wide.client, { workflowId: run.workflowId, runId: run.firstExecutionRunId });
   expect(runs.length).toBeGreaterThan(1);
   expect(Math.max(...payloadSizes(runs))).toBeLessThan(mostOfAValue);
   expect(Math.max(...runs.map(({ bytes }) => bytes))).toBeLessThan(mostBytes / 4);
