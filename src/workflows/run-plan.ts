@@ -149,9 +149,11 @@ async function eachLeft<T extends Step | Gate>(
   work: (left: T[]) => Promise<unknown>,
 ): Promise<void> {
   const undone = () => all.filter((one) => !course.isDone(one));
-  for (let left = undone(); left.length > 0; left = undone()) {
+  for (let left = undone(); left.length > 0; ) {
     await work(left);
-    await course.safePlace();
+    left = undone();
+    // A stage that is over is seen to end in the run that brought it there.
+    if (left.length > 0) await course.safePlace();
   }
 }
 
