@@ -2,7 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { failpoints } from '../clients/failpoints';
 import type { Activities, StepInput } from '../contracts/activities';
 import type { FailureDetails } from '../contracts/failures';
-import { ActivityError, toFailure } from './failures';
+import { toFailure, wasReset } from './failures';
 import { failures, keepBeating, ownRun, tellFailure } from './heartbeat';
 
 /** What only looks: a person waits for it, so an error that stays is told soon. */
@@ -14,6 +14,7 @@ const looks: ReadonlySet<string> = new Set<keyof Activities>([
   'listClusters',
   'measureFolders',
   'readLogTail',
+  'confirmRun',
   'readFleet',
   'resolveAgentImage',
   'planInstalled',
@@ -70,14 +71,7 @@ export function asActivities<T extends object>(activities: T): T {
  */
 function refuseReset({ run }: Partial<StepInput> = {}): void {
   if (run === undefined || run === ownRun()) return;
-  throw new ActivityError(
-    'OPERATION_RESET',
-    'this run was reset in Temporal, and what was done since is not in its plan',
-    {
-      final: true,
-      hint: 'nothing further was changed; look, and deploy anew: krakenctl plan',
-    },
-  );
+  throw wasReset();
 }
 
 /** An Engine that could not start a part: what that wrote before it ended says more. */

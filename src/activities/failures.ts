@@ -14,6 +14,13 @@ export class ActivityError extends Error {
   }
 }
 
+/** Of a run that goes on from where things stood when it was first there. */
+export function wasReset(): ActivityError {
+  const text = 'this run was reset in Temporal, and what was done since is not in its plan';
+  const hint = 'nothing further was changed; look, and deploy anew: krakenctl plan';
+  return new ActivityError('OPERATION_RESET', text, { final: true, hint });
+}
+
 interface Mapping {
   error: abstract new (...args: never[]) => Error;
   code: FailureCode;

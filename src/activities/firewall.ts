@@ -10,6 +10,7 @@ import type {
   FirewallTrialInput,
   FirewallVerdict,
 } from '../contracts/firewall';
+import { unpackObserved } from '../contracts/packed';
 import { type ActivityDependencies, underFence } from './dependencies';
 import { type FleetReader, Fleets } from './firewall-fleets';
 import { lookAtRules, tryWays } from './firewall-looks';
@@ -37,7 +38,7 @@ export function firewallActivities(deps: ActivityDependencies, reader: FleetRead
     listFirewallHosts: ({ spec, action }) => fleets.list(spec, action === 'apply'),
     lookAtFirewall: look,
     async planFirewall({ spec, action, looks, observed }) {
-      const foreign = foreignHosts(observed, deps.ownerId);
+      const foreign = foreignHosts(await unpackObserved(observed), deps.ownerId);
       return { ...planFirewall({ cluster: spec.name, action, looks }), ...(foreign.length > 0 && { foreign }) };
     },
     async stageFirewall(input) {

@@ -17,6 +17,7 @@ import { readRunningConfig } from '../cluster/render/nginx';
 import { redisFixedSum, redisSettingNames } from '../cluster/render/redis';
 import { type ClusterSpec, type PartName, partNames } from '../cluster/spec';
 import type { HostActivities } from '../contracts/activities';
+import { packHost } from '../contracts/packed';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError, codeOf } from './failures';
 
@@ -26,11 +27,12 @@ const redisParts = ['redis', 'redis-replica'] as const;
 
 export function hostActivities(deps: ActivityDependencies): HostActivities {
   return {
-    async observeHost({ spec, host, probe }) {
+    async observeHost({ spec, host, probe, pack }) {
       const startedAt = deps.now();
       try {
         const connection = await connectTo(deps, spec, host);
-        return await look({ deps, spec, connection, probe, startedAt });
+        const seen = await look({ deps, spec, connection, probe, startedAt });
+        return pack ? await packHost(seen) : seen;
       } catch (error) {
         // A host that answers and refuses us will refuse the next attempt too: a person must mend that.
         if (error instanceof HostRefusedError || error instanceof RightsError) throw error;

@@ -20,6 +20,7 @@ import { preflightActivities } from './preflight';
 import { proofActivities } from './proof';
 import { recordActivities } from './records';
 import { redisActivities } from './redis-cluster';
+import { runActivities } from './runs';
 
 /** All activities over one set of clients. */
 export function createActivities(deps: ActivityDependencies): Activities {
@@ -38,6 +39,7 @@ export function createActivities(deps: ActivityDependencies): Activities {
     ...gateActivities(deps),
     ...preflightActivities(deps),
     ...recordActivities(deps),
+    ...runActivities(),
     ...proofActivities(deps),
     ...agentActivities(deps),
     ...fleets,

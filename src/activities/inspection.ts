@@ -3,32 +3,40 @@ import { isSeen, type Observed, type ObservedHost } from '../cluster/observed';
 import { newestRecord } from '../cluster/record';
 import type { HostActivities, ImageActivities, InspectionActivities, PlannerActivities } from '../contracts/activities';
 import type { FailureDetails } from '../contracts/failures';
-import type { OperationFailure } from '../contracts/operation';
+import type { InspectInput, Inspection, OperationFailure } from '../contracts/operation';
+import { packInspection, unpackHost } from '../contracts/packed';
 import { codeOf, toFailure } from './failures';
 
 type Lookers = HostActivities & ImageActivities & PlannerActivities;
 
 export function inspectionActivities({ observeHost, resolveImages, planDeploy }: Lookers): InspectionActivities {
   return {
-    async inspectCluster({ spec, origins, probe, pace }) {
-      // One host that refuses us must not hide the others from whoever asks what is going on.
-      const look = (host: string) =>
-        observeHost({ spec, host, probe }).catch(
-          (error): ObservedHost => ({ host, reachable: false, error: describe(error).message, code: codeOf(error) }),
-        );
-      const hosts = await Promise.all(spec.nodes.map((node) => look(node.id)));
-      const observed: Observed = { cluster: spec.name, hosts };
-      const record = newestRecord(hosts.filter(isSeen), spec.nodes.length);
-      try {
-        const platforms = hosts.filter(isSeen).map(({ host, platform }) => ({ host, platform }));
-        const images = await resolveImages({ spec, known: record?.images ?? {}, hosts: platforms });
-        const plan = await planDeploy({ spec, images, observed, origins, pace });
-        return { observed, record, plan };
-      } catch (error) {
-        return { observed, record, planFailure: describe(error) };
-      }
+    async inspectCluster({ pack, ...input }) {
+      const inspection = await inspect(input);
+      return pack ? packInspection(inspection) : inspection;
     },
   };
+
+  async function inspect({ spec, origins, probe, pace }: InspectInput): Promise<Inspection> {
+    // One host that refuses us must not hide the others from whoever asks what is going on.
+    const look = (host: string) =>
+      observeHost({ spec, host, probe })
+        .then(unpackHost)
+        .catch(
+          (error): ObservedHost => ({ host, reachable: false, error: describe(error).message, code: codeOf(error) }),
+        );
+    const hosts = await Promise.all(spec.nodes.map((node) => look(node.id)));
+    const observed: Observed = { cluster: spec.name, hosts };
+    const record = newestRecord(hosts.filter(isSeen), spec.nodes.length);
+    try {
+      const platforms = hosts.filter(isSeen).map(({ host, platform }) => ({ host, platform }));
+      const images = await resolveImages({ spec, known: record?.images ?? {}, hosts: platforms });
+      const plan = await planDeploy({ spec, images, observed, origins, pace });
+      return { observed, record, plan };
+    } catch (error) {
+      return { observed, record, planFailure: describe(error) };
+    }
+  }
 }
 
 function describe(error: unknown): OperationFailure {

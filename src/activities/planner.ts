@@ -1,30 +1,57 @@
-import { explainChanges } from '../cluster/because';
-import { planDeploy } from '../cluster/deploy-plan';
+import { explainAtEase } from '../cluster/because';
+import { layOut, withHash } from '../cluster/deploy-plan';
 import { planDestroy } from '../cluster/destroy-plan';
 import { windowOpensIn } from '../cluster/maintenance-window';
 import { type ClusterRecord, isSeen } from '../cluster/observed';
 import { foreignHosts, judgeOwnership, judgeTakeOver } from '../cluster/ownership';
+import type { Plan } from '../cluster/plan';
 import { highestRecord, lastGoodOf, newestRecord, nextEpoch } from '../cluster/record';
+import type { ClusterSpec } from '../cluster/spec';
 import { judgeWayBack } from '../cluster/undo';
 import type { OpenedOperation, PlannerActivities } from '../contracts/activities';
 import { foldPlan } from '../contracts/folded-plan';
+import { unpackObserved } from '../contracts/packed';
 import type { ActivityDependencies } from './dependencies';
+import { ActivityError } from './failures';
 import { ownRun } from './heartbeat';
 import { render } from './rendering';
+
+/** Of the 2 MB that Temporal takes of a value: an operation's further runs carry its plan with the spec, the state before it and what is shown of it. */
+const largestPlan = 1_500_000;
+
+/** Planning for a hundred nodes takes some seconds; in between, activities say that they are alive. */
+const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** Before anything is changed. */
+function refuseTooLarge(plan: Plan, { nodes }: ClusterSpec): void {
+  const bytes = Buffer.byteLength(JSON.stringify(plan));
+  if (bytes <= largestPlan) return;
+  const megabytes = (size: number) => `${(size / 1e6).toFixed(1)} MB`;
+  const text = `the plan for ${nodes.length} nodes has ${megabytes(bytes)}, and no more than ${megabytes(largestPlan)} go through Temporal`;
+  const hint = 'fewer load balancers make it smaller: LB_NODES';
+  throw new ActivityError('CHANGE_NOT_BUILT', `${text}; nothing was changed`, { final: true, hint });
+}
 
 /** Planning is pure; it runs as an activity so that the decision itself is in the history (architecture.md, rule 2). */
 export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, 'ownerId' | 'now'>): PlannerActivities {
   return {
-    async planDeploy({ spec, images, observed, origins, pace }) {
+    async planDeploy({ spec, images, observed: crossed, origins, pace }) {
+      const observed = await unpackObserved(crossed);
       const desired = render(spec, images);
       const record = newestRecord(observed.hosts.filter(isSeen), spec.nodes.length);
-      const because = explainChanges({ record, spec, images, origins, desired, render });
+      await breathe();
+      const because = await explainAtEase({ record, spec, images, origins, desired, render }, breathe);
       const foreign = foreignHosts(observed, ownerId);
-      const plan = foldPlan(planDeploy({ spec, desired, observed, because, pace }));
-      return { ...plan, ...(foreign.length > 0 && { foreign }) };
+      const laidOut = layOut({ spec, desired, observed, because, pace });
+      await breathe();
+      const plan = withHash(laidOut);
+      await breathe();
+      const folded = foldPlan(plan);
+      refuseTooLarge(folded, spec);
+      return { ...folded, ...(foreign.length > 0 && { foreign }) };
     },
-    async planDestroy(input) {
-      return planDestroy(input, ownerId);
+    async planDestroy({ observed, ...input }) {
+      return planDestroy({ ...input, observed: await unpackObserved(observed) }, ownerId);
     },
     async judgeWayBack({ spec, to, name }) {
       return judgeWayBack(spec, to, name);
@@ -33,13 +60,14 @@ export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, '
       return windowOpensIn(input);
     },
     async planTakeOver({ observed }) {
-      const ownership = judgeOwnership(observed, ownerId);
+      const ownership = judgeOwnership(await unpackObserved(observed), ownerId);
       return { ownership, verdict: judgeTakeOver(ownership) };
     },
     async knownRecord({ observed }) {
-      return highestRecord(observed.hosts.filter(isSeen));
+      return highestRecord((await unpackObserved(observed)).hosts.filter(isSeen));
     },
-    async openOperation({ observed, operation }) {
+    async openOperation({ observed: crossed, operation }) {
+      const observed = await unpackObserved(crossed);
       const seen = observed.hosts.filter(isSeen);
       const highest = highestRecord(seen);
       const newest = newestRecord(seen, observed.hosts.length);

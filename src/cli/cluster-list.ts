@@ -4,7 +4,7 @@ import type { HostClusters, RecordedCluster } from '../contracts/activities';
 import { searchAttributes } from '../contracts/queues';
 import type { Temporal } from './connect';
 import type { OperationSummary } from './operation-list';
-import { toSummary } from './operation-list';
+import { lastRuns, toSummary } from './operation-list';
 import { memoOf } from './operations';
 
 /** Clusters as their two witnesses know them: the records on the hosts, and Temporal's operations. */
@@ -34,7 +34,7 @@ const readRuns = 500;
 /** The newest operation of every cluster that Temporal remembers. */
 export async function listTemporalClusters(temporal: Temporal): Promise<Map<string, OperationSummary>> {
   const newest = new Map<string, OperationSummary>();
-  const query = `${searchAttributes.cluster} IS NOT NULL`;
+  const query = `${searchAttributes.cluster} IS NOT NULL AND ${lastRuns}`;
   let read = 0;
   for await (const run of temporal.client.workflow.list({ query, pageSize: 100 })) {
     const { cluster } = memoOf(run);

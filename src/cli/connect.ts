@@ -14,6 +14,9 @@ export interface Temporal extends TemporalAddress {
   close(): Promise<void>;
 }
 
+/** Of a history Temporal sends some hundred events at once, of a large cluster more than the 4 MB that gRPC takes by itself. */
+const largestAnswer = 64 * 1024 * 1024;
+
 export interface ConnectOptions {
   environment: NodeJS.ProcessEnv;
   timeoutMs?: number;
@@ -32,6 +35,7 @@ export async function connectTemporal({ environment, timeoutMs = 3000 }: Connect
       ...(options as Parameters<typeof Connection.connect>[0]),
       address: where.address,
       connectTimeout: timeoutMs,
+      channelArgs: { 'grpc.max_receive_message_length': largestAnswer },
     });
     const client = new Client({ connection, namespace: where.namespace, dataConverter });
     return { ...where, client, connection, encrypts, close: () => connection.close() };

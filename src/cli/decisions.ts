@@ -1,8 +1,10 @@
+import type { WorkflowHandle } from '@temporalio/client';
 import type { DecisionRequest, DecisionResult } from '../contracts/operation';
 import { cancellingSignal, type DecisionUpdate, decisionUpdates } from '../contracts/queues';
 import type { Temporal } from './connect';
 import { CliFailure } from './failure';
 import { listRuns, type OperationSummary, pickOperation } from './operation-list';
+import { memoOf } from './operations';
 import { findPollers, requireSomeWorker } from './pollers';
 
 /** What a person decides about an operation that runs. */
@@ -42,12 +44,6 @@ export function nameOf({ name, id }: Pick<OperationSummary, 'name' | 'id'>): str
 
 export type DecidedRun = Pick<OperationSummary, 'id' | 'name' | 'verb' | 'workflowId' | 'runId'>;
 
-/** By its very run, since the next operation has the same workflow id. A fleet's operation goes on in further runs. */
-function handleOf(temporal: Temporal, { workflowId, runId }: DecidedRun) {
-  const goesOn = workflowId!.endsWith('-agents');
-  return temporal.client.workflow.getHandle(workflowId!, goesOn ? undefined : runId);
-}
-
 /** @throws {CliFailure} with the workflow's own refusal, or why there was no answer. */
 export async function decide(
   temporal: Temporal,
@@ -57,9 +53,12 @@ export async function decide(
   requireSomeWorker(await findPollers(temporal));
   try {
     return await temporal.connection.withDeadline(Date.now() + answerWithinMs, () =>
-      handleOf(temporal, run).executeUpdate<DecisionResult, [DecisionRequest]>(decisionUpdates[verb], {
-        args: [{ ...request, operation: run.id }],
-      }),
+      // By whichever of its runs is under way; another operation refuses what is meant for this one.
+      temporal.client.workflow
+        .getHandle(run.workflowId!)
+        .executeUpdate<DecisionResult, [DecisionRequest]>(decisionUpdates[verb], {
+          args: [{ ...request, operation: run.id }],
+        }),
     );
   } catch (error) {
     throw explain(error, run) ?? error;
@@ -69,9 +68,7 @@ export async function decide(
 /** What the workflow itself did not refuse. */
 function explain(error: unknown, run: DecidedRun): CliFailure | undefined {
   const { name, cause } = error as Error;
-  const hint = `krakenctl op show ${nameOf(run)}`;
-  if (name === 'WorkflowNotFoundError')
-    return new CliFailure('OPERATION_OVER', `${nameOf(run)} is over`, { hint, cause: error });
+  if (name === 'WorkflowNotFoundError') return overBy(run, error);
   if (name === 'WorkflowUpdateRPCTimeoutOrCancelledError') {
     const message = `no worker answered for ${nameOf(run)} within ${answerWithinMs / 1000} s; it may still hear of it`;
     return new CliFailure('WORKER_MISSING', message, {
@@ -100,11 +97,26 @@ export function describeResult({ verb }: DecidedRun, { what, name, title }: Deci
 
 /** The signal says who and why; both are kept for a worker that is not there. */
 export async function cancelRun(temporal: Temporal, run: DecidedRun, request: DecisionRequest): Promise<void> {
-  const handle = handleOf(temporal, run);
   try {
-    await handle.signal<[DecisionRequest]>(cancellingSignal, request);
+    const handle = await handleToCancel(temporal, run);
+    await handle.signal<[DecisionRequest]>(cancellingSignal, { ...request, operation: run.id });
     await handle.cancel();
   } catch (error) {
     throw explain(error, run) ?? error;
   }
+}
+
+/** Whichever of its runs is under way, and no other operation's: Temporal compares the run that all of them began with. */
+async function handleToCancel({ client }: Temporal, { id, workflowId, ...run }: DecidedRun): Promise<WorkflowHandle> {
+  const { memo, raw } = await client.workflow.getHandle(workflowId!).describe();
+  const { operation } = memoOf({ memo });
+  // One without a memo was not begun by the command line.
+  if (operation !== undefined && operation !== id) throw overBy({ id, ...run });
+  const firstExecutionRunId = raw.workflowExecutionInfo?.firstRunId || undefined;
+  return client.workflow.getHandle(workflowId!, undefined, { firstExecutionRunId });
+}
+
+function overBy(run: Pick<DecidedRun, 'id' | 'name'>, cause?: unknown): CliFailure {
+  const hint = `krakenctl op show ${nameOf(run)}`;
+  return new CliFailure('OPERATION_OVER', `${nameOf(run)} is over`, { hint, cause });
 }

@@ -1,17 +1,16 @@
-import type { WorkflowHandle } from '@temporalio/client';
 import type { OperationProgress } from '../contracts/operation';
-import { progressQuery } from '../contracts/queues';
 import type { Temporal } from './connect';
 import type { Context } from './context';
 import { type Display, openDisplay } from './display';
 import { type CliFailure, isConnectionLoss, toCliFailure } from './failure';
 import { HeartbeatWatch } from './heartbeats';
+import type { OperationHandle } from './operation-handle';
 
-/** Watches one run of an operation to its end, or until the person lets go. */
+/** Watches an operation to its end, or until the person lets go. */
 export interface Follow {
   context: Context;
   temporal: Temporal;
-  handle: WorkflowHandle;
+  handle: OperationHandle;
   /** Lets go after this; undefined: never. */
   timeoutMs?: number;
 }
@@ -28,6 +27,8 @@ type Detached = { kind: 'detached'; afterMs?: number };
 type Ending = { kind: 'done'; result: unknown } | { kind: 'failed'; failure: CliFailure } | Detached;
 
 const pollMs = 150;
+/** Of a hundred nodes an answer has most of a megabyte: the worker that gives it has other things to do. */
+const restBetween = 4;
 /** Nothing moves while a person or a clock holds it, perhaps for days. */
 const heldPollMs = 1000;
 const queryTimeoutMs = 2000;
@@ -44,14 +45,16 @@ export async function followOperation(follow: Follow): Promise<Followed> {
   const ended = Promise.race([awaitEnd(handle), awaitDetach(context.signal), limit.over]).then((ending) => {
     seen.ending = ending;
   });
-  const heartbeats = new HeartbeatWatch(handle);
+  const heartbeats = new HeartbeatWatch(handle.newest);
   let misses = 0;
   while (!seen.ending) {
+    const askedAt = Date.now();
     const progress = await askProgress(temporal, handle);
+    const tookMs = Date.now() - askedAt;
     misses = progress ? 0 : misses + 1;
     if (progress) report(seen, { progress: await heartbeats.onto(progress), display, context });
     else if (misses > toleratedMisses) display.waiting('no answer yet: waiting for a worker (krakenctl worker status)');
-    await Promise.race([ended, pause(progress?.hold ? heldPollMs : pollMs)]);
+    await Promise.race([ended, pause(progress?.hold ? heldPollMs : Math.max(pollMs, tookMs * restBetween))]);
   }
   limit.close();
   if (seen.ending.kind !== 'detached') {
@@ -83,13 +86,11 @@ export function hasNews(progress: OperationProgress, before?: OperationProgress)
 
 export async function askProgress(
   temporal: Temporal,
-  handle: WorkflowHandle,
+  handle: OperationHandle,
   timeoutMs: number = queryTimeoutMs,
 ): Promise<OperationProgress | undefined> {
   try {
-    return await temporal.connection.withDeadline(Date.now() + timeoutMs, () =>
-      handle.query<OperationProgress>(progressQuery),
-    );
+    return await temporal.connection.withDeadline(Date.now() + timeoutMs, () => handle.progress());
   } catch {
     // No worker, a worker that is just starting, or Temporal away: the end is awaited elsewhere.
     return undefined;
@@ -97,7 +98,7 @@ export async function askProgress(
 }
 
 /** An operation goes on while Temporal restarts, and so does the waiting. */
-async function awaitEnd(handle: WorkflowHandle): Promise<Ending> {
+async function awaitEnd(handle: OperationHandle): Promise<Ending> {
   for (let firstLoss = 0, lastLoss = 0; ; ) {
     try {
       return { kind: 'done', result: await handle.result() };

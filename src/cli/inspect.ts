@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { isSeen, type RecordOwner } from '../cluster/observed';
 import { unfoldPlan } from '../contracts/folded-plan';
-import type { InspectInput, Inspection } from '../contracts/operation';
+import type { CrossedInspection, InspectInput, Inspection } from '../contracts/operation';
+import { unpackInspection } from '../contracts/packed';
 import { taskQueues, workflowTypes } from '../contracts/queues';
 import type { Configuration } from './configuration';
 import { connectTemporal, type Temporal } from './connect';
 import type { Context } from './context';
 import { CliFailure, toCliFailure } from './failure';
-import { describeOperation, memoOf } from './operations';
+import { begunAt, describeOperation, memoOf } from './operations';
 import { findPollers, requireWorker } from './pollers';
 
 /** All hosts in one look: by the worker, which may be nearer to them, or from here when none answers. */
@@ -95,20 +96,21 @@ export async function reachWorker({ environment }: Context, cluster: string): Pr
 }
 
 async function inspectThrough(temporal: Temporal, cluster: string, input: object): Promise<Inspection> {
-  return temporal.client.workflow.execute(workflowTypes.inspect, {
+  const crossed: CrossedInspection = await temporal.client.workflow.execute(workflowTypes.inspect, {
     taskQueue: taskQueues.main,
     workflowId: `kraken-${cluster}-inspect-${randomBytes(4).toString('hex')}`,
-    args: [input],
+    args: [{ ...input, pack: true }],
     workflowExecutionTimeout: lookTimeoutMs,
     staticSummary: `look at ${cluster}`,
   });
+  return unpackInspection(crossed);
 }
 
 export async function findRunning(temporal: Temporal, cluster: string): Promise<Look['running']> {
   const description = await describeOperation(temporal, cluster);
   if (description?.status.name !== 'RUNNING') return null;
   const { operation = 'an operation', actor = 'unknown' } = memoOf(description);
-  return { operation, actor, startedAt: description.startTime };
+  return { operation, actor, startedAt: begunAt(description) };
 }
 
 /** Looks once from here with leave to pin; a key that changed is refused all the same. */

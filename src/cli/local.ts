@@ -5,6 +5,7 @@ import type { HostClusters, OperationLine, PreflightInput, PreflightReport } fro
 import type { ListedAgent } from '../contracts/agents';
 import type { FirewallAction, FirewallInspection } from '../contracts/firewall';
 import type { InspectInput, Inspection } from '../contracts/operation';
+import { unpackInspection } from '../contracts/packed';
 import { type Composition, composeActivities, toFailure } from '../workers/compose';
 import { CliFailure, toCliFailure } from './failure';
 import type { Unseen } from './unseen-text';
@@ -18,7 +19,7 @@ export interface LocalOptions {
 }
 
 export function inspectLocally(input: InspectInput, options: LocalOptions = {}): Promise<Inspection> {
-  return withComposition(options, ({ activities }) => activities.inspectCluster(input));
+  return withComposition(options, ({ activities }) => activities.inspectCluster(input).then(unpackInspection));
 }
 
 /** The clusters that have a record on the hosts of a spec. */

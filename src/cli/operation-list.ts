@@ -5,7 +5,8 @@ import type { Decision, DeployReport, Hold } from '../contracts/operation';
 import { fleetWorkflowId } from '../contracts/queues';
 import type { Temporal } from './connect';
 import { askProgress } from './follow';
-import { handleOfRun, memoOf } from './operations';
+import { OperationHandle } from './operation-handle';
+import { begunAt, memoOf } from './operations';
 
 /** A list is not worth a longer wait for a worker that is not there. */
 const nameTimeoutMs = 700;
@@ -19,7 +20,8 @@ export interface OperationSummary {
   actor: string;
   startedAt: string;
   endedAt?: string;
-  result: 'running' | 'done' | 'failed' | 'cancelled' | 'terminated' | 'rolled-back';
+  /** `continued`: of a run alone, whose operation goes on in the next one. */
+  result: 'running' | 'done' | 'failed' | 'cancelled' | 'terminated' | 'rolled-back' | 'continued';
   /** In Temporal, as long as it keeps the history. */
   runId?: string;
   workflowId?: string;
@@ -59,9 +61,19 @@ export function pickOperation(operations: OperationSummary[], wanted?: string): 
 /** More than these Temporal does not give at once. */
 const largestPage = 1000;
 
-export async function listRuns(temporal: Temporal, cluster: string, limit: number): Promise<OperationSummary[]> {
+/** Those that an operation went over into another from are none of a list. */
+export const lastRuns = "ExecutionStatus != 'ContinuedAsNew'";
+
+/** The last run of each operation, or `every` one. */
+export async function listRuns(
+  temporal: Temporal,
+  cluster: string,
+  limit: number,
+  { every = false } = {},
+): Promise<OperationSummary[]> {
   const runs: OperationSummary[] = [];
-  const query = `WorkflowId = '${operationWorkflowId(cluster)}' OR WorkflowId = '${fleetWorkflowId(cluster)}'`;
+  const ids = `(WorkflowId = '${operationWorkflowId(cluster)}' OR WorkflowId = '${fleetWorkflowId(cluster)}')`;
+  const query = every ? ids : `${ids} AND ${lastRuns}`;
   for await (const run of temporal.client.workflow.list({ query, pageSize: Math.min(limit, largestPage) })) {
     runs.push(toSummary(run));
     if (runs.length >= limit) break;
@@ -77,7 +89,7 @@ export function toSummary(run: WorkflowExecutionInfo): OperationSummary {
     verb,
     actor,
     ...(reason && { reason }),
-    startedAt: run.startTime.toISOString(),
+    startedAt: begunAt(run).toISOString(),
     endedAt: run.closeTime?.toISOString(),
     result: resultOf(run.status.name),
     runId: run.runId,
@@ -89,12 +101,19 @@ function resultOf(status: string): OperationSummary['result'] {
   if (status === 'RUNNING' || status === 'PAUSED') return 'running';
   if (status === 'COMPLETED') return 'done';
   if (status === 'CANCELLED') return 'cancelled';
+  if (status === 'CONTINUED_AS_NEW') return 'continued';
   return status === 'TERMINATED' ? 'terminated' : 'failed';
+}
+
+/** As it was listed. */
+export function handleOf(temporal: Temporal, { id, workflowId, runId, result }: OperationSummary): OperationHandle {
+  return new OperationHandle(temporal, { id, workflowId: workflowId!, runId, isOver: result !== 'running' });
 }
 
 /** The record knows only what changed something: the report has the name, and where there is none, the workflow itself. */
 async function addName(temporal: Temporal, run: OperationSummary): Promise<void> {
-  const handle = handleOfRun(temporal, run.workflowId!, run.runId);
+  const handle = handleOf(temporal, run);
+  if (run.result === 'continued') return;
   if (run.result !== 'done') {
     const progress = await askProgress(temporal, handle, nameTimeoutMs);
     run.name = progress?.name;

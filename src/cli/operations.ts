@@ -1,9 +1,10 @@
-import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
+import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { operationWorkflowId } from '../cluster/names';
 import type { OperationIdentity } from '../contracts/operation';
 import { type OperationMemo, searchAttributes, taskQueues } from '../contracts/queues';
 import type { Temporal } from './connect';
 import { CliFailure } from './failure';
+import { OperationHandle } from './operation-handle';
 import { addSearchAttributes, lacksSearchAttributes, missingSearchAttributes } from './temporal/search-attributes';
 import { showDuration, showMoment } from './time-text';
 
@@ -18,7 +19,7 @@ export interface OperationStart {
 }
 
 export interface StartedOperation {
-  handle: WorkflowHandle;
+  handle: OperationHandle;
   workflowId: string;
   runId: string;
   operation: string;
@@ -70,22 +71,13 @@ async function startOnce(temporal: Temporal, start: OperationStart): Promise<Sta
       staticSummary: `${verb} ${cluster} by ${actor}`,
       staticDetails: reason,
     });
-    const handle = handleOfRun(temporal, workflowId, runId);
+    const handle = new OperationHandle(temporal, { id, workflowId, runId });
     return { handle, workflowId, runId, operation: id };
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError)
       throw await describeHolder(temporal, cluster, { workflowId });
     throw error;
   }
-}
-
-/**
- * By its run: the next operation has the same workflow id, and would answer in its place. A fleet's operation goes on in further runs, so
- * that one is asked for by what all its runs have in common.
- */
-export function handleOfRun(temporal: Temporal, workflowId: string, runId?: string): WorkflowHandle {
-  if (!workflowId.endsWith('-agents')) return temporal.client.workflow.getHandle(workflowId, runId);
-  return temporal.client.workflow.getHandle(workflowId, undefined, { firstExecutionRunId: runId });
 }
 
 /** Waits for the holder to end, up to a limit, and then starts; somebody else may be quicker, then it waits again. */
@@ -116,14 +108,15 @@ export async function describeHolder(
     .describe()
     .catch(() => undefined);
   const memo = memoOf(running);
-  const since = running ? ` since ${showMoment(running.startTime, now)}` : '';
+  const startedAt = running && begunAt(running);
+  const since = startedAt ? ` since ${showMoment(startedAt, now)}` : '';
   const who = memo.actor ? ` by ${memo.actor}` : '';
   const message = `${memo.operation ?? 'another operation'}${who} holds ${workflowId.endsWith('-agents') ? 'the agents of ' : ''}cluster ${cluster}${since}`;
   const id = memo.operation ? ` ${memo.operation}` : '';
   return new CliFailure('OPERATION_RUNNING', message, {
     retryable: true,
     hint: `watch: krakenctl op attach${id} · stop it safely: krakenctl op cancel${id} · wait for its end: --wait-lock=60s`,
-    data: { cluster, ...memo, startedAt: running?.startTime.toISOString() ?? null },
+    data: { cluster, ...memo, startedAt: startedAt?.toISOString() ?? null },
   });
 }
 
@@ -139,6 +132,12 @@ export async function describeOperation(
     if (error instanceof Error && error.name === 'WorkflowNotFoundError') return undefined;
     throw error;
   }
+}
+
+/** When the operation began, in whichever of its runs. */
+export function begunAt(run: { memo?: Record<string, unknown>; startTime: Date }): Date {
+  const { begunAt: text } = memoOf(run);
+  return text === undefined ? run.startTime : new Date(text);
 }
 
 export function memoOf(description: { memo?: Record<string, unknown> } | undefined): Partial<OperationMemo> {

@@ -99,8 +99,8 @@ export class Balancers {
   bring(out: readonly string[], reason: BalancerReason): Step[] {
     const state: BalancerState = { out: [...out], ...(this.earlier && { earlier: this.earlier }) };
     const isPassing = state.out.length > 0 || state.earlier !== undefined;
-    const file = balancerFile(this.spec, '', state).sha256;
-    const sum = balancerSum(this.spec, state);
+    const { sha256: file, contents } = balancerFile(this.spec, '', state);
+    const sum = nginxConfigSum(contents);
     return this.all.flatMap((one) => {
       const step = (kind: 'file' | 'reload', from: string | undefined, to: string): Step => ({
         id: `${reason.stage}/${one.host}/${kind}/nginx`,

@@ -35,7 +35,20 @@ interface Cause {
  * otherwise is what the setting causes. What differs on the host without any such cause was changed by hand.
  */
 export function explainChanges(provenance: Provenance): Because {
-  const causes = provenance.record ? findCauses(provenance, provenance.record) : [];
+  return becauseOf([...causesOf(provenance)]);
+}
+
+/** The same, with a breath after each experiment: on a hundred nodes each takes a good part of a second. */
+export async function explainAtEase(provenance: Provenance, breathe: () => Promise<void>): Promise<Because> {
+  const causes: Cause[] = [];
+  for (const cause of causesOf(provenance)) {
+    causes.push(cause);
+    await breathe();
+  }
+  return becauseOf(causes);
+}
+
+function becauseOf(causes: Cause[]): Because {
   return {
     container(want, found) {
       const texts = causes.filter((c) => c.fingerprints.has(want.name)).map((c) => c.text);
@@ -53,9 +66,10 @@ export function explainChanges(provenance: Provenance): Because {
   };
 }
 
-function findCauses(p: Provenance, record: ClusterRecord): Cause[] {
+function* causesOf(p: Provenance): Generator<Cause> {
+  const { record } = p;
+  if (!record) return;
   const before = p.render(record.spec, record.images);
-  const causes: Cause[] = [];
   for (const path of changedPaths(record.spec, p.spec)) {
     const origin = p.origins[path] ?? p.origins[path.replace(/\.\d+(\..*)?$/, '')];
     const from = show(path, valueAt(record.spec, path));
@@ -65,7 +79,7 @@ function findCauses(p: Provenance, record: ClusterRecord): Cause[] {
       ...p.images,
       ...record.images,
     });
-    if (changed) causes.push({ text, ...whatDiffers(before, changed) });
+    if (changed) yield { text, ...whatDiffers(before, changed) };
   }
   for (const [reference, digest] of Object.entries(p.images)) {
     const known = record.images[reference];
@@ -73,9 +87,8 @@ function findCauses(p: Provenance, record: ClusterRecord): Cause[] {
     const changed = tryRender(p, record.spec, { ...record.images, [reference]: digest });
     const short = (d: string) => d.replace('sha256:', '').slice(0, 8);
     const text = `${reference} now names ${short(digest)}, was ${short(known)}`;
-    if (changed) causes.push({ text, ...whatDiffers(before, changed) });
+    if (changed) yield { text, ...whatDiffers(before, changed) };
   }
-  return causes;
 }
 
 /** A single changed setting may not render alone (a fourth node without its image, say); then it explains nothing. */

@@ -39,7 +39,7 @@ Sizes are digits and a unit that counts by 1024 (\`64k\`, \`512m\`, \`512mb\`, \
 
 ## What several keys say together
 
-- At least three nodes and at most 30, numbered from 1 without gaps, each with an address of its own. An even number is warned of.
+- At least three nodes, numbered from 1 without gaps, each with an address of its own. An even number is warned of, and more than 100, with which it was tried.
 - All parts of a node share its network: no port may be taken twice, sshd's and those of Redis's cluster bus (port + 10000) included.
 - REDIS_MAXMEMORY is below REDIS_MEMORY_LIMIT, and a warning says when less than a quarter is left.
 - LB_NODES names nodes that exist; one load balancer alone is warned of as a single point of failure.

@@ -2,7 +2,7 @@ import type { AgentTry, CanaryVerdict } from '../cluster/agents/canary-agent';
 import type { VmAddress } from '../cluster/agents/vm';
 import type { ResolvedImages } from '../cluster/desired';
 import type { DestroyPlan, DestroyPlanInput } from '../cluster/destroy-plan';
-import type { ClusterRecord, HostFolders, LastGood, Observed, ObservedHost, RecordOwner } from '../cluster/observed';
+import type { ClusterRecord, HostFolders, LastGood, RecordOwner } from '../cluster/observed';
 import type { Ownership, TakeOverVerdict } from '../cluster/ownership';
 import type { RolloutPace } from '../cluster/pace';
 import type { Gate, Plan, Step } from '../cluster/plan';
@@ -11,11 +11,12 @@ import type { ClusterSpec, PartName } from '../cluster/spec';
 import type { UndoVerdict } from '../cluster/undo';
 import type { AgentActivities } from './agents';
 import type { Changed } from './changed';
+import type { CrossedHost, CrossedObserved } from './crossed';
 import type { FirewallActivities } from './firewall';
 import type {
+  CrossedInspection,
   Decision,
   InspectInput,
-  Inspection,
   MaintenanceWindow,
   OperationIdentity,
   OwnerIdentity,
@@ -31,8 +32,8 @@ import type {
 export type { Changed } from './changed';
 
 export interface HostActivities {
-  /** One host, as it is. Unreachable is an answer, not a failure. */
-  observeHost(input: { spec: ClusterSpec; host: string; probe: boolean }): Promise<ObservedHost>;
+  /** One host, as it is. Unreachable is an answer, not a failure. `pack`: compressed where it is large. */
+  observeHost(input: { spec: ClusterSpec; host: string; probe: boolean; pack?: true }): Promise<CrossedHost>;
 }
 
 export interface FolderActivities {
@@ -61,18 +62,18 @@ export interface PlannerActivities {
   planDeploy(input: {
     spec: ClusterSpec;
     images: ResolvedImages;
-    observed: Observed;
+    observed: CrossedObserved;
     origins: SpecOrigins;
     pace?: RolloutPace;
   }): Promise<Plan>;
   /** What a destroy would remove, what stands in its way and what it would leave. */
-  planDestroy(input: DestroyPlanInput): Promise<DestroyPlan>;
+  planDestroy(input: Omit<DestroyPlanInput, 'observed'> & { observed: CrossedObserved }): Promise<DestroyPlan>;
   /** Whose the cluster is, and what a take-over by this krakenctl would come to. */
-  planTakeOver(input: { observed: Observed }): Promise<TakeOverPlan>;
+  planTakeOver(input: { observed: CrossedObserved }): Promise<TakeOverPlan>;
   /** The record of the highest generation, a majority or not; to carry on from what was known. */
-  knownRecord(input: { observed: Observed }): Promise<ClusterRecord | undefined>;
+  knownRecord(input: { observed: CrossedObserved }): Promise<ClusterRecord | undefined>;
   /** What an operation is called and which epoch it works under. */
-  openOperation(input: { observed: Observed; operation: OperationIdentity }): Promise<OpenedOperation>;
+  openOperation(input: { observed: CrossedObserved; operation: OperationIdentity }): Promise<OpenedOperation>;
   /** Milliseconds; 0 while it is open. Here since workflow code knows no time zones. */
   windowOpensIn(input: { window: MaintenanceWindow; nowMs: number }): Promise<number>;
 }
@@ -125,7 +126,7 @@ export interface OpenedOperation {
 
 export interface InspectionActivities {
   /** All hosts and the plan for them, in one look; changes nothing. */
-  inspectCluster(input: InspectInput): Promise<Inspection>;
+  inspectCluster(input: InspectInput): Promise<CrossedInspection>;
 }
 
 export interface PreflightActivities {
@@ -227,6 +228,14 @@ export interface LogActivities {
   readLogTail(input: { spec: ClusterSpec; host: string; part: PartName }): Promise<string[]>;
 }
 
+export interface RunActivities {
+  /**
+   * That the run which asks is the one that `after` (Temporal's id of a run) went over into; fails with OPERATION_RESET where it is not: then it
+   * carries where things stood when that one ended.
+   */
+  confirmRun(input: { after: string }): Promise<{ run: string }>;
+}
+
 export interface RecordActivities {
   /** Takes a host for an operation: its fence then refuses lower epochs. */
   claimHost(input: { spec: ClusterSpec; host: string; epoch: number; owner: OwnerIdentity }): Promise<Changed>;
@@ -284,6 +293,7 @@ export type Activities = HostActivities &
   GateActivities &
   LogActivities &
   RecordActivities &
+  RunActivities &
   ProofActivities &
   AgentActivities &
   FirewallActivities;

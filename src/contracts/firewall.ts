@@ -1,8 +1,8 @@
 import type { FirewallAction, FirewallPlan } from '../cluster/firewall/firewall-plan';
 import type { FirewallLook } from '../cluster/firewall/observed';
-import type { Observed } from '../cluster/observed';
 import type { ClusterSpec } from '../cluster/spec';
 import type { Changed } from './changed';
+import type { CrossedObserved } from './crossed';
 import type { OperationIdentity, OwnerIdentity } from './operation';
 
 /** What crosses between the CLI, the operation on the firewall's rules and its activities. */
@@ -83,7 +83,7 @@ export interface FirewallActivities {
     spec: ClusterSpec;
     action: FirewallAction;
     looks: FirewallLook[];
-    observed: Observed;
+    observed: CrossedObserved;
   }): Promise<FirewallPlan>;
   /** Lays the rules of one host beside those that hold. */
   stageFirewall(input: FirewallStepInput): Promise<Changed>;

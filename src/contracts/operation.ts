@@ -62,6 +62,14 @@ export interface DeployInput {
   policy?: RolloutPolicy;
   /** An undo: the images of the state that is come back to, and the generation that it takes back. */
   undo?: { images: ResolvedImages; takesBack: number; operation: string };
+  /** How long a run's history may become; what Temporal suggests where nothing is said. */
+  runBounds?: RunBounds;
+}
+
+/** How long a history may become before the operation goes on in a further run. */
+export interface RunBounds {
+  events: number;
+  bytes: number;
 }
 
 export interface InspectInput {
@@ -71,6 +79,8 @@ export interface InspectInput {
   probe: boolean;
   /** As the deploy would go that the plan is for. */
   pace?: RolloutPace;
+  /** Compressed where it is large (`packed.ts`). */
+  pack?: true;
 }
 
 export interface Inspection {
@@ -81,6 +91,9 @@ export interface Inspection {
   /** The record that a majority holds. */
   record?: ClusterRecord;
 }
+
+/** As it crosses (`packed.ts`). */
+export type CrossedInspection = Inspection | { packed: string };
 
 export type StepState = 'waiting' | 'running' | 'done' | 'failed';
 

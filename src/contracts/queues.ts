@@ -69,5 +69,7 @@ export interface OperationMemo {
   verb: string;
   actor: string;
   reason?: string;
+  /** Of a further run: when the operation began, ISO 8601. */
+  begunAt?: string;
   [key: string]: unknown;
 }

@@ -1,10 +1,13 @@
-import { CancellationScope, patched } from '@temporalio/workflow';
+import { CancellationScope, ContinueAsNew, patched } from '@temporalio/workflow';
 import type { ResolvedImages } from '../cluster/desired';
 import type { ClusterRecord } from '../cluster/observed';
 import type { Plan } from '../cluster/plan';
 import type { OpenedOperation, OperationLine } from '../contracts/activities';
+import type { DeployRun } from '../contracts/carried';
 import type { DeployInput, DeployReport, ProofReport } from '../contracts/operation';
 import { effects, lookers, planners, proofs } from './activities';
+import { settledFewAtOnce } from './few-at-once';
+import { FurtherRuns } from './further-runs';
 import {
   claim,
   final,
@@ -16,21 +19,24 @@ import {
   refuseForeign,
 } from './operation-steps';
 import { Progress } from './progress';
-import { takeBack } from './roll-back';
+import { failureAgain, takeBack } from './roll-back';
 import { runPlan } from './run-plan';
 import { SafePoints } from './safe-points';
+import { atBeginning, onwardOf, openFurther, type Way, wayOf } from './way';
 
 interface Deploy {
   input: DeployInput;
   progress: Progress;
   safePoints: SafePoints;
+  further: FurtherRuns;
 }
 
-/** From a spec to a running, proven cluster: look, plan, claim, run, look again, prove, record. */
-export async function deployCluster(input: DeployInput): Promise<DeployReport> {
-  const progress = new Progress(input.operation);
-  const deploy = { input, progress, safePoints: new SafePoints(progress, input.policy) };
-  return progress.whole(() => perform(deploy));
+/** From a spec to a running, proven cluster: look, plan, claim, run, look again, prove, record. In further runs where one would become too long. */
+export async function deployCluster({ carried, ...input }: DeployRun): Promise<DeployReport> {
+  const progress = new Progress(input.operation, carried?.shown, carried?.plan);
+  const safePoints = new SafePoints(progress, input.policy, carried?.paused);
+  const deploy = { input, progress, safePoints, further: new FurtherRuns(input.runBounds) };
+  return progress.whole(() => (carried ? carryOut(deploy, wayOf(carried)) : perform(deploy)));
 }
 
 async function perform(deploy: Deploy): Promise<DeployReport> {
@@ -39,8 +45,7 @@ async function perform(deploy: Deploy): Promise<DeployReport> {
   progress.named(opened.name);
   progress.planned(plan);
   refuse(input, { plan, opened });
-  const report = { operation: input.operation, name: opened.name, plan, generation: opened.generation };
-  if (plan.empty) return { ...report, changed: false, generation: opened.generation - 1 };
+  if (plan.empty) return { ...reportOf(deploy, { opened, plan }), changed: false, generation: opened.generation - 1 };
   await progress.during('claim', 'claim the hosts', () =>
     claim(
       input,
@@ -48,18 +53,53 @@ async function perform(deploy: Deploy): Promise<DeployReport> {
       opened.epoch,
     ),
   );
+  return carryOut(deploy, { opened, plan, images, at: 'plan' });
+}
+
+/** From where an earlier run came to, or from the beginning of its plan. */
+async function carryOut(deploy: Deploy, way: Way): Promise<DeployReport> {
+  const { progress, further } = deploy;
   try {
-    await run(deploy, { opened, plan, images });
-    const proof = isProven(plan, opened) ? undefined : await prove(deploy, { opened, plan, images });
-    await progress.during('record', 'record on the nodes', () => record(deploy, { opened, plan, images }));
-    return { ...report, changed: true, proof };
+    if (way.from) way.opened = await openFurther(way.opened);
+    if (way.back) throw failureAgain(way.back.failure);
+    further.leaving(() => leave(deploy, way));
+    if (way.at === 'plan') {
+      await run(deploy, way);
+      way.at = 'proof';
+    }
+    if (way.at === 'proof') {
+      await further.here();
+      way.proof = isProven(way.plan, way.opened) ? undefined : await prove(deploy, way);
+      way.at = 'record';
+    }
+    await further.here();
+    await progress.during('record', 'record on the nodes', () => record(deploy, way));
+    return { ...reportOf(deploy, way), changed: true, proof: way.proof };
   } catch (error) {
-    const ended = await CancellationScope.nonCancellable(() => takeBack({ input, progress, opened, plan, error }));
-    await CancellationScope.nonCancellable(() => noteEnd(deploy, { opened, plan }, ended.result)).catch(
-      () => undefined,
-    );
-    throw ended.error;
+    if (error instanceof ContinueAsNew) throw error;
+    return CancellationScope.nonCancellable(() => endFailed(deploy, way, error));
   }
+}
+
+/** @throws always: what it failed with, and what came of taking it back. */
+async function endFailed(deploy: Deploy, way: Way, error: unknown): Promise<never> {
+  deploy.further.leaving(() => leave(deploy, way), { goesOnCancelled: true });
+  const ended = await takeBack({ ...deploy, way, error });
+  await noteEnd(deploy, way, ended.result).catch(() => undefined);
+  throw ended.error;
+}
+
+/** What the next run begins with. */
+function leave({ input, progress, safePoints }: Deploy, { course, from, ...way }: Way): DeployRun {
+  const plan = way.at === 'back' ? { ...way.plan, stages: [] } : way.plan;
+  const position = course?.position ?? from ?? atBeginning;
+  const paused = safePoints.pausedBy;
+  return { ...input, carried: { ...way, plan, position, shown: progress.carried, ...(paused && { paused }) } };
+}
+
+function reportOf({ input: { operation } }: Deploy, { opened, plan }: Pick<Outcome, 'opened' | 'plan'>) {
+  const { name, generation } = opened;
+  return { operation, name, plan, generation };
 }
 
 async function lookAndPlan({ input }: Deploy) {
@@ -104,9 +144,11 @@ function refuse({ planHash, undo }: DeployInput, { plan, opened }: { plan: Plan;
   }
 }
 
-async function run({ input, progress, safePoints }: Deploy, { opened, plan, images }: Outcome): Promise<void> {
+async function run({ input, progress, safePoints, further }: Deploy, way: Way): Promise<void> {
   const { spec, operation, policy } = input;
-  await runPlan({ plan, spec, images, operation, opened, progress, holds: { safePoints, policy } });
+  const { plan, images, opened } = way;
+  const onward = onwardOf(way, further);
+  await runPlan({ plan, spec, images, operation, opened, progress, holds: { safePoints, policy }, onward });
 }
 
 /** What runs was proven by the operation that recorded it; where that one did not come to its end, nobody has proven it. */
@@ -172,12 +214,11 @@ async function record(deploy: Deploy, { opened, plan, images }: Outcome): Promis
     counts: opened.counts,
     ...beforeOf(opened, plan),
   };
-  const writes = spec.nodes.map(({ id: host }) =>
+  const results = await settledFewAtOnce(spec.nodes, ({ id: host }) =>
     effects.writeRecord.executeWithOptions({ summary: `${host}: write the record` }, [
       { spec, host, epoch: opened.epoch, record: state },
     ]),
   );
-  const results = await Promise.allSettled(writes);
   const failed = results.filter((r): r is PromiseRejectedResult => r.status === 'rejected');
   if (spec.nodes.length - failed.length <= spec.nodes.length / 2) throw failed[0]!.reason;
   await noteEnd(deploy, { opened, plan }, 'done');

@@ -1,10 +1,12 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { DestroyPlan } from '../cluster/destroy-plan';
-import type { ClusterRecord, HostFolders, Observed } from '../cluster/observed';
+import type { ClusterRecord, HostFolders } from '../cluster/observed';
 import type { Stage } from '../cluster/plan';
 import type { OpenedOperation } from '../contracts/activities';
+import type { CrossedObserved } from '../contracts/crossed';
 import type { DestroyChoice, DestroyInput, DestroyReport } from '../contracts/operation';
 import { effects, lookers, planners } from './activities';
+import { fewAtOnce } from './few-at-once';
 import { claim, final, noteOperation, observe, refuseForeign } from './operation-steps';
 import { Progress } from './progress';
 import { runPlan } from './run-plan';
@@ -35,13 +37,13 @@ async function perform(input: DestroyInput, progress: Progress): Promise<Destroy
   return { ...report, changed: true };
 }
 
-export async function lookForRemains(choice: DestroyChoice): Promise<{ observed: Observed; plan: DestroyPlan }> {
+export async function lookForRemains(choice: DestroyChoice): Promise<{ observed: CrossedObserved; plan: DestroyPlan }> {
   const { spec } = choice;
   const observed = await observe(spec);
   const measure = (host: string): Promise<HostFolders> =>
     lookers.measureFolders.executeWithOptions({ summary: `folders of ${host}` }, [{ spec, host }]);
   const seen = observed.hosts.filter((h) => h.reachable);
-  const folders = await Promise.all(seen.map(({ host }) => measure(host)));
+  const folders = await fewAtOnce(seen, ({ host }) => measure(host));
   const { keepData, skipUnreachable } = choice;
   const plan = await planners.planDestroy({ spec, observed, folders, keepData, skipUnreachable });
   return { observed, plan };
@@ -95,7 +97,7 @@ async function removeAll(removal: Removal): Promise<void> {
   }
 }
 
-async function concludeRecord(removal: Removal, observed: Observed): Promise<void> {
+async function concludeRecord(removal: Removal, observed: CrossedObserved): Promise<void> {
   const { plan, progress } = removal;
   if (!plan.keepsRecord) return run(removal, plan.stages.filter(isRecordStage));
   await progress.during('record', 'record on the nodes', async () => {
@@ -105,7 +107,7 @@ async function concludeRecord(removal: Removal, observed: Observed): Promise<voi
 }
 
 /** The record stays with what it was, and says what became of it. A cluster that was never wholly deployed has none to mark. */
-async function markDestroyed({ input, plan, opened, hosts }: Removal, observed: Observed): Promise<void> {
+async function markDestroyed({ input, plan, opened, hosts }: Removal, observed: CrossedObserved): Promise<void> {
   const { spec, operation } = input;
   const known = await planners.knownRecord({ observed });
   if (!known) return;
@@ -117,12 +119,10 @@ async function markDestroyed({ input, plan, opened, hosts }: Removal, observed: 
     counts: opened.counts,
     destroyed: { at: endedAt, dataKept: plan.keepData, left: plan.left.map((l) => l.host) },
   };
-  await Promise.all(
-    hosts.map((host) =>
-      effects.writeRecord.executeWithOptions({ summary: `${host}: write the record` }, [
-        { spec, host, epoch: opened.epoch, record },
-      ]),
-    ),
+  await fewAtOnce(hosts, (host) =>
+    effects.writeRecord.executeWithOptions({ summary: `${host}: write the record` }, [
+      { spec, host, epoch: opened.epoch, record },
+    ]),
   );
 }
 

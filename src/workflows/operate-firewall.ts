@@ -1,11 +1,13 @@
 import { CancellationScope, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { FirewallPlan, PlannedFirewall } from '../cluster/firewall/firewall-plan';
 import type { FirewallLook } from '../cluster/firewall/observed';
-import type { ClusterRecord, Observed } from '../cluster/observed';
+import type { ClusterRecord } from '../cluster/observed';
 import type { OperationLine } from '../contracts/activities';
+import type { CrossedObserved } from '../contracts/crossed';
 import type { FirewallInput, FirewallReport } from '../contracts/firewall';
 import { effects, lookers, planners } from './activities';
 import { describeFailure } from './describe-failure';
+import { fewAtOnce } from './few-at-once';
 import { bringFirewall, type FirewallRun, removeFirewall } from './firewall-steps';
 import { claim, final, noteOperation, observe, refuseForeign } from './operation-steps';
 import { Progress } from './progress';
@@ -127,7 +129,7 @@ async function change(run: FirewallRun, planned: PlannedFirewall): Promise<void>
 }
 
 /** What the rules were made from goes into the record of what runs; nothing else of it is this operation's. */
-async function record(run: FirewallRun, observed: Observed): Promise<void> {
+async function record(run: FirewallRun, observed: CrossedObserved): Promise<void> {
   const { input, opened, plan } = run;
   const { spec, operation, action } = input;
   const known = await planners.knownRecord({ observed });
@@ -147,7 +149,7 @@ async function record(run: FirewallRun, observed: Observed): Promise<void> {
       effects.writeRecord.executeWithOptions({ summary: `${host}: write the record` }, [
         { spec, host, epoch, record: state },
       ]);
-    await Promise.all(nodesOf(plan).map(write));
+    await fewAtOnce(nodesOf(plan), write);
   }
   await note(run, 'done');
 }

@@ -1,10 +1,10 @@
 import {
   CancellationScope,
   ChildWorkflowCancellationType,
-  continueAsNew,
   defineSignal,
   executeChild,
   isCancellation,
+  makeContinueAsNewFunc,
   ParentClosePolicy,
   patched,
   setHandler,
@@ -21,6 +21,7 @@ import { effects, lookers, planners, proofs } from './activities';
 import { oneOfSeveral } from './activity-options';
 import type { bringAgent, keepAgent } from './bring-agent';
 import { dismiss, dismissTitle, type FleetHosts, publish, seenOf, stagesOf, writeRecord } from './fleet-hosts';
+import { memoOfNext } from './further-runs';
 import { letInstalledFollow } from './installed-vms';
 import { leftBriefly } from './left-briefly';
 import { final, spokenOf } from './operation-steps';
@@ -185,7 +186,7 @@ class Fleet {
     if (this.mustRenew() && this.state.left.length <= this.state.plan.maxFailures && !this.isReached(batch)) {
       const { stages, decisions } = this.progress;
       const carried: FleetState = { ...this.state, stages, decisions, paused: this.safePoints.pausedBy };
-      await continueAsNew<typeof operateFleet>({ ...this.input, vms: [], carried });
+      await makeContinueAsNewFunc<typeof operateFleet>({ memo: memoOfNext() })({ ...this.input, vms: [], carried });
     }
   }
 

@@ -1,20 +1,22 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import type { ResolvedImages } from '../cluster/desired';
-import type { Observed } from '../cluster/observed';
+
 import type { Plan, Step } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { OpenedOperation, OperationLine } from '../contracts/activities';
+import type { CrossedObserved } from '../contracts/crossed';
 import type { FailureCode, FailureDetails } from '../contracts/failures';
 import { unfoldStages } from '../contracts/folded-plan';
 import type { Decision, OperationIdentity, OwnerIdentity, SpecOrigins } from '../contracts/operation';
 import { effects, lookers, planners } from './activities';
+import { fewAtOnce, settledFewAtOnce } from './few-at-once';
 
 /** What operations have in common, whatever they are about. */
 
-export async function observe(spec: ClusterSpec): Promise<Observed> {
+export async function observe(spec: ClusterSpec): Promise<CrossedObserved> {
   const look = (host: string) =>
-    lookers.observeHost.executeWithOptions({ summary: `look at ${host}` }, [{ spec, host, probe: false }]);
-  return { cluster: spec.name, hosts: await Promise.all(spec.nodes.map((node) => look(node.id))) };
+    lookers.observeHost.executeWithOptions({ summary: `look at ${host}` }, [{ spec, host, probe: false, pack: true }]);
+  return { cluster: spec.name, hosts: await fewAtOnce(spec.nodes, (node) => look(node.id)) };
 }
 
 export function final(type: FailureCode, message: string, told: string | FailureDetails): ApplicationFailure {
@@ -62,12 +64,10 @@ export async function claim(
   hosts: string[],
   epoch: number,
 ): Promise<void> {
-  await Promise.all(
-    hosts.map((host) =>
-      effects.claimHost.executeWithOptions({ summary: `${host}: claim for epoch ${epoch}` }, [
-        { spec, host, epoch, owner },
-      ]),
-    ),
+  await fewAtOnce(hosts, (host) =>
+    effects.claimHost.executeWithOptions({ summary: `${host}: claim for epoch ${epoch}` }, [
+      { spec, host, epoch, owner },
+    ]),
   );
 }
 
@@ -112,5 +112,5 @@ export async function noteOperation(end: OperationEnd, hosts: string[]): Promise
     effects.appendOperation.executeWithOptions({ summary: `${host}: note the end`, scheduleToCloseTimeout: '60s' }, [
       { spec, host, epoch: opened.epoch, line },
     ]);
-  await Promise.allSettled(hosts.map(note));
+  await settledFewAtOnce(hosts, note);
 }

@@ -27,14 +27,16 @@ export class Progress {
 
   constructor(
     operation: OperationIdentity,
-    carried?: Pick<OperationProgress, 'name' | 'startedAt' | 'stages' | 'decisions'>,
+    carried?: Pick<OperationProgress, 'name' | 'startedAt' | 'stages' | 'decisions'> & { version?: number },
+    plan?: Plan,
   ) {
-    const { name, startedAt = Date.now(), stages = [], decisions = [] } = carried ?? {};
-    this.shown = { version: 0, operation, name, state: 'running', startedAt, stages, decisions };
+    const { version = 0, name, startedAt = Date.now(), stages = [], decisions = [] } = carried ?? {};
+    this.shown = { version, operation, name, state: 'running', startedAt, stages, decisions, ...(plan && { plan }) };
     setHandler(defineQuery<OperationProgress>(progressQuery), () => this.shown);
-    setHandler(defineSignal<[DecisionRequest]>(cancellingSignal), ({ actor, reason }) =>
-      this.decided({ at: Date.now(), actor, what: 'cancelled', ...(reason && { reason }) }),
-    );
+    setHandler(defineSignal<[DecisionRequest]>(cancellingSignal), ({ actor, reason, operation: meant }) => {
+      if (meant !== undefined && meant !== operation.id) return;
+      this.decided({ at: Date.now(), actor, what: 'cancelled', ...(reason && { reason }) });
+    });
   }
 
   named(name: string): void {
@@ -139,6 +141,12 @@ export class Progress {
     this.shown.failure = failure;
     this.shown.endedAt = Date.now();
     this.touch();
+  }
+
+  /** What a further run of the operation shows too. */
+  get carried(): Pick<OperationProgress, 'version' | 'name' | 'startedAt' | 'stages' | 'decisions'> {
+    const { version, name, startedAt, stages, decisions } = this.shown;
+    return { version, name, startedAt, stages, decisions };
   }
 
   get operation(): string {

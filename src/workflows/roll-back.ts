@@ -1,22 +1,25 @@
-import { ApplicationFailure, isCancellation, patched } from '@temporalio/workflow';
+import { ApplicationFailure, ContinueAsNew, isCancellation, patched } from '@temporalio/workflow';
 import type { LastGood } from '../cluster/observed';
 import type { Plan } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
-import type { OpenedOperation, OperationLine } from '../contracts/activities';
+import type { OperationLine } from '../contracts/activities';
+import type { TakingBack } from '../contracts/carried';
 import type { FailureCode, LogTail } from '../contracts/failures';
 import { unfoldStages } from '../contracts/folded-plan';
-import type { DeployInput } from '../contracts/operation';
+import type { DeployInput, OperationFailure } from '../contracts/operation';
 import { logs, planners } from './activities';
 import { describeFailure } from './describe-failure';
+import type { FurtherRuns } from './further-runs';
 import { final, leftover, lookAgain, observe } from './operation-steps';
 import type { Progress } from './progress';
 import { runPlan } from './run-plan';
+import { onwardOf, type Way } from './way';
 
 export interface FailedRun {
   input: DeployInput;
   progress: Progress;
-  opened: OpenedOperation;
-  plan: Plan;
+  further: FurtherRuns;
+  way: Way;
   error: unknown;
 }
 
@@ -38,11 +41,17 @@ const staysAsItIs: string[] = [
 /** A failed change goes back to the last good state; what a person cancelled, and what had no good state before it, stays as it is. */
 export async function takeBack(run: FailedRun): Promise<Ended> {
   if (isCancellation(run.error)) return { result: 'cancelled', error: run.error };
-  return endFailed({ ...run, error: await withLogTail(run) });
+  return endFailed(run.way.back ? run : { ...run, error: await withLogTail(run) });
+}
+
+/** What an earlier run failed with. */
+export function failureAgain({ code, message, ...details }: OperationFailure): ApplicationFailure {
+  return ApplicationFailure.create({ type: code, message, nonRetryable: true, details: [details] });
 }
 
 async function endFailed(run: FailedRun): Promise<Ended> {
-  const { input, opened, plan, error } = run;
+  const { input, way, error } = run;
+  const { opened, plan } = way;
   const failure = describeFailure(error);
   const { lastGood } = opened;
   const isChange = lastGood !== undefined && lastGood.desiredHash !== plan.desiredHash;
@@ -55,6 +64,7 @@ async function endFailed(run: FailedRun): Promise<Ended> {
     // What it says at first, krakenctl logs, is gone with the container.
     return { result: 'rolled-back', error: ended('ROLLED_BACK', text, run, `krakenctl op show ${opened.name}`) };
   } catch (second) {
+    if (second instanceof ContinueAsNew) throw second;
     const why = describeFailure(second);
     const text = `${failure.message} · and the way back failed: ${why.code} ${why.message}`;
     return { result: 'failed', error: ended('ROLLBACK_FAILED', text, run, why.hint ?? 'krakenctl status') };
@@ -81,14 +91,34 @@ function ended(code: FailureCode, message: string, { error }: FailedRun, hint: s
 
 /** The last good state by a plan like any other, one node at a time; resolves with what was done, undefined for nothing. */
 async function rollBack(run: FailedRun, lastGood: LastGood): Promise<string | undefined> {
-  const { input, opened, progress } = run;
+  const { input, progress, further, way } = run;
   const { operation } = input;
   const { images } = lastGood;
+  const { spec, plan } = way.back ?? (await planBack(run, lastGood));
+  if (plan.empty || plan.recordOnly) return undefined;
+  if (!way.back) Object.assign(way, begunBack(run, { spec, plan }));
+  const label = { id: 'back-', title: '↺ ' };
+  const onward = onwardOf(way, further);
+  await runPlan({ plan, spec, images, operation, opened: way.opened, progress, label, onward });
+  await further.here();
+  const left = await progress.during('back-look', '↺ second look', () => lookAgain(input, spec, images).then(leftover));
+  if (left.length > 0) throw final('NOT_CONVERGED', left.slice(0, 5).join('; '), 'krakenctl plan');
+  return describeBack(
+    spec.nodes.map((n) => n.id),
+    plan,
+  );
+}
+
+function begunBack({ error }: FailedRun, { spec, plan }: Omit<TakingBack, 'failure'>): Partial<Way> {
+  return { at: 'back', back: { failure: describeFailure(error), spec, plan }, from: undefined, course: undefined };
+}
+
+async function planBack(run: FailedRun, lastGood: LastGood): Promise<Omit<TakingBack, 'failure'>> {
+  const { images } = lastGood;
   const spec = await specOfBefore(run, lastGood);
-  const plan = await progress.during('back', 'look, and plan the way back', async () => {
-    const observed = await observe(spec);
+  const plan: Plan = await run.progress.during('back', 'look, and plan the way back', async () => {
     const pace = { batch: 1, bakeMs: 0 };
-    return planners.planDeploy({ spec, images, observed, origins: {}, pace });
+    return planners.planDeploy({ spec, images, observed: await observe(spec), origins: {}, pace });
   });
   if (plan.unseen.length > 0) {
     const names = plan.unseen.map((u) => `${u.host}: ${u.error}`).join('; ');
@@ -98,19 +128,11 @@ async function rollBack(run: FailedRun, lastGood: LastGood): Promise<string | un
     const names = plan.conflicts.map((c) => `${c.host}: ${c.what}: ${c.why}`).join('; ');
     throw final('FOREIGN_RESOURCE', names, 'krakenctl plan');
   }
-  if (plan.empty || plan.recordOnly) return undefined;
-  const label = { id: 'back-', title: '↺ ' };
-  await runPlan({ plan, spec, images, operation, opened, progress, label });
-  const left = await progress.during('back-look', '↺ second look', () => lookAgain(input, spec, images).then(leftover));
-  if (left.length > 0) throw final('NOT_CONVERGED', left.slice(0, 5).join('; '), 'krakenctl plan');
-  return describeBack(
-    spec.nodes.map((n) => n.id),
-    plan,
-  );
+  return { spec, plan };
 }
 
 /** @throws {ApplicationFailure} where it is not safe to go back. */
-async function specOfBefore({ input, opened }: FailedRun, to: LastGood): Promise<ClusterSpec> {
+async function specOfBefore({ input, way: { opened } }: FailedRun, to: LastGood): Promise<ClusterSpec> {
   if (!patched('way-back-judged')) return to.spec;
   const verdict = await planners.judgeWayBack({ spec: input.spec, to, name: opened.name });
   if (verdict.state === 'refused') throw final('CHANGE_NOT_BUILT', verdict.why, verdict.hint);

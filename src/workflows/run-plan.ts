@@ -8,6 +8,8 @@ import type { OperationIdentity, RolloutPolicy, StageProgress } from '../contrac
 import { drains, effects, removals, streams, waits } from './activities';
 import { gateTimeoutMs, quietTimeoutMs, watchedAtOnceSeconds } from './activity-options';
 import { passAgentCanary } from './agent-canary';
+import { Course, type Onward } from './course';
+import { fewAtOnce } from './few-at-once';
 import type { Progress } from './progress';
 import type { SafePoints } from './safe-points';
 import { groupsOf } from './stage-groups';
@@ -25,21 +27,34 @@ export interface PlanRun {
   label?: { id: string; title: string };
   /** Where a person or a window may hold it; nowhere where nothing is said. */
   holds?: { safePoints: SafePoints; policy?: RolloutPolicy };
+  /** Where a further run of the operation takes over from this one; a plan that is nowhere left is run in one. */
+  onward?: Onward;
+}
+
+/** On its way. */
+interface Running extends PlanRun {
+  course: Course;
 }
 
 /** stage → lane → step → activity. The record is written by the operation itself, after its proof. */
 export async function runPlan(run: PlanRun): Promise<void> {
   const stages = unfoldStages(run.plan).filter((s) => s.id !== 'record');
   const safePoints = safePointsOf(run, stages);
-  const begun = new Map<string, number>();
+  const course = new Course(stages, run.onward);
+  const { begun } = course;
   for (const group of groupsOf(stages)) {
+    if (course.isPast(group.at(-1)!)) continue;
     const { id, title } = shownAs(group, run);
-    if (safePoints.includes(group[0]!)) await hold(run, group[0]!);
+    await course.safePlace();
+    const isEntered = course.isEntered(group);
+    if (safePoints.includes(group[0]!) && !isEntered) await hold(run, group[0]!);
+    course.enter(group);
     const { node } = group[0]!;
-    if (node === undefined) await run.progress.during(id, title, (shown) => runStage(run, group[0]!, shown));
+    if (node === undefined)
+      await run.progress.during(id, title, (shown) => runStage({ ...run, course }, group[0]!, shown));
     else {
-      begun.set(node, Date.now());
-      await run.progress.during(id, title, (shown) => runNode({ ...run, begun }, group, shown));
+      if (!isEntered) begun.set(node, Date.now());
+      await run.progress.during(id, title, (shown) => runNode({ ...run, course, begun }, group, shown));
     }
   }
 }
@@ -73,11 +88,11 @@ function shownAs([first]: Stage[], { label }: PlanRun): { id: string; title: str
  * A node is worked on to its end once it was begun: cancelled half way it would be left out of the load balancers. Only the watching afterwards
  * may be cut.
  */
-async function runNode(run: PlanRun, stages: Stage[], shown: StageProgress): Promise<void> {
+async function runNode(run: Running, stages: Stage[], shown: StageProgress): Promise<void> {
   shown.total = stages.reduce((sum, stage) => sum + stage.steps.length, 0);
-  const took: string[] = [];
-  for (const stage of stages) {
-    const startedAt = Date.now();
+  const took = shown.detail === undefined ? [] : [shown.detail];
+  for (const stage of stages.filter((one) => !run.course.isPast(one))) {
+    const startedAt = run.course.startOf(stage);
     const early = stage.gates.filter((gate) => gate.kind !== 'steady');
     const told = await CancellationScope.nonCancellable(() => runStage(run, { ...stage, gates: early }, shown));
     const what = told || (nodeParts[stage.id.split('/')[1] ?? ''] ?? 'replaced');
@@ -95,27 +110,55 @@ const nodeParts: Record<string, string> = {
   out: 'drained',
   foundation: 'storage replaced',
   canary: 'canary',
-  agent: 'through an agent',
+  agent: 'agent asked',
   back: 'taken back',
   live: 'changed',
 };
 
-/** @returns what its gates have to tell; empty where they were passed and that is all. */
-async function runStage(run: PlanRun, stage: Stage, shown: StageProgress): Promise<string> {
-  const lanes = new Map<string, Step[]>();
-  for (const step of stage.steps) {
-    const lane = step.lane ?? step.host;
-    lanes.set(lane, [...(lanes.get(lane) ?? []), step]);
-  }
-  await inParallel([...lanes.values()], run.spec.concurrency, async (steps) => {
-    for (const step of steps) await run.progress.step(shown, step.summary, () => runStep(run, step));
+/** @returns what its gates have to tell; empty where they were passed and that is all, or in an earlier run. */
+async function runStage(run: Running, stage: Stage, shown: StageProgress): Promise<string> {
+  await eachLeft(run, stage.steps, async (steps) => {
+    const lanes = new Map<string, Step[]>();
+    for (const step of steps) {
+      const lane = step.lane ?? step.host;
+      lanes.set(lane, [...(lanes.get(lane) ?? []), step]);
+    }
+    await inParallel([...lanes.values()], run.spec.concurrency, async (lane) => {
+      for (const step of lane) {
+        if (run.course.isDue) return;
+        await run.progress.step(shown, step.summary, () => runStep(run, step));
+        run.course.did(step);
+      }
+    });
   });
   return passAll(run, stage.gates, shown);
 }
 
-async function passAll(run: PlanRun, gates: Gate[], shown: StageProgress): Promise<string> {
-  const told = gates.map((gate) => run.progress.wait(shown, gateTitle(gate), () => pass(run, gate)));
-  return (await Promise.all(told)).filter((text) => typeof text === 'string').join(', ');
+async function passAll(run: Running, gates: Gate[], shown: StageProgress): Promise<string> {
+  const told: unknown[] = [];
+  await eachLeft(run, gates, (left) =>
+    fewAtOnce(left, async (gate) => {
+      if (run.course.isDue) return;
+      told[gates.indexOf(gate)] = await run.progress.wait(shown, gateTitle(gate), () => pass(run, gate));
+      run.course.did(gate);
+    }),
+  );
+  return told.filter((text) => typeof text === 'string').join(', ');
+}
+
+/** What is not done of them, until all is. Work ends early where a further run is due, which takes over when nothing is under way. */
+async function eachLeft<T extends Step | Gate>(
+  { course }: Running,
+  all: T[],
+  work: (left: T[]) => Promise<unknown>,
+): Promise<void> {
+  const undone = () => all.filter((one) => !course.isDone(one));
+  for (let left = undone(); left.length > 0; ) {
+    await work(left);
+    left = undone();
+    // A stage that is over is seen to end in the run that brought it there.
+    if (left.length > 0) await course.safePlace();
+  }
 }
 
 function gateTitle(gate: Gate): string {

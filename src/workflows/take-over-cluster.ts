@@ -1,9 +1,11 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
-import type { ClusterRecord, Observed } from '../cluster/observed';
+import type { ClusterRecord } from '../cluster/observed';
 import type { TakeOverVerdict } from '../cluster/ownership';
 import type { OpenedOperation } from '../contracts/activities';
+import type { CrossedObserved } from '../contracts/crossed';
 import type { TakeOverInput, TakeOverReport } from '../contracts/operation';
 import { effects, planners } from './activities';
+import { fewAtOnce } from './few-at-once';
 import { final, noteOperation, observe } from './operation-steps';
 import { Progress } from './progress';
 
@@ -65,18 +67,16 @@ interface TakeOver {
 async function takeAll({ input, progress, opened, hosts }: TakeOver): Promise<void> {
   const { spec, owner, from } = input;
   await progress.during('take', 'write the owner', (stage) =>
-    Promise.all(
-      hosts.map((host) => {
-        const summary = `${host}: write the owner`;
-        const request = { spec, host, epoch: opened.epoch, owner, from };
-        return progress.step(stage, summary, () => effects.takeHost.executeWithOptions({ summary }, [request]));
-      }),
-    ),
+    fewAtOnce(hosts, (host) => {
+      const summary = `${host}: write the owner`;
+      const request = { spec, host, epoch: opened.epoch, owner, from };
+      return progress.step(stage, summary, () => effects.takeHost.executeWithOptions({ summary }, [request]));
+    }),
   );
 }
 
 /** The record of what runs stays as it was, one generation on; a cluster without a record has none to go on with. */
-async function record(run: TakeOver, observed: Observed): Promise<void> {
+async function record(run: TakeOver, observed: CrossedObserved): Promise<void> {
   const { spec, operation } = run.input;
   const known = await planners.knownRecord({ observed });
   if (known) {
@@ -87,7 +87,7 @@ async function record(run: TakeOver, observed: Observed): Promise<void> {
       effects.writeRecord.executeWithOptions({ summary: `${host}: write the record` }, [
         { spec, host, epoch, record: state },
       ]);
-    await Promise.all(run.hosts.map(write));
+    await fewAtOnce(run.hosts, write);
   }
   await note(run, 'done');
 }

@@ -5,6 +5,7 @@ import { limitValues, liveSum } from '../../src/cluster/live-values';
 import type { Step, StepKind } from '../../src/cluster/plan';
 import type { ClusterSpec, PartName } from '../../src/cluster/spec';
 import type { StepInput } from '../../src/contracts/activities';
+import { unpackHost } from '../../src/contracts/packed';
 import { desiredOf, exampleSpec } from '../support/cluster';
 import { MemoryLab } from '../support/memory-hosts';
 
@@ -179,7 +180,7 @@ describe('observeHost', () => {
   test('sees limits, what the running Redis says, and which part of its file it can take', async () => {
     running('origin').nanoCpus = 7;
     await redis().configSet('maxmemory', '99');
-    const seen = await activities.observeHost({ spec: before, host: 'node-1', probe: false });
+    const seen = await activities.observeHost({ spec: before, host: 'node-1', probe: false }).then(unpackHost);
     if (!seen.reachable) throw new Error(seen.error);
     expect(seen.containers.find((c) => c.part === 'origin')).toMatchObject({ memoryBytes: 2 ** 29, nanoCpus: 7 });
     expect(seen.redis[0]).toMatchObject({ settings: { maxmemory: '99', 'cluster-node-timeout': '5000' } });

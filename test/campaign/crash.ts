@@ -6,7 +6,7 @@ import type { Fault } from './lab-life';
 /**
  * `npm run campaign:crash -- [--lab] [--fault kill|freeze|temporal] --faults N --seed S [--record]`; the last line is JSON (decisions 29). Without
  * `--lab` the hosts are in memory, and the fault is the worker's death; there `--at-least N [--with COMMIT,COMMIT]` ends when each boundary had N deaths, those
- * of the runs that are recorded for these commits counted.
+ * of the runs that are recorded for these commits counted. `--run-events N`: deploys go on in a further run after so many events.
  */
 function argumentOf(name: string): string | undefined {
   const at = process.argv.indexOf(`--${name}`);
@@ -38,7 +38,9 @@ async function run(fault: Fault, firstSeed: number) {
   const atLeast = numberOf('at-least', 0);
   const rare = atLeast > 0 ? { atLeast, before: recordedDeaths((argumentOf('with') ?? '').split(',')) } : undefined;
   const killsPerDeploy = numberOf('per-deploy', 6);
-  return runModelled({ crashes: faults, firstSeed, slots, killsPerDeploy, rare, stop, say });
+  const events = numberOf('run-events', 0);
+  const runBounds = events > 0 ? { events, bytes: 4_000_000 } : undefined;
+  return runModelled({ crashes: faults, firstSeed, slots, killsPerDeploy, rare, runBounds, stop, say });
 }
 
 const evidence = join(__dirname, '..', '..', 'docs', 'evidence', 'campaign-crash.jsonl');
@@ -70,6 +72,7 @@ async function main(): Promise<void> {
     commit: execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim(),
     images: process.env.KRAKEN_IMAGES === 'real' ? 'real' : 'stand-in',
     ...counts,
+    ...(numberOf('run-events', 0) > 0 && { runEvents: numberOf('run-events', 0) }),
     violations: violations.length,
     boundaries: Object.keys(byBoundary).length,
     measured: byBoundary,

@@ -6,7 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker';
 import { temporalServerBinary } from '../../src/cli/temporal-server';
-import { type DeployInput, type DeployReport, defaultRollout } from '../../src/contracts/operation';
+import { type DeployInput, type DeployReport, defaultRollout, type RunBounds } from '../../src/contracts/operation';
 import { searchAttributes, taskQueues } from '../../src/contracts/queues';
 import { exampleSpec } from '../support/cluster';
 import { MemoryLab } from '../support/memory-hosts';
@@ -37,6 +37,8 @@ export interface Campaign {
   rare?: { atLeast: number; before: Record<string, number> };
   /** Deploys of one life, in order; all by default. */
   phases?: readonly Phase[];
+  /** So small that a deploy goes on in further runs; the usual ones by default. */
+  runBounds?: RunBounds;
   say: (text: string) => void;
 }
 
@@ -53,7 +55,8 @@ export async function runModelled(campaign: Campaign): Promise<Tally & { seeds: 
   const seeds: number[] = [];
   const { rare } = campaign;
   const lacks = rare && ((boundary: string) => firedAt(boundary, tally, rare.before) < rare.atLeast);
-  const shared = { say: campaign.say, phases: campaign.phases ?? phases, lacks };
+  const { say, runBounds } = campaign;
+  const shared = { say, phases: campaign.phases ?? phases, lacks, runBounds };
   try {
     campaign.say('one life without deaths, to know what is wanted and which moments there are');
     const reference = await stage.life({
@@ -62,6 +65,7 @@ export async function runModelled(campaign: Campaign): Promise<Tally & { seeds: 
       kills: 0,
       tally: emptyTally(),
       phases: shared.phases,
+      runBounds,
     });
     campaign.say(`${reference.map((r) => r.moments.length).join(', ')} moments in its deploys`);
     let next = campaign.firstSeed;
@@ -101,6 +105,7 @@ interface Life {
   reference?: Lived[];
   lacks?: (boundary: string) => boolean;
   phases: readonly Phase[];
+  runBounds?: RunBounds;
   say?: (text: string) => void;
 }
 
@@ -193,6 +198,7 @@ async function start({ life, stage, phase }: Deploy, again = '') {
     owner: { temporal: 'campaign', namespace: 'campaign' },
     // Watching would only take time. What dies here is the worker: nothing may go back.
     policy: { ...defaultRollout, bakeMs: 0 },
+    ...(life.runBounds && { runBounds: life.runBounds }),
   };
   return stage.client.workflow.start('deployCluster', {
     taskQueue: taskQueues.main,

@@ -17,6 +17,7 @@ import { bringAgents } from '../support/memory-fleet';
 import { MemoryLab } from '../support/memory-hosts';
 import { type Bench, openBench } from '../support/temporal';
 import { recordFirewalls } from './firewalls';
+import { recordFurtherRuns } from './further-runs';
 import { holdFleet, recordHolds, tellings } from './held-operations';
 
 /**
@@ -46,13 +47,14 @@ async function record(): Promise<void> {
   const bench = await openBench(lab);
   const temporal = await temporalServerBinary();
   const address = process.env.KRAKENCTL_TEST_TEMPORAL!;
-  const keep = async (name: string, run: Awaited<ReturnType<typeof bench.start>>) => {
+  const keep = async (name: string, run: Awaited<ReturnType<typeof bench.start>>, runId?: string) => {
     await run.result().catch(() => undefined);
     const path = join(folder, `${recording}-${name}.json`);
     // What was recorded once stays: it is a witness of the code of its day.
     if (existsSync(path)) return;
     const where = ['--address', address, '--namespace', `tests-${process.env.JEST_WORKER_ID}`];
-    const args = ['workflow', 'show', '-w', run.workflowId, '-o', 'json', ...where];
+    const which = ['-w', run.workflowId, ...(runId ? ['-r', runId] : [])];
+    const args = ['workflow', 'show', ...which, '-o', 'json', ...where];
     writeFileSync(path, execFileSync(temporal, args, { maxBuffer: 1e8 }));
   };
   await keep('deploy-fresh', await bench.start());
@@ -70,6 +72,7 @@ async function record(): Promise<void> {
   await bench.close();
   await recordRollouts(keep);
   await recordFirewalls(keep);
+  await recordFurtherRuns(keep);
 }
 
 /** The watching of new parts is real time. */

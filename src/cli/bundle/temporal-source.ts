@@ -24,7 +24,10 @@ export function temporalSource(environment: NodeJS.ProcessEnv, cluster: string):
 
 async function collectThrough(temporal: Temporal, cluster: string): Promise<Collected> {
   const { address, namespace } = temporal;
-  const [pollers, runs] = await Promise.all([findPollers(temporal), listRuns(temporal, cluster, histories)]);
+  const [pollers, runs] = await Promise.all([
+    findPollers(temporal),
+    listRuns(temporal, cluster, histories, { every: true }),
+  ]);
   const versions = await findVersions(temporal, pollers);
   const missing: Missing[] = [];
   const files: Record<string, unknown> = {
@@ -32,7 +35,7 @@ async function collectThrough(temporal: Temporal, cluster: string): Promise<Coll
     'temporal/operations.json': runs,
   };
   for (const run of runs) {
-    // A fleet's operation goes on in further runs.
+    // An operation may have gone on in further runs.
     const first = `temporal/${run.id}.json`;
     const path = first in files ? `temporal/${run.id}-${run.runId}.json` : first;
     try {

@@ -7,8 +7,7 @@ import type { Context, Wire } from '../context';
 import { cancelRun, decide, describeResult, findRunning, nameOf } from '../decisions';
 import { askProgress } from '../follow';
 import { nameActor } from '../operation-identity';
-import type { OperationSummary } from '../operation-list';
-import { handleOfRun } from '../operations';
+import { handleOf, type OperationSummary } from '../operation-list';
 import { parseReason, reasonOption } from '../reasons';
 
 interface DecisionOptions {
@@ -74,7 +73,7 @@ async function tell(context: Context, { verb, options, wanted }: Telling): Promi
 
 /** What is seen waiting now is what is approved, and not what another's approval makes wait in its place. */
 async function waitingPoint(temporal: Temporal, run: OperationSummary): Promise<string | undefined> {
-  const progress = await askProgress(temporal, handleOfRun(temporal, run.workflowId!, run.runId));
+  const progress = await askProgress(temporal, handleOf(temporal, run));
   return progress?.hold?.kind === 'approval' ? progress.hold.point : undefined;
 }
 

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { operationWorkflowId } from '../../cluster/names';
 import { unfoldPlan } from '../../contracts/folded-plan';
 import { type Configuration, readConfiguration } from '../configuration';
 import { type Temporal, withTemporal } from '../connect';
@@ -8,9 +7,8 @@ import { CliFailure, toCliFailure } from '../failure';
 import { askProgress, followOperation } from '../follow';
 import { HeartbeatWatch } from '../heartbeats';
 import { parseWholeNumber } from '../numbers';
-import { listRuns, type OperationSummary, pickOperation } from '../operation-list';
+import { handleOf, listRuns, type OperationSummary, pickOperation } from '../operation-list';
 import { renderOperation, renderOperations } from '../operation-text';
-import { handleOfRun } from '../operations';
 import { endFollowing } from '../run-operation';
 import { type RunOptions, timeoutOption } from '../run-options';
 import { uiLink } from '../temporal-address';
@@ -76,19 +74,15 @@ async function show(context: Context, _: unknown, [wanted]: string[]): Promise<v
     return output.lines(renderOperation(operation, view));
   }
   await withTemporal({ environment }, async (temporal) => {
-    const handle = handleOf(temporal, configuration, operation);
+    const handle = handleOf(temporal, operation);
     const link = uiLink(temporal, handle.workflowId, operation.runId);
     const asked = await askProgress(temporal, handle);
-    const progress = asked && (await new HeartbeatWatch(handle).onto(asked));
+    const progress = asked && (await new HeartbeatWatch(handle.newest).onto(asked));
     const failure = operation.result === 'failed' ? await handle.result().catch(toCliFailure) : undefined;
     const told = progress && { ...progress, ...(progress.plan && { plan: unfoldPlan(progress.plan) }) };
     output.result({ operation, progress: told, failure: progress?.failure ?? failure, link });
     output.lines(renderOperation(operation, { ...view, progress, failure: failure as CliFailure | undefined, link }));
   });
-}
-
-function handleOf(temporal: Temporal, { spec }: Configuration, { workflowId, runId }: OperationSummary) {
-  return handleOfRun(temporal, workflowId ?? operationWorkflowId(spec.name), runId);
 }
 
 /** Attaching asks Temporal alone: it must work while every host is away. */
@@ -108,7 +102,7 @@ async function attach(
   const configuration = await readConfiguration(context);
   return withTemporal({ environment: context.environment }, async (temporal) => {
     const run = await findRun(temporal, configuration, wanted);
-    const handle = handleOf(temporal, configuration, run);
+    const handle = handleOf(temporal, run);
     const link = uiLink(temporal, handle.workflowId, run.runId);
     context.output.line(`${configuration.spec.name}/${run.id} by ${run.actor} · ${link}`);
     const followed = await followOperation({ context, temporal, handle, timeoutMs });

@@ -7,6 +7,7 @@ import { type Temporal, withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
 import { exitCodes } from '../exit-codes';
 import { followOperation } from '../follow';
+import { OperationHandle } from '../operation-handle';
 import { makeOperation } from '../operation-identity';
 import { findPollers, requireWorker } from '../pollers';
 import { uiLink } from '../temporal-address';
@@ -31,13 +32,14 @@ async function smokeThrough(temporal: Temporal, context: Context): Promise<numbe
   const input: SmokeInput = { operation: makeOperation('smoke', context.environment), spec };
   const workflowId = `kraken-${spec.name}-smoke-${randomBytes(2).toString('hex')}`;
   // Beside a running operation: it changes nothing but the canary's own blobs.
-  const handle = await temporal.client.workflow.start(workflowTypes.smoke, {
+  const { firstExecutionRunId: runId } = await temporal.client.workflow.start(workflowTypes.smoke, {
     taskQueue: taskQueues.main,
     workflowId,
     args: [input],
     staticSummary: `smoke test of ${spec.name} by ${input.operation.actor}`,
   });
-  output.line(`${spec.name}/${input.operation.id} · ${uiLink(temporal, workflowId, handle.firstExecutionRunId)}`);
+  output.line(`${spec.name}/${input.operation.id} · ${uiLink(temporal, workflowId, runId)}`);
+  const handle = new OperationHandle(temporal, { id: input.operation.id, workflowId, runId });
   const followed = await followOperation({ context, temporal, handle });
   if (followed.kind === 'failed') throw followed.failure;
   if (followed.kind === 'detached') return exitCodes.detached;

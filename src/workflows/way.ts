@@ -1,0 +1,37 @@
+import { workflowInfo } from '@temporalio/workflow';
+import type { OpenedOperation } from '../contracts/activities';
+import type { Carried, Position, Underway } from '../contracts/carried';
+import { lookers } from './activities';
+import type { Course, Onward } from './course';
+import type { FurtherRuns } from './further-runs';
+
+/** An operation on its way: what is carried from run to run, and how far this run has come. */
+export interface Way extends Omit<Underway, 'position'> {
+  /** Of an earlier run. */
+  from?: Position;
+  /** Of the plan that is carried out now. */
+  course?: Course;
+}
+
+export const atBeginning: Position = { stage: 0, steps: [], gates: [], entered: false, begun: [] };
+
+export function wayOf({ shown: _, paused: __, position, ...underway }: Carried): Way {
+  return { ...underway, from: position };
+}
+
+/** How its plan goes over into further runs. */
+export function onwardOf(way: Way, further: FurtherRuns): Onward {
+  const tell = (course: Course) => {
+    way.course = course;
+  };
+  return { further, from: way.from, tell };
+}
+
+/**
+ * The operation under the name of this run.
+ * @throws OPERATION_RESET where this run was reset to its beginning: what it carries is where things stood then.
+ */
+export async function openFurther(opened: OpenedOperation): Promise<OpenedOperation> {
+  const { run } = await lookers.confirmRun({ after: workflowInfo().continuedFromExecutionRunId! });
+  return { ...opened, run };
+}
