@@ -147,7 +147,9 @@ describe('an operation in further runs', () => {
     );
     for (const { id, done, total, detail } of last.stages.filter((stage) => nodes.includes(stage.id))) {
       expect([id, done]).toEqual([id, total]);
-      expect(detail).toMatch(/^drained [\d.]+s · storage replaced [\d.]+s · replaced [\d.]+s · canary [\d.]+s · taken back [\d.]+s$/);
+      expect(detail).toMatch(
+        /^drained [\d.]+s · storage replaced [\d.]+s · replaced [\d.]+s · canary [\d.]+s · taken back [\d.]+s$/,
+      );
     }
     const first = runs[0]!.events[0]!.eventTime!;
     expect(Math.abs(last.startedAt - Number(first.seconds) * 1000)).toBeLessThan(5000);
