@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ClientError, ImageMissingError } from '../clients/errors';
 import type { HostConnection, InstallBundle } from '../clients/host';
 import { installArchive } from '../clients/install-source';
-import { pushTinyImage } from '../clients/registry';
+import { pushTinyImage, withLogin } from '../clients/registry';
 import { desiredAgents, planFleet } from '../cluster/agents/fleet-plan';
 import { type FleetHolding, type FleetRecord, highestGeneration, newestFleet } from '../cluster/agents/fleet-record';
 import { type EnrolledVm, joinEnrolled, type PublishedInstall, pageOfEnrolled } from '../cluster/agents/install-source';
@@ -12,6 +12,7 @@ import { installScript } from '../cluster/render/agent/install';
 import type { ClusterSpec } from '../cluster/spec';
 import type { AgentActivities, FleetView, InstallInput } from '../contracts/agents';
 import { archiveOf, bringAgentImage, renderRelease } from './agents';
+import { loginOf } from './auth-keys';
 import { type ActivityDependencies, connectTo, type FencedScope, fenced } from './dependencies';
 import { ActivityError } from './failures';
 
@@ -59,7 +60,7 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return {
         name,
         epoch: Math.max(nowMs, view.highestEpoch + 1),
-        plan: planFleet(input, view.record, view.enrolled),
+        plan: planFleet(input, view.record, view),
         record,
       };
     },
@@ -95,7 +96,8 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       const tag = `t${operation.id.charCodeAt(operation.id.length - 1) % 16}`;
       const image = { port, repository, tag, contents: operation.id };
       const balancers = spec.loadBalancers.filter((host) => !away.includes(host));
-      const push = async (host: string) => pushTinyImage(await connectTo(deps, spec, host), image);
+      const login = loginOf(deps, spec);
+      const push = async (host: string) => pushTinyImage(withLogin(await connectTo(deps, spec, host), login), image);
       const { digest } = await onFirst(balancers, push);
       return { repository, digest };
     },

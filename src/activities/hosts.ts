@@ -17,6 +17,7 @@ import { readRunningConfig } from '../cluster/render/nginx';
 import { redisFixedSum, redisSettingNames } from '../cluster/render/redis';
 import { type ClusterSpec, type PartName, partNames } from '../cluster/spec';
 import type { HostActivities } from '../contracts/activities';
+import { observeAuth } from './auth-records';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError, codeOf } from './failures';
 
@@ -53,7 +54,7 @@ async function look({ deps, spec, connection, probe, startedAt }: Look): Promise
   const host = connection.host.id;
   const names = partNames.map((part) => containerName(spec.name, host, part));
   const reading = readRecord(connection, spec.name);
-  const [version, containers, images, files, record, nginx, redis, machine, ready] = await Promise.all([
+  const [version, containers, images, files, record, nginx, redis, machine, ready, auth] = await Promise.all([
     connection.engine.version(),
     connection.engine.list({ cluster: spec.name, names }),
     connection.engine.images(),
@@ -68,6 +69,7 @@ async function look({ deps, spec, connection, probe, startedAt }: Look): Promise
       settings: [],
     }),
     probe ? probeParts(connection, spec) : undefined,
+    spec.auth ? observeAuth(connection, spec) : undefined,
   ]);
   return {
     host,
@@ -85,6 +87,7 @@ async function look({ deps, spec, connection, probe, startedAt }: Look): Promise
     listeners: machine.listeners,
     ...record,
     ready,
+    ...(auth && { auth }),
     tookMs: deps.now() - startedAt,
   };
 }

@@ -8,14 +8,21 @@ import { highestRecord, lastGoodOf, newestRecord, nextEpoch } from '../cluster/r
 import { judgeWayBack } from '../cluster/undo';
 import type { OpenedOperation, PlannerActivities } from '../contracts/activities';
 import { foldPlan } from '../contracts/folded-plan';
+import { keysOf } from './auth-keys';
 import type { ActivityDependencies } from './dependencies';
 import { ownRun } from './heartbeat';
 import { render } from './rendering';
 
 /** Planning is pure; it runs as an activity so that the decision itself is in the history (architecture.md, rule 2). */
-export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, 'ownerId' | 'now'>): PlannerActivities {
+export function plannerActivities({
+  ownerId,
+  now,
+  authSecrets,
+}: Pick<ActivityDependencies, 'ownerId' | 'now' | 'authSecrets'>): PlannerActivities {
   return {
     async planDeploy({ spec, images, observed, origins, pace }) {
+      // Found missing in the middle, it would be missing too for what takes that back.
+      if (spec.auth) keysOf({ authSecrets }, spec, spec.auth.key);
       const desired = render(spec, images);
       const record = newestRecord(observed.hosts.filter(isSeen), spec.nodes.length);
       const because = explainChanges({ record, spec, images, origins, desired, render });

@@ -8,6 +8,7 @@ import type { Finding, KernelMend } from '../cluster/preflight/findings';
 import type { ClusterSpec, PartName } from '../cluster/spec';
 import type { UndoVerdict } from '../cluster/undo';
 import type { AgentActivities } from './agents';
+import type { AuthActivities } from './auth';
 import type { Changed } from './changed';
 import type { FirewallActivities } from './firewall';
 import type {
@@ -231,7 +232,7 @@ export interface RecordActivities {
     spec: ClusterSpec;
     host: string;
     epoch: number;
-    realm?: 'agents';
+    realm?: 'agents' | 'auth';
     line: OperationLine;
   }): Promise<Changed>;
 }
@@ -269,4 +270,5 @@ export type Activities = HostActivities &
   RecordActivities &
   ProofActivities &
   AgentActivities &
+  AuthActivities &
   FirewallActivities;

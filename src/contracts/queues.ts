@@ -32,6 +32,8 @@ export const workflowTypes = {
   inspectClusters: 'inspectClusters',
   firewall: 'operateFirewall',
   inspectFirewall: 'inspectFirewall',
+  auth: 'operateAuth',
+  inspectAuth: 'inspectAuth',
   fleet: 'operateFleet',
   agent: 'bringAgent',
   keepAgent: 'keepAgent',
@@ -55,6 +57,11 @@ export type DecisionUpdate = keyof typeof decisionUpdates;
 /** The fleet's operation; never the cluster's (decisions 10). */
 export function fleetWorkflowId(cluster: string): string {
   return `kraken-${cluster}-agents`;
+}
+
+/** Who may come in changes beside whatever else is under way. */
+export function authWorkflowId(cluster: string): string {
+  return `kraken-${cluster}-auth`;
 }
 
 /** One for each VM, whoever logs in there and for whatever reason it is worked on. */

@@ -8,6 +8,7 @@ export { inspectFirewall } from './inspect-firewall';
 export { inspectOwnership } from './inspect-ownership';
 export { inspectRemains } from './inspect-remains';
 export { listAgents, pullOnVms, rosterOfAgents } from './list-agents';
+export { inspectAuth, operateAuth } from './operate-auth';
 export { operateFirewall } from './operate-firewall';
 export { operateFleet } from './operate-fleet';
 export { mendHosts, preflightCluster } from './preflight-cluster';

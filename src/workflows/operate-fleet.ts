@@ -21,6 +21,7 @@ import { effects, lookers, planners, proofs } from './activities';
 import { oneOfSeveral } from './activity-options';
 import type { bringAgent, keepAgent } from './bring-agent';
 import { dismiss, dismissTitle, type FleetHosts, publish, seenOf, stagesOf, writeRecord } from './fleet-hosts';
+import { bringLogins, loginsStage, openLogins } from './fleet-logins';
 import { letInstalledFollow } from './installed-vms';
 import { leftBriefly } from './left-briefly';
 import { final, spokenOf } from './operation-steps';
@@ -58,9 +59,14 @@ function hearSignals(safePoints: SafePoints): void {
 async function open(input: FleetInput, progress: Progress): Promise<FleetState> {
   const { spec, operation, verb } = input;
   const isBringing = verb === 'deploy' || verb === 'upgrade';
-  const isPublishing = isBringing || verb === 'publish';
+  // Where logins are needed, /install is closed: nothing is published there, and nobody follows it.
+  const isPublishing = !spec.auth && (isBringing || verb === 'publish');
+  if (spec.auth && verb === 'publish')
+    throw final('CHANGE_NOT_BUILT', noInstall, 'krakenctl agent deploy brings agents to VMs');
   const opened = await progress.during('look', 'look and plan', async () => {
-    const view = await lookers.readFleet({ spec, enrolled: 'addresses' });
+    const logins = await openLogins(input);
+    const seen = await lookers.readFleet({ spec, enrolled: 'addresses' });
+    const view = logins ? { ...seen, revoked: logins.revoked } : seen;
     if (view.unseen.length >= spec.nodes.length / 2) {
       const why = view.unseen.map((u) => `${u.host}: ${u.error}`).join('; ');
       throw final(
@@ -75,19 +81,21 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
       throw final('NO_AGENTS', 'no VM was named and the record has none', 'krakenctl agent deploy 10.0.2.10');
     }
     const known = view.record?.digest;
-    const digest = isPublishing || !known ? await lookers.resolveAgentImage({ spec, known }) : known;
+    const digest = isPublishing || isBringing || !known ? await lookers.resolveAgentImage({ spec, known }) : known;
     // Histories of before have every host asked, the unseen ones too.
     const unseen = patched('unseen-hosts-are-left') ? view.unseen : [];
-    return { ...fleet, digest, unseen };
+    return { ...fleet, digest, unseen, logins };
   });
   progress.named(opened.name);
-  const { name, epoch, plan, digest, unseen } = opened;
+  const { name, epoch, plan, digest, unseen, logins } = opened;
   const early = [{ id: 'record', title: 'desired agents onto the nodes', steps: [] }];
+  if (logins) early.push({ ...loginsStage, steps: [] });
   if (isPublishing) early.push({ id: 'publish', title: 'what VMs install from', steps: [] });
   if (plan.dismissed) early.push({ id: 'dismiss', title: dismissTitle, steps: [] });
   progress.expect([...early, ...stagesOf(plan.batches)]);
   const hosts: FleetHosts = { input, epoch, progress, unseen };
-  await writeRecord(hosts, isPublishing ? { ...opened.record, digest } : opened.record);
+  await writeRecord(hosts, isPublishing || isBringing ? { ...opened.record, digest } : opened.record);
+  if (logins) await bringLogins(hosts, logins);
   if (isPublishing) await publish(hosts, digest);
   if (plan.dismissed) await dismiss(hosts, plan.dismissed);
   const away = unseen.map(({ host }) => host);
@@ -100,11 +108,15 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
     digest,
     sentinel,
     unseen,
+    ...(logins && { serials: logins.serials }),
     ...counters,
     startedAt: progress.startedAt,
     stages: progress.stages,
   };
 }
+
+const noInstall =
+  'VMs cannot enrol themselves where logins are needed (ENABLE_AUTH): enrolment tokens are not built yet';
 
 /** That is meant, and so needs no VM that somebody logs in to. */
 function isAnyInstalled({ installed }: FleetPlan, { enrolled }: FleetView): boolean {
@@ -154,7 +166,7 @@ class Fleet {
   /** What was tried out on the others, VMs that installed themselves may have. */
   private async letInstalledFollow(): Promise<InstalledReport | undefined> {
     const { verb } = this.input;
-    if (verb === 'remove' || verb === 'restart') return undefined;
+    if (verb === 'remove' || verb === 'restart' || this.input.spec.auth) return undefined;
     if (!patched('installed-vms-have-turns')) return this.openWave();
     const { input, progress, safePoints, state } = this;
     state.unseen ??= [];
@@ -219,8 +231,9 @@ class Fleet {
 
   private async workOn(vm: string): Promise<void> {
     const { verb, spec } = this.input;
-    const { digest, epoch, sentinel } = this.state;
-    const work: AgentInput = { verb, spec, vm, digest, epoch, sentinel };
+    const { digest, epoch, sentinel, serials } = this.state;
+    const serial = serials?.[nameOf(vm)];
+    const work: AgentInput = { verb, spec, vm, digest, epoch, sentinel, ...(serial && { serial }) };
     const outcome = await executeChild<typeof bringAgent>('bringAgent', {
       ...this.childOptions(vm),
       args: [work],

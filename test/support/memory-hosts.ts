@@ -30,6 +30,7 @@ import type { EnrolledVm } from '../../src/cluster/agents/install-source';
 import type { MachineFacts } from '../../src/cluster/preflight/facts';
 import type { HostSpec } from '../../src/cluster/spec';
 import { type MemoryAgentState, memoryAgent, memoryInstalls } from './memory-agent';
+import { type MemoryCredentials, mayPass, memoryCredentials } from './memory-credentials';
 import { isShut, memoryFirewall, newFirewallState } from './memory-firewall';
 import { MemoryRedisCluster } from './memory-redis';
 import { MemoryRegistry } from './memory-registry';
@@ -115,6 +116,8 @@ export class MemoryHost implements HostConnection {
   readonly agentState: MemoryAgentState = { releases: new Set(), facts: {} };
   readonly agent: AgentHost;
   readonly installs = memoryInstalls(this);
+  readonly credentialState: MemoryCredentials = {};
+  readonly credentials = memoryCredentials(this, this.credentialState);
   readonly firewallState = newFirewallState();
   readonly firewall = memoryFirewall(this, this.firewallState);
   /** Paths that are links, for what must be refused. */
@@ -176,6 +179,7 @@ export class MemoryHost implements HostConnection {
     if (request.port === 8091 && this.agentState.running) return answer(200, 'OK');
     const part = ports[request.port] ?? 'nothing';
     if (!this.runs(part)) throw refused(this.host.id, `${part} ${request.port}`);
+    if (part === 'nginx' && !mayPass(this, request)) return answer(401);
     if (request.path === '/.krakenctl/config') {
       const said = /return 200 "([0-9a-f]{64}[^"\\]*)/.exec(this.nginxRuns)?.[1];
       return said ? answer(200, said) : answer(404);

@@ -3,6 +3,7 @@ import { outdatedInstalls } from '../../cluster/agents/install-source';
 import { listAgents, pullOnVms, readRoster, showAgent } from '../agent-listing';
 import { renderAgent, renderAgents, renderEnrolled, renderPulls, stateOf } from '../agent-text';
 import { type FleetOptions, nameVms, operateFleet } from '../agents';
+import { type AuthOptions, revokeVm } from '../auth';
 import { readConfiguration } from '../configuration';
 import { withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
@@ -10,6 +11,7 @@ import { type ExitCode, exitCodes } from '../exit-codes';
 import { CliFailure } from '../failure';
 import { parseWholeNumber } from '../numbers';
 import { findPollers, requireWorker } from '../pollers';
+import { reasonOption } from '../reasons';
 import { addRunOptions } from '../run-options';
 import { showForeign } from '../terminal-text';
 
@@ -49,6 +51,12 @@ export function addAgentCommands(program: Command, wire: Wire): void {
   }
   fleet('restart', 'start agents anew');
   fleet('remove', 'take agents away, with their data').option('--all', 'every agent of the record');
+  const revoke = agent
+    .command('revoke')
+    .description('the credential of a VM lets it in nowhere any more; agent deploy gives it another')
+    .argument('<vm>')
+    .option(...reasonOption);
+  addRunOptions(revoke, 'another operation on logins').action(wire<AuthOptions>(revokeVm));
   const publish = agent
     .command('publish')
     .description('what VMs install from, onto the load balancers; those that installed themselves follow')

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { servedFolder } from '../names';
 import type { BalancedPorts, BalancerState } from '../plan';
 import type { ClusterSpec } from '../spec';
+import { installClosed, loginsOf } from './logins';
 import { notice } from './notice';
 
 /**
@@ -57,7 +58,8 @@ events {
 }
 
 function http(spec: ClusterSpec, state: BalancerState): string {
-  const parts = [basics(spec), logs, temporary, routing, uploads(spec, state), upstreams(spec, state)];
+  const routes = [routing, ...loginsOf(spec).maps, uploads(spec, state), upstreams(spec, state)];
+  const parts = [basics(spec), logs, temporary, ...routes];
   return [...parts, proxyServer(spec), trackerServer(spec)].join('\n\n');
 }
 
@@ -208,7 +210,7 @@ function passing({ nginx }: ClusterSpec, match: string, lines: string[]): string
 }
 
 /** Of this NGINX alone, and never counted against a client: who asks whether the LB lives must get an answer. */
-const ownHealth = `location = /health {
+const ownHealth = (spec: ClusterSpec) => `location = /health {${loginsOf(spec).open}
   access_log off;
   default_type text/plain;
   return 200 "OK\\n";
@@ -219,27 +221,29 @@ function server(port: number, locations: string[]): string {
 }
 
 function proxyServer(spec: ClusterSpec): string {
+  const logins = loginsOf(spec);
   return server(spec.ports.lbProxy, [
-    ownHealth,
+    ...logins.proxy,
+    ownHealth(spec),
     `# Through to a proxy: says whether a pull could be served.
-location = /readiness {
+location = /readiness {${logins.open}
   access_log off;
   proxy_pass http://proxies/health;
 }`,
     `# The sum of this very text, for krakenctl. No allow/deny here: return is done before they are asked.
-location = /.krakenctl/config {
+location = /.krakenctl/config {${logins.open}
   access_log off;
   default_type text/plain;
   if ($is_this_host = 0) { return 404; }
   return 200 "\\n";
 }`,
-    `location = /.krakenctl/status {
+    `location = /.krakenctl/status {${logins.open}
   access_log off;
   stub_status;
   allow 127.0.0.0/8;
   deny all;
 }`,
-    installing(spec),
+    spec.auth ? installClosed : installing(spec),
     passing(spec, '~ ^/v2/.+/blobs/uploads/', [
       '# A Location with a query, without one, and any other. By name: the map ends what $1 and $2 stand for.',
       'proxy_redirect ~^(?:https?://[^/]+)?(?<upload>/v2/.+/blobs/uploads/[^?]+)[?](?<said>.*)$ $upload?$said&_proxy=$proxy_that_answers;',
@@ -296,10 +300,12 @@ location = /install/enrol {
 const announceSeconds = 10;
 
 function trackerServer(spec: ClusterSpec): string {
+  const logins = loginsOf(spec);
   return server(spec.ports.lbTracker, [
-    ownHealth,
+    ...logins.tracker,
+    ownHealth(spec),
     `# Through to a tracker, which asks an origin.
-location = /readiness {
+location = /readiness {${logins.open}
   access_log off;
   proxy_pass http://trackers;
 }`,

@@ -124,6 +124,75 @@ describe('the load balancer', () => {
   test('matches the golden text', () => expect(text).toMatchSnapshot());
 });
 
+describe('where a login is needed', () => {
+  const asking = nginxText(exampleSpec((s) => Object.assign(s, { auth: { key: '0123456789abcdef' } })));
+  const [images, agents] = asking.split(/^ {2}server \{/m).slice(1) as [string, string];
+  const locations = (server: string) =>
+    [...server.matchAll(/location (\S.*?) \{\n(.*?)\n {4}\}/gs)].map(([, match, body]) => ({ match, body: body! }));
+  const open = (server: string) =>
+    locations(server)
+      .filter(({ body }) => body.includes('auth_basic off;'))
+      .map(({ match }) => match);
+
+  test('each server asks, and only what is listed here is open to all', () => {
+    expect(open(images)).toEqual([
+      '@wrong_login',
+      '@refused',
+      '= /health',
+      '= /readiness',
+      '= /.krakenctl/config',
+      '= /.krakenctl/status',
+      '^~ /install',
+    ]);
+    expect(open(agents)).toEqual(['@wrong_login', '@refused', '= /health', '= /readiness']);
+    expect(images).toContain('auth_basic_user_file /etc/krakenctl/auth/$credentials_for_images;');
+    expect(agents).toContain('auth_basic_user_file /etc/krakenctl/auth/agents;');
+  });
+
+  test.each([
+    ['GET', 'eva', 'pull'],
+    ['HEAD', 'ci', 'pull'],
+    ['GET', '', 'pull'],
+    ['GET', 'vm-10.0.2.1', 'agents'],
+    ['POST', 'vm-10.0.2.1', 'push'],
+    ['PUT', 'ci', 'push'],
+    ['PATCH', 'ci', 'push'],
+    ['DELETE', 'ci', 'push'],
+    ['GETX', 'eva', 'push'],
+  ])('%s by %j is looked up in %s', (method, user, file) => {
+    const rules = [
+      ...block('map $request_method:$remote_user $credentials_for_images', asking).matchAll(/~(\S+) (\w+);/g),
+    ];
+    const found = rules.find(([, rule]) => new RegExp(rule!).test(`${method}:${user}`));
+    expect(found?.[2] ?? 'push').toBe(file);
+  });
+
+  test.each([
+    ['0:Basic eA==', true],
+    ['0:', false],
+    ['1:Basic eA==', false],
+  ])('what counts as an attempt: %s is one: %s', (what, isOne) => {
+    const [, rule] = /~(\S+) \$binary_remote_addr;/.exec(
+      block('map $is_this_host:$http_authorization $attempt_of', asking),
+    )!;
+    expect(new RegExp(rule!).test(what)).toBe(isOne);
+  });
+
+  test('a wrong login waits for its turn before it is answered: return alone would not wait', () => {
+    const wrong = locations(images).find(({ match }) => match === '@wrong_login')!.body;
+    expect(wrong).toMatch(/limit_req zone=wrong_logins burst=\d+;/);
+    expect(wrong).not.toMatch(/nodelay|return/);
+    expect(images).toContain('error_page 401 = @wrong_login;');
+  });
+
+  test('nobody installs an agent that would have no credential', () => {
+    expect(locations(images).find(({ match }) => match === '^~ /install')!.body).toContain('return 403');
+    expect(images).not.toContain('dav_methods');
+  });
+
+  test('it stands in no text where nobody needs one', () => expect(text).not.toContain('auth_basic'));
+});
+
 describe('a node that is left out', () => {
   const out = nginxText(spec, { out: ['node-2'] });
   const servers = (name: string) => block(`upstream ${name}`, out).match(/server .*;/g) ?? [];

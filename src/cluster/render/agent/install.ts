@@ -1,7 +1,7 @@
 import { agentBase, agentContainer, agentFolder } from '../../agents/names';
 import type { AgentRelease } from '../../agents/release';
 import type { ClusterSpec } from '../../spec';
-import { balancerAddresses } from './configuration';
+import { balancerAddresses } from './balancer-addresses';
 import { following, newest } from './install-following';
 
 /**
