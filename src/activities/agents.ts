@@ -13,7 +13,7 @@ import { deactivateProgram } from '../cluster/render/agent/programs';
 import type { ClusterSpec } from '../cluster/spec';
 import type { Changed } from '../contracts/activities';
 import type { AgentActivities, AgentInput, AgentStepInput } from '../contracts/agents';
-import { credentialsOf } from './auth';
+import { contentsOf } from './auth-contents';
 import { keysOf } from './auth-keys';
 import { type ActivityDependencies, underFence } from './dependencies';
 import { ActivityError } from './failures';
@@ -95,7 +95,7 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
     },
     async listAgents({ spec, vms, digest }) {
       const release = agentRelease(spec, digest ?? '', deps.ownerId);
-      const credentials = spec.auth ? await credentialsOf(deps, spec, spec.auth.key) : {};
+      const credentials = spec.auth ? (await contentsOf(deps, spec, spec.auth.key)).vms : {};
       return eachSeen(vms, looksAtOnce, async (vm) => {
         const seen = await observe(deps, spec, { vm, release }).catch(
           (error): ObservedAgent => ({ vm, reachable: false, error: error.message }),

@@ -1,16 +1,10 @@
 import { credentialMark, credentialTexts } from '../cluster/auth/credentials';
 import type { AuthKeys } from '../cluster/auth/keys';
-import {
-  type AuthChange,
-  type AuthContents,
-  changed,
-  openContents,
-  type SealedAuth,
-  sealContents,
-} from '../cluster/auth/record';
-import type { ClusterSpec } from '../cluster/spec';
+import { type AuthChange, type AuthContents, changed, type SealedAuth, sealContents } from '../cluster/auth/record';
 import type { Serials } from '../contracts/agents';
 import type { AuthActivities, CredentialsInput, PlanAuthInput, PlannedAuth } from '../contracts/auth';
+import { awaitApplicants } from './applicants';
+import { openRecord } from './auth-contents';
 import { keysOf } from './auth-keys';
 import { addressesOf, authPath, readAuthRecords, sourcesOf } from './auth-records';
 import { type ActivityDependencies, fenced } from './dependencies';
@@ -22,13 +16,14 @@ export function authActivities(deps: ActivityDependencies): AuthActivities {
     async readAuth({ spec, key }) {
       const keys = keysOf(deps, spec, key);
       const { auth, unseen } = await readAuthRecords(deps, spec);
-      const { users, vms } = open(keys, spec, auth);
+      const { users, vms, tokens } = openRecord(keys, spec, auth);
       return {
         generation: auth?.generation ?? 0,
         ...(auth?.former && { former: auth.former }),
         users: users.map(({ name, role, since }) => ({ name, role, since })),
         revoked: Object.keys(vms).filter((vm) => vms[vm]!.revoked),
         serials: serialsOf(vms),
+        tokens: tokens.map(({ id, until, uses, used }) => ({ id, until, uses, used })),
         unseen,
       };
     },
@@ -39,22 +34,28 @@ export function authActivities(deps: ActivityDependencies): AuthActivities {
         files.write({ path: authPath(spec), mode: 0o600, contents }),
       );
     },
+    awaitApplicants: (input) => awaitApplicants(deps, input),
     ensureCredentials: (input) => bringCredentials(deps, input),
   };
 }
 
 async function planAuth(deps: ActivityDependencies, input: PlanAuthInput): Promise<PlannedAuth> {
-  const { spec, key, operation, change, readmit = [], nowMs } = input;
+  const { spec, key, nowMs } = input;
   const keys = keysOf(deps, spec, key);
   const { auth, highest, epoch, unseen } = await readAuthRecords(deps, spec);
-  const wanted: AuthChange = change ? JSON.parse(keys.open(change, operation.id)) : { kind: 'readmit', vms: readmit };
+  const wanted = changeOf(keys, input);
   // Sealed with the one before until this very change.
   const opening = wanted.kind === 'rotate' && auth && auth.key !== key ? keysOf(deps, spec, auth.key) : keys;
-  const before = open(opening, spec, auth);
+  const before = openRecord(opening, spec, auth);
   const outcome = changed(before, wanted);
   if ('refusal' in outcome)
     throw new ActivityError('AUTH_REFUSED', outcome.refusal, { final: true, hint: outcome.hint });
-  const planned = { epoch: Math.max(nowMs, epoch + 1), unseen, serials: serialsOf(outcome.contents.vms) };
+  const planned = {
+    epoch: Math.max(nowMs, epoch + 1),
+    unseen,
+    serials: serialsOf(outcome.contents.vms),
+    ...(input.forget && { enrolled: before.tokens.find(({ id }) => id === input.forget)?.used ?? [] }),
+  };
   const former = formerAfter(wanted, auth);
   const isSame = auth?.key === key && auth.former === former;
   if (JSON.stringify(outcome.contents) === JSON.stringify(before) && (isSame || (!auth && former === undefined))) {
@@ -62,6 +63,13 @@ async function planAuth(deps: ActivityDependencies, input: PlanAuthInput): Promi
   }
   const at = { cluster: spec.name, generation: highest + 1, former };
   return { ...planned, generation: at.generation, record: sealContents(keys, at, outcome.contents) };
+}
+
+function changeOf(keys: AuthKeys, { operation, change, readmit = [], enrol, forget }: PlanAuthInput): AuthChange {
+  if (change) return JSON.parse(keys.open(change, operation.id));
+  if (enrol) return { kind: 'enrol', id: enrol.token, applicants: enrol.applicants };
+  if (forget) return { kind: 'untoken', id: forget };
+  return { kind: 'readmit', vms: readmit };
 }
 
 /** Which secret beside the record's own lets in. */
@@ -74,25 +82,6 @@ function serialsOf(vms: AuthContents['vms']): Serials {
   return Object.fromEntries(Object.entries(vms).flatMap(([vm, { serial }]) => (serial > 0 ? [[vm, serial]] : [])));
 }
 
-function open(keys: AuthKeys, { name }: ClusterSpec, record: SealedAuth | undefined): AuthContents {
-  try {
-    return openContents(keys, name, record);
-  } catch {
-    const other =
-      record?.key === keys.fingerprint ? 'is damaged' : `is sealed with another AUTH_SECRET (${record?.key})`;
-    throw new ActivityError('RECORD_DAMAGED', `auth.json of cluster ${name} ${other}`, {
-      final: true,
-      hint: 'krakenctl auth rotate brings the cluster to the new one; or put the former one back into .env',
-    });
-  }
-}
-
-/** What is known of the credentials of VMs. */
-export async function credentialsOf(deps: ActivityDependencies, spec: ClusterSpec, key: string) {
-  const { auth } = await readAuthRecords(deps, spec);
-  return open(keysOf(deps, spec, key), spec, auth).vms;
-}
-
 /** Looked at again under the fence: somebody may have been let in, or thrown out, between the two. */
 const mostRounds = 5;
 
@@ -103,7 +92,7 @@ async function bringCredentials(deps: ActivityDependencies, input: CredentialsIn
     for (let round = 0; round < mostRounds; round += 1) {
       const records = await readAuthRecords(deps, spec);
       const mark = credentialMark(sourcesOf(key, records));
-      const contents = open(keys, spec, records.auth);
+      const contents = openRecord(keys, spec, records.auth);
       const former = records.auth?.former;
       const holding = former ? [keys, keysOf(deps, spec, former)] : [keys];
       const files = credentialTexts({ keys: holding, contents, vms: addressesOf(records.fleet) });

@@ -12,6 +12,7 @@ import { installScript } from '../cluster/render/agent/install';
 import type { ClusterSpec } from '../cluster/spec';
 import type { AgentActivities, FleetView, InstallInput } from '../contracts/agents';
 import { archiveOf, bringAgentImage, renderRelease } from './agents';
+import { contentsOf } from './auth-contents';
 import { loginOf } from './auth-keys';
 import { type ActivityDependencies, connectTo, type FencedScope, fenced } from './dependencies';
 import { ActivityError } from './failures';
@@ -37,7 +38,7 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return {
         record: record && { ...record, generation: highestGeneration(holdings) },
         highestEpoch: holdings.reduce((highest, { epoch }) => Math.max(highest, epoch), 0),
-        ...chosenOf(joinEnrolled(holdings.map(({ install }) => install.enrolled)), wanted),
+        ...chosenOf(await verified(deps, spec, joinEnrolled(holdings.map(({ install }) => install.enrolled))), wanted),
         installs: holdings
           .filter(({ host }) => spec.loadBalancers.includes(host))
           .map(({ host, install: { enrolled: _, ...served } }) => ({ host, ...served })),
@@ -104,13 +105,26 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
   };
 }
 
+/** What a VM says of itself is its own word where nobody asked for a login. */
+async function verified(deps: ActivityDependencies, spec: ClusterSpec, all: EnrolledVm[]): Promise<EnrolledVm[]> {
+  if (!spec.auth || all.length === 0) return all;
+  const { vms } = await contentsOf(deps, spec, spec.auth.key);
+  return all.map((vm) => (vms[vm.address]?.own && !vms[vm.address]?.revoked ? { ...vm, verified: true } : vm));
+}
+
 function chosenOf(
   all: EnrolledVm[],
   wanted: Parameters<AgentActivities['readFleet']>[0]['enrolled'],
 ): Pick<FleetView, 'enrolled' | 'next'> {
   if (wanted === undefined) return { enrolled: all };
   if (wanted !== 'addresses') return pageOfEnrolled(all, wanted);
-  return { enrolled: all.map(({ address, ageSeconds }) => ({ address, ageSeconds })) };
+  return {
+    enrolled: all.map(({ address, ageSeconds, verified: isKnown }) => ({
+      address,
+      ageSeconds,
+      ...(isKnown && { verified: true }),
+    })),
+  };
 }
 
 /** One host after the other until one has done it; what the last one said where none has. */

@@ -34,8 +34,8 @@ async function follow(
 ): Promise<ExitCode> {
   const { output } = context;
   const listing = await lookAtAgents(temporal, spec);
-  // Nobody installs from a load balancer that asks for a login.
-  const seen = spec.auth ? { ...listing, enrolled: [], installs: [] } : listing;
+  // The others get nothing from a load balancer that asks for a login.
+  const seen = spec.auth ? { ...listing, enrolled: listing.enrolled.filter((vm) => vm.verified) } : listing;
   const following = whoFollows(seen, report.changed);
   if (!following) return code;
   output.line();

@@ -86,10 +86,10 @@ export function tellSwitch({ users, vms, enrolled }: Switch): string[] {
     ` ${vms} agents go on: each gets its credential before that`,
     ...(enrolled.length > 0
       ? [
-          ` ${enrolled.length} VMs that installed themselves are refused, since they cannot be given one: ${few}${enrolled.length > 10 ? ' …' : ''}`,
-          '   → krakenctl agent deploy VM, before this',
+          ` ${enrolled.length} VMs that installed themselves are refused until they enrol: ${few}${enrolled.length > 10 ? ' …' : ''}`,
+          '   → krakenctl agent deploy VM before this, or install again there with a token (krakenctl agent token create) after it',
         ]
       : []),
-    ' /install is closed',
+    ' /install asks for a token: krakenctl agent token create',
   ];
 }

@@ -74,7 +74,12 @@ export async function addUser(context: Context, options: AuthOptions, [name = ''
   const password = makePassword();
   const user: AuthUser = { name, role, hash: sha512Crypt(password, makeSalt()), since: new Date().toISOString() };
   const summary = `user ${name} may ${role === 'push' ? 'pull and push' : 'pull'}`;
-  return change(context, { change: { kind: 'add', user }, summary, options, told: { user: name, role, password } });
+  return change(context, {
+    change: { kind: 'add', user },
+    summary,
+    options,
+    told: passwordOf({ user: name, role, password }),
+  });
 }
 
 export async function renewPassword(context: Context, options: AuthOptions, [name = '']: string[]): Promise<ExitCode> {
@@ -86,7 +91,7 @@ export async function renewPassword(context: Context, options: AuthOptions, [nam
     change: asked,
     summary: `user ${name} has a new password`,
     options,
-    told: { user: name, password },
+    told: passwordOf({ user: name, password }),
   });
 }
 
@@ -122,8 +127,19 @@ interface Asked {
   summary: string;
   options: AuthOptions;
   agreement?: Agreement;
+  /** Kept by a workflow of its own until then. */
+  token?: AuthInput['token'];
   /** Shown once, when it holds. */
-  told?: { user: string; role?: Role; password: string };
+  told?: { data: object; lines: string[]; lost: string };
+}
+
+function passwordOf(told: { user: string; role?: Role; password: string }): Asked['told'] {
+  const { user, password } = told;
+  return {
+    data: told,
+    lines: [`password of ${user}, shown this once:`, password],
+    lost: `its password was not shown: krakenctl auth users passwd ${user} makes another`,
+  };
 }
 
 async function change(context: Context, asked: Asked): Promise<ExitCode> {
@@ -131,25 +147,34 @@ async function change(context: Context, asked: Asked): Promise<ExitCode> {
   const configuration = await readKeyed(context);
   if (agreement) requireAgreeable(context, agreement);
   if (agreement) await agree(context, agreement);
+  return changeLogins(context, { configuration, asked });
+}
+
+export function changeLogins(context: Context, request: LoginChange): Promise<ExitCode> {
   return withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
-    return runChange(context, temporal, { configuration, asked });
+    return runChange(context, temporal, request);
   });
+}
+
+interface LoginChange {
+  configuration: KeyedConfiguration;
+  asked: Omit<Asked, 'agreement'>;
 }
 
 export async function runChange(
   context: Context,
   temporal: Temporal,
-  { configuration, asked }: { configuration: KeyedConfiguration; asked: Omit<Asked, 'agreement'> },
+  { configuration, asked }: LoginChange,
 ): Promise<ExitCode> {
   const { spec, keys } = configuration;
-  const { options, summary, told } = asked;
+  const { options, summary, told, token } = asked;
   const { output } = context;
   const operation = makeOperation('auth', context.environment, options.reason);
   const owner = { temporal: temporal.address, namespace: temporal.namespace };
   // Sealed for this operation: a history keeps no hash of a password.
   const sealed = keys.seal(JSON.stringify(asked.change), operation.id);
-  const input: AuthInput = { operation, spec, owner, key: keys.fingerprint, change: sealed, summary };
+  const input: AuthInput = { operation, spec, owner, key: keys.fingerprint, change: sealed, token, summary };
   const workflowId = authWorkflowId(spec.name);
   const start = { type: workflowTypes.auth, cluster: spec.name, workflowId, operation, input };
   let report: AuthReport | undefined;
@@ -159,11 +184,10 @@ export async function runChange(
   const code = await runOperation(context, temporal, { start, spec, options, onReport });
   if (!told) return code;
   if (!report) {
-    output.line(` its password was not shown: krakenctl auth users passwd ${told.user} makes another`);
+    output.line(` ${told.lost}`);
     return code;
   }
-  output.result({ ...report, ...told });
-  output.line(`password of ${told.user}, shown this once:`);
-  output.line(told.password);
+  output.result({ ...report, ...told.data });
+  output.lines(told.lines);
   return code;
 }

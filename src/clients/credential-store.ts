@@ -24,16 +24,16 @@ now=$(cat "$d/mark" 2> /dev/null || echo 0 0 none)
 if whole && [ "$now" = "$auth $fleet $sum" ]; then echo same; exit 0; fi
 set -- $now
 if whole && { [ "$1" -gt "$auth" ] || [ "$2" -gt "$fleet" ]; }; then echo newer; exit 0; fi
-(cd "$t" && sha256sum pull push agents > sums); echo "$auth $fleet $sum" > "$t/mark"
-chown ${reader}:0 "$t/pull" "$t/push" "$t/agents"; chmod 400 "$t/pull" "$t/push" "$t/agents"; chmod 644 "$t/sums" "$t/mark"
+(cd "$t" && sha256sum pull push agents enrol > sums); echo "$auth $fleet $sum" > "$t/mark"
+(cd "$t" && chown ${reader}:0 pull push agents enrol && chmod 400 pull push agents enrol); chmod 644 "$t/sums" "$t/mark"
 find "$t" -type f -exec sync {} +
-rm -f "$d/mark"; for f in pull push agents sums mark; do mv -f -T -- "$t/$f" "$d/$f"; done; sync "$d"
+rm -f "$d/mark"; for f in pull push agents enrol sums mark; do mv -f -T -- "$t/$f" "$d/$f"; done; sync "$d"
 whole && [ "$(cat "$d/mark")" = "$auth $fleet $sum" ] && echo written`;
 
 /** stdin: cluster. stdout: the mark of files that are whole and that others cannot read. */
 const lookProgram = `LC_ALL=C; export LC_ALL; IFS= read -r cluster; cd "/etc/kraken/$cluster/nginx/auth" 2> /dev/null || exit 0
 sha256sum --quiet --check sums > /dev/null 2>&1 || exit 0
-[ -z "$(find pull push agents ! -perm 400 -o ! -uid ${reader})" ] || exit 0
+[ -z "$(find pull push agents enrol ! -perm 400 -o ! -uid ${reader})" ] || exit 0
 cat mark 2> /dev/null || :`;
 
 export function createCredentialStore(ssh: SshConnection, sudo: string): CredentialStore {

@@ -161,6 +161,8 @@ export interface InstallSource {
   /** VMs that installed themselves, by the address under which they are known: they take their agent away when they look next. */
   dismiss(cluster: string, those: { addresses: string[]; mark: number }): Promise<{ changed: boolean }>;
   look(cluster: string): Promise<PublishedInstall>;
+  /** What VMs left that showed this token: SHA-1 over password and salt in hex, and the salt. */
+  applicants(cluster: string, token: string): Promise<{ address: string; sum: string; salt: string }[]>;
 }
 
 /** Looks before anything is changed; see `preflight.ts`. */

@@ -1,4 +1,4 @@
-import type { AuthUser, Role, SealedAuth } from '../cluster/auth/record';
+import type { Applicant, AuthUser, EnrolmentToken, Role, SealedAuth } from '../cluster/auth/record';
 import type { ClusterSpec } from '../cluster/spec';
 import type { Serials } from './agents';
 import type { Changed } from './changed';
@@ -14,6 +14,8 @@ export interface AuthInput {
   key: string;
   /** An `AuthChange`, sealed for this operation: there may be the hash of a password in it. */
   change: string;
+  /** A token is kept by a workflow of its own until then. */
+  token?: { id: string; untilMs: number };
   /** What is done, for a person: `add user ci, who may push`. */
   summary: string;
 }
@@ -36,7 +38,26 @@ export interface PlanAuthInput extends Pick<AuthInput, 'spec' | 'key' | 'operati
   change?: string;
   /** Addresses of VMs that are let in again, in place of a change. */
   readmit?: string[];
+  /** VMs that show a token. */
+  enrol?: { token: string; applicants: Applicant[] };
+  /** A token that goes. */
+  forget?: string;
 }
+
+export interface KeptToken extends Pick<AuthInput, 'spec' | 'key' | 'operation'> {
+  token: string;
+  untilMs: number;
+  /** Hashes by address, of those that were looked at. */
+  accepted?: Record<string, string>;
+}
+
+export interface TokenReport {
+  token: string;
+  /** Addresses of the VMs that came with it. */
+  vms: string[];
+}
+
+export interface ShownToken extends Pick<EnrolmentToken, 'id' | 'until' | 'uses' | 'used'> {}
 
 export interface PlannedAuth {
   /** Absent where nothing is to be changed. */
@@ -44,6 +65,8 @@ export interface PlannedAuth {
   generation: number;
   /** Of VMs that had more than one credential, afterwards. */
   serials: Serials;
+  /** Of the token that was asked for. */
+  enrolled?: string[];
   epoch: number;
   unseen: { host: string; error: string }[];
 }
@@ -57,6 +80,7 @@ export interface AuthView {
   users: ShownUser[];
   /** Addresses of VMs whose credential was taken away. */
   revoked: string[];
+  tokens: ShownToken[];
   serials: Serials;
   unseen: { host: string; error: string }[];
 }
@@ -75,6 +99,8 @@ export interface AuthActivities {
   readAuth(input: { spec: ClusterSpec; key: string }): Promise<AuthView>;
   /** The record with a change. @throws AUTH_REFUSED where it cannot be made. */
   planAuth(input: PlanAuthInput): Promise<PlannedAuth>;
+  /** Ends when VMs show the token that were not let in yet; `over`: it holds no more. */
+  awaitApplicants(input: Required<Omit<KeptToken, 'operation'>>): Promise<{ applicants: Applicant[]; over: boolean }>;
   /** Writes `auth.json` on one node. */
   writeAuth(input: { spec: ClusterSpec; host: string; epoch: number; record: SealedAuth }): Promise<Changed>;
   /** Hashes of everybody who may come in onto one load balancer, by the newest records. */

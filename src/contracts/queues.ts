@@ -34,6 +34,7 @@ export const workflowTypes = {
   inspectFirewall: 'inspectFirewall',
   auth: 'operateAuth',
   inspectAuth: 'inspectAuth',
+  keepToken: 'keepToken',
   fleet: 'operateFleet',
   agent: 'bringAgent',
   keepAgent: 'keepAgent',
@@ -62,6 +63,11 @@ export function fleetWorkflowId(cluster: string): string {
 /** Who may come in changes beside whatever else is under way. */
 export function authWorkflowId(cluster: string): string {
   return `kraken-${cluster}-auth`;
+}
+
+/** One for each enrolment token. */
+export function tokenWorkflowId(cluster: string, token: string): string {
+  return `kraken-${cluster}-token-${token}`;
 }
 
 /** One for each VM, whoever logs in there and for whatever reason it is worked on. */

@@ -1,7 +1,16 @@
-import { ActivityFailure, CancellationScope, isCancellation } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  CancellationScope,
+  isCancellation,
+  ParentClosePolicy,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { AuthInput, AuthReport, AuthView, PlannedAuth } from '../contracts/auth';
+import { tokenWorkflowId } from '../contracts/queues';
 import { effects, lookers } from './activities';
 import { oneOfSeveral } from './activity-options';
+import type { keepToken } from './keep-token';
 import { final, spokenOf } from './operation-steps';
 import { Progress } from './progress';
 
@@ -17,6 +26,17 @@ export async function inspectAuth(input: Pick<AuthInput, 'spec' | 'key'>): Promi
 export async function operateAuth(input: AuthInput): Promise<AuthReport> {
   const progress = new Progress(input.operation);
   return progress.whole(() => perform(input, progress));
+}
+
+/** Beyond the end of this operation. */
+async function keep({ spec, key, operation, token }: AuthInput): Promise<void> {
+  await startChild<typeof keepToken>('keepToken', {
+    workflowId: tokenWorkflowId(spec.name, token!.id),
+    args: [{ spec, key, operation, token: token!.id, untilMs: token!.untilMs }],
+    parentClosePolicy: ParentClosePolicy.ABANDON,
+    typedSearchAttributes: workflowInfo().typedSearchAttributes,
+    staticSummary: `enrolment token ${token!.id}`,
+  });
 }
 
 interface AuthRun {
@@ -44,6 +64,7 @@ async function perform(input: AuthInput, progress: Progress): Promise<AuthReport
     if (planned.record) await CancellationScope.nonCancellable(() => writeRecord(run));
     // Also where nothing is to be changed: an operation that was cut may have left them behind.
     const balancers = await CancellationScope.nonCancellable(() => bringBalancers(run));
+    if (input.token) await keep(input);
     await note(run, 'done');
     return { ...report, changed: planned.record !== undefined, balancers, left };
   } catch (error) {

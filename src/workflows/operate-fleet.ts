@@ -59,10 +59,7 @@ function hearSignals(safePoints: SafePoints): void {
 async function open(input: FleetInput, progress: Progress): Promise<FleetState> {
   const { spec, operation, verb } = input;
   const isBringing = verb === 'deploy' || verb === 'upgrade';
-  // Where logins are needed, /install is closed: nothing is published there, and nobody follows it.
-  const isPublishing = !spec.auth && (isBringing || verb === 'publish');
-  if (spec.auth && verb === 'publish')
-    throw final('CHANGE_NOT_BUILT', noInstall, 'krakenctl agent deploy brings agents to VMs');
+  const isPublishing = isBringing || verb === 'publish';
   const opened = await progress.during('look', 'look and plan', async () => {
     const logins = await openLogins(input);
     const seen = await lookers.readFleet({ spec, enrolled: 'addresses' });
@@ -81,7 +78,7 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
       throw final('NO_AGENTS', 'no VM was named and the record has none', 'krakenctl agent deploy 10.0.2.10');
     }
     const known = view.record?.digest;
-    const digest = isPublishing || isBringing || !known ? await lookers.resolveAgentImage({ spec, known }) : known;
+    const digest = isPublishing || !known ? await lookers.resolveAgentImage({ spec, known }) : known;
     // Histories of before have every host asked, the unseen ones too.
     const unseen = patched('unseen-hosts-are-left') ? view.unseen : [];
     return { ...fleet, digest, unseen, logins };
@@ -94,7 +91,7 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
   if (plan.dismissed) early.push({ id: 'dismiss', title: dismissTitle, steps: [] });
   progress.expect([...early, ...stagesOf(plan.batches)]);
   const hosts: FleetHosts = { input, epoch, progress, unseen };
-  await writeRecord(hosts, isPublishing || isBringing ? { ...opened.record, digest } : opened.record);
+  await writeRecord(hosts, isPublishing ? { ...opened.record, digest } : opened.record);
   if (logins) await bringLogins(hosts, logins);
   if (isPublishing) await publish(hosts, digest);
   if (plan.dismissed) await dismiss(hosts, plan.dismissed);
@@ -114,9 +111,6 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
     stages: progress.stages,
   };
 }
-
-const noInstall =
-  'VMs cannot enrol themselves where logins are needed (ENABLE_AUTH): enrolment tokens are not built yet';
 
 /** That is meant, and so needs no VM that somebody logs in to. */
 function isAnyInstalled({ installed }: FleetPlan, { enrolled }: FleetView): boolean {
@@ -166,7 +160,7 @@ class Fleet {
   /** What was tried out on the others, VMs that installed themselves may have. */
   private async letInstalledFollow(): Promise<InstalledReport | undefined> {
     const { verb } = this.input;
-    if (verb === 'remove' || verb === 'restart' || this.input.spec.auth) return undefined;
+    if (verb === 'remove' || verb === 'restart') return undefined;
     if (!patched('installed-vms-have-turns')) return this.openWave();
     const { input, progress, safePoints, state } = this;
     state.unseen ??= [];

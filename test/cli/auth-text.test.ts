@@ -2,7 +2,7 @@ import { tellSwitch } from '../../src/cli/auth-switch';
 import { describeAuth, renderUsers } from '../../src/cli/auth-text';
 import { plain } from './streams';
 
-const view = { generation: 1, users: [], revoked: [], serials: {}, unseen: [] };
+const view = { generation: 1, users: [], revoked: [], tokens: [], serials: {}, unseen: [] };
 
 describe('who may come in, as lines', () => {
   test('says how to let somebody in where nobody is', () => {

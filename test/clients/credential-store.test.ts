@@ -36,7 +36,12 @@ const store = () => {
 };
 
 const mark = (auth: number, fleet: number, letter = 'a') => ({ auth, fleet, sum: letter.repeat(64) });
-const files = (word: string) => ({ pull: `pull ${word}\n`, push: `push ${word}\n`, agents: `agents ${word}\n` });
+const files = (word: string) => ({
+  pull: `pull ${word}\n`,
+  push: `push ${word}\n`,
+  agents: `agents ${word}\n`,
+  enrol: `enrol ${word}\n`,
+});
 const write = (of: ReturnType<typeof mark>, word: string) => store().write('c', { mark: of, files: files(word) });
 const text = (name: string) => readFileSync(join(folder, name), 'utf8');
 
@@ -45,9 +50,9 @@ describe('hashes on a load balancer', () => {
     expect(await write(mark(1, 2), 'one')).toBe('written');
     expect([text('pull'), text('push'), text('agents')]).toEqual(['pull one\n', 'push one\n', 'agents one\n']);
     expect(statSync(join(folder, 'pull')).mode & 0o777).toBe(0o400);
-    expect(readFileSync(join(machine, 'log'), 'utf8')).toMatch(/chown 65534:0 \S+pull \S+push \S+agents/);
+    expect(readFileSync(join(machine, 'log'), 'utf8')).toMatch(/chown 65534:0 pull push agents enrol/);
     expect(await store().look('c')).toEqual(mark(1, 2));
-    expect(readdirSync(folder).toSorted()).toEqual(['agents', 'mark', 'pull', 'push', 'sums']);
+    expect(readdirSync(folder).toSorted()).toEqual(['agents', 'enrol', 'mark', 'pull', 'push', 'sums']);
   });
 
   test('that are there already are left', async () => {

@@ -102,8 +102,10 @@ describe('logins, switched on for a cluster that runs', () => {
     ['POST', '/v2/e2e/app/blobs/uploads/', 401, 401, 202],
     ['GET', '/health', 200, 200, 200],
     ['GET', '/readiness', 200, 200, 200],
-    ['GET', '/install', 403, 403, 403],
-    ['PUT', '/install/enrol', 403, 403, 403],
+    ['GET', '/install', 401, 401, 401],
+    ['GET', '/install/release.tar', 401, 401, 401],
+    ['PUT', '/install/enrol', 401, 401, 401],
+    ['GET', '/install/whoami', 200, 200, 200],
     ['GET', '/.krakenctl/config', 404, 404, 404],
   ])(
     '%s %s is answered by %d to nobody, %d to a puller, %d to a pusher',
@@ -228,6 +230,27 @@ describe('logins, switched on for a cluster that runs', () => {
     expect((await must(['deploy', '--yes'])).stdout).toMatch(/nothing to change/i);
   });
 
+  test('a VM that nobody logs in to enrols with a token, which then lets in nobody else', async () => {
+    await must(['agent', 'remove', address('vm-2'), '--yes']);
+    const { data } = await json<{ token: string; line: string; command: string }>(['agent', 'token', 'create']);
+    passwords.token = /:([^":]+)"$/.exec(data.line)![1]!;
+    await onHost(at('vm-2'), ['sh', '-c', 'umask 077; cat > /root/token'], `${data.line}\n`);
+    await onHost(at('vm-2'), ['sh', '-c', `cd /root && ${data.command}`]);
+    expect(await status(at('vm-2'), 'http://127.0.0.1:8091/readiness')).toBe(200);
+    expect(JSON.parse(await onHost(at('vm-2'), ['kraken-pull', '--json', 'e2e/app:1']))).toMatchObject({
+      via: 'agent',
+    });
+    const listed = await json<{ enrolled: { address: string; verified?: boolean }[] }>(['agent', 'list']);
+    expect(listed.data.enrolled).toMatchObject([{ address: address('vm-2'), verified: true }]);
+    const [, user = ''] = /"([^"]+)"/.exec(data.line) ?? [];
+    await until('the token is used up', async () =>
+      (await ask('vm-1', `${images('node-1')}/install`, { login: user })) === 401 ? true : undefined,
+    );
+    await must(['agent', 'revoke', address('vm-2'), '--yes']);
+    expect(await ask('vm-2', 'http://127.0.0.1:8095/v2/')).toBe(401);
+    await onHost(at('vm-2'), ['sh', `/etc/kraken/${labName}/agent/deactivate`]);
+  });
+
   test('no password is in a history, an argv, an environment, a log or a file that others may read', async () => {
     const temporal = `127.0.0.1:${temporalPort}`;
     const places = [
@@ -246,13 +269,11 @@ describe('logins, switched on for a cluster that runs', () => {
     writeEnv(lab);
     await must(['deploy', '--yes']);
     expect(await ask('vm-2', `${images('node-1')}/v2/`)).toBe(200);
-    for (const vm of ['vm-1', 'vm-2']) {
-      const { code } = await tryOnHost(at(vm), ['test', '-e', `/etc/kraken/${labName}/agent-login`]);
-      expect(code).not.toBe(0);
-      await until('the agent serves', async () =>
-        (await status(at(vm), 'http://127.0.0.1:8091/readiness')) === 200 ? true : undefined,
-      );
-    }
+    const { code } = await tryOnHost(at('vm-1'), ['test', '-e', `/etc/kraken/${labName}/agent-login`]);
+    expect(code).not.toBe(0);
+    await until('the agent serves', async () =>
+      (await status(at('vm-1'), 'http://127.0.0.1:8091/readiness')) === 200 ? true : undefined,
+    );
     expect((await krakenctl(['deploy', '--yes'])).stdout).toMatch(/nothing to change/i);
   });
 });

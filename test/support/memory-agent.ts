@@ -114,6 +114,7 @@ export function memoryInstalls(host: MemoryHost): InstallSource {
       await host.lab.effect(host.host.id, `dismiss ${addresses.join(' ')} ${mark > 0}`, () => undefined);
       return { changed: true };
     },
+    applicants: async (_cluster, token) => host.lab.applicants.get(token) ?? [],
     look: async () => ({ published, epoch, forAll: turns === 'all', enrolled: host.lab.enrolled }),
   };
 }

@@ -57,6 +57,8 @@ export class MemoryLab implements Hosts {
   hook: EffectHook = () => undefined;
   /** VMs that installed themselves, as every load balancer knows them. */
   enrolled: EnrolledVm[] = [];
+  /** By token: what VMs left that showed it. */
+  readonly applicants = new Map<string, { address: string; sum: string; salt: string }[]>();
   /** The release that load balancers serve to them, and the operation that wants it. */
   served?: { release: string; epoch: number };
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { AuthKeys } from './keys';
-import { type AuthContents, internalName, type SealedAuth } from './record';
+import { type AuthContents, type EnrolmentToken, internalName, type SealedAuth } from './record';
 
 /** What a load balancer is given to tell who comes: hashes, and nothing that lets anybody in. */
 
 /** Files of `/etc/kraken/CLUSTER/nginx/auth`, in NGINX's words `auth_basic_user_file`. */
-export const credentialFiles = ['pull', 'push', 'agents'] as const;
+export const credentialFiles = ['pull', 'push', 'agents', 'enrol'] as const;
 export type CredentialFile = (typeof credentialFiles)[number];
 
 /** Which records they are made of; all load balancers that have the same mark have the same files. */
@@ -61,6 +61,21 @@ export function vmLogin(keys: AuthKeys, address: string, serial = 0): Login {
   return { user: `vm-${address}.${shortKey(keys)}`, password: keys.password(`vm ${address} ${serial}`) };
 }
 
+/** Of a VM that enrolled itself: its password is its own. */
+export function ownUser(address: string): string {
+  return `vm-${address}.own`;
+}
+
+/** It says itself until when, so that NGINX can tell. */
+export function tokenUser({ id, until }: Pick<EnrolmentToken, 'id' | 'until'>): string {
+  return `enrol-${id}-${until}`;
+}
+
+/** `{SSHA}` of a sum that somebody else made: SHA-1 over password and salt, in hex, and the salt as text. */
+export function saltedHash(sum: string, salt: string): string {
+  return `{SSHA}${Buffer.concat([Buffer.from(sum, 'hex'), Buffer.from(salt, 'latin1')]).toString('base64')}`;
+}
+
 /** Of krakenctl itself: probes, canaries and proofs. */
 export function internalLogin(keys: AuthKeys): Login {
   return { user: `${internalName}.${shortKey(keys)}`, password: keys.password(internalName) };
@@ -93,17 +108,24 @@ export interface CredentialInput {
 }
 
 export function credentialTexts({ keys, contents, vms }: CredentialInput): Record<CredentialFile, string> {
-  const own = keys.map((each) => fastHash(each, internalLogin(each)));
+  const ours = keys.map((each) => fastHash(each, internalLogin(each)));
   const people = (may: (role: string) => boolean) =>
     contents.users.filter(({ role }) => may(role)).map(({ name, hash }) => `${name}:${hash}`);
   const agents = [...new Set(vms)]
     .sort()
     .filter((address) => !contents.vms[address]?.revoked)
     .flatMap((address) => keys.map((each) => fastHash(each, vmLogin(each, address, contents.vms[address]?.serial))));
+  const own = Object.entries(contents.vms).flatMap(([address, vm]) =>
+    vm.own && !vm.revoked ? [`${ownUser(address)}:${vm.own.hash}`] : [],
+  );
+  const tokens = contents.tokens
+    .filter(({ uses, used }) => used.length < uses)
+    .map((token) => `${tokenUser(token)}:${token.hash}`);
   const text = (lines: string[]) => [...lines, ''].join('\n');
   return {
-    pull: text([...own, ...people(() => true)]),
-    push: text([...own, ...people((role) => role === 'push')]),
-    agents: text([...own, ...agents]),
+    pull: text([...ours, ...people(() => true)]),
+    push: text([...ours, ...people((role) => role === 'push')]),
+    agents: text([...ours, ...agents, ...own]),
+    enrol: text([...ours, ...tokens]),
   };
 }

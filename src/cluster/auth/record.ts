@@ -15,11 +15,32 @@ export interface AuthUser {
   since: string;
 }
 
-/** What is known of one VM's credential, where it is not the first one or was taken away. */
+/** What is known of one VM's credential, where it is not the first one, was taken away, or was made by the VM itself. */
 export interface VmCredential {
   /** How many came before: a revoked credential never comes back. */
   serial: number;
   revoked?: boolean;
+  /** Of a VM that enrolled itself: the salted sum of what it alone knows, and the token that it came with. */
+  own?: { hash: string; token: string };
+}
+
+/** Lets so many VMs enrol themselves until then. */
+export interface EnrolmentToken {
+  /** `t` and hex digits. */
+  id: string;
+  /** As NGINX takes it: `{SSHA}…`. */
+  hash: string;
+  /** Unix seconds. */
+  until: number;
+  uses: number;
+  /** Addresses of the VMs that came with it. */
+  used: string[];
+}
+
+/** A VM that shows a token, and what it will come with from then on. */
+export interface Applicant {
+  address: string;
+  hash: string;
 }
 
 export interface AuthContents {
@@ -27,6 +48,7 @@ export interface AuthContents {
   users: AuthUser[];
   /** By the VM's address. */
   vms: Record<string, VmCredential>;
+  tokens: EnrolmentToken[];
 }
 
 export interface SealedAuth {
@@ -40,7 +62,7 @@ export interface SealedAuth {
   sealed: string;
 }
 
-export const noContents: AuthContents = { users: [], vms: {} };
+export const noContents: AuthContents = { users: [], vms: {}, tokens: [] };
 
 export interface SealPlace {
   cluster: string;
@@ -87,6 +109,9 @@ export type AuthChange =
   | { kind: 'remove'; name: string }
   | { kind: 'revoke'; vm: string }
   | { kind: 'readmit'; vms: string[] }
+  | { kind: 'token'; token: EnrolmentToken }
+  | { kind: 'untoken'; id: string }
+  | { kind: 'enrol'; id: string; applicants: Applicant[] }
   /** Another AUTH_SECRET: both let in. */
   | { kind: 'rotate'; former: string }
   /** The former one lets nobody in any more. */
@@ -123,6 +148,14 @@ export function changed(contents: AuthContents, change: AuthChange): Changing {
     case 'rotate':
     case 'rotated':
       return { contents };
+    case 'token': {
+      const others = contents.tokens.filter(({ id }) => id !== change.token.id);
+      return { contents: { ...contents, tokens: [...others, change.token] } };
+    }
+    case 'untoken':
+      return { contents: { ...contents, tokens: contents.tokens.filter(({ id }) => id !== change.id) } };
+    case 'enrol':
+      return { contents: enrolled(contents, change) };
     case 'readmit': {
       const back = change.vms.filter((vm) => contents.vms[vm]?.revoked);
       return withVms(contents, Object.fromEntries(back.map((vm) => [vm, { serial: contents.vms[vm]!.serial + 1 }])));
@@ -144,6 +177,24 @@ function withUser(contents: AuthContents, user: AuthUser): AuthContents {
 }
 
 function withVms(contents: AuthContents, vms: AuthContents['vms']): Changing {
-  const all = Object.entries({ ...contents.vms, ...vms }).sort(([a], [b]) => (a < b ? -1 : 1));
-  return { contents: { ...contents, vms: Object.fromEntries(all) } };
+  return { contents: { ...contents, vms: sortedVms({ ...contents.vms, ...vms }) } };
+}
+
+function sortedVms(vms: AuthContents['vms']): AuthContents['vms'] {
+  return Object.fromEntries(Object.entries(vms).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** As many as the token lets in; one that comes again is no other one. A token that was used up, or taken away, is none. */
+function enrolled(contents: AuthContents, { id, applicants }: { id: string; applicants: Applicant[] }): AuthContents {
+  const token = contents.tokens.find((known) => known.id === id);
+  if (!token) return contents;
+  const used = [...token.used];
+  const vms = { ...contents.vms };
+  for (const { address, hash } of applicants) {
+    if (!used.includes(address) && used.length >= token.uses) continue;
+    if (!used.includes(address)) used.push(address);
+    vms[address] = { serial: vms[address]?.serial ?? 0, own: { hash, token: id } };
+  }
+  const tokens = contents.tokens.map((known) => (known.id === id ? { ...token, used } : known));
+  return { ...contents, vms: sortedVms(vms), tokens };
 }

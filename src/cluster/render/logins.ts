@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mountedConfigFolder } from '../names';
 import type { ClusterSpec } from '../spec';
 
@@ -13,6 +14,10 @@ export interface Logins {
   tracker: string[];
   /** In a location that asks nobody. */
   open: string;
+  /** In a location of `/install`. */
+  install: string;
+  /** Name under which a VM's own word is kept. */
+  spool: string;
 }
 
 /** A wrong login is answered after its turn: so many a second for each address, whatever it does side by side. */
@@ -23,12 +28,14 @@ const mostWaiting = 200;
 export const credentialFolder = `${mountedConfigFolder}/auth`;
 
 export function loginsOf({ auth }: ClusterSpec): Logins {
-  if (!auth) return { maps: [], proxy: [], tracker: [], open: '' };
+  if (!auth) return { maps: [], proxy: [], tracker: [], open: '', install: '', spool: '$remote_addr' };
   return {
-    maps: [filesByRequest, attempts],
+    maps: [filesByRequest, enrolment, attempts],
     proxy: [asking('$credentials_for_images'), refused],
     tracker: [asking('agents'), refused],
     open: '\n  auth_basic off;',
+    install: installLogin,
+    spool: '$enrolled_as',
   };
 }
 
@@ -68,9 +75,27 @@ location @refused {
   return 401 '{"errors":[{"code":"UNAUTHORIZED","message":"a login is needed: docker login"}]}\\n';
 }`;
 
-/** What a VM would install from: whoever gets it needs a credential of its own, which this cannot give yet. */
-export const installClosed = `location ^~ /install {
-  auth_basic off;
-  default_type text/plain;
-  return 403 "install: this cluster asks for logins (ENABLE_AUTH), and VMs cannot enrol themselves yet; use: krakenctl agent deploy\\n";
-}`;
+/** In each location of `/install`: whoever shows a token, until its time is over, and VMs that have a credential. */
+export const installLogin = `
+  auth_basic_user_file ${credentialFolder}/$credentials_for_install;
+  if ($secure_link = 0) { return 401; }`;
+
+/** Any text does: of a secure link its end in time is all that is wanted. */
+const always = 'krakenctl';
+const sumOfAlways = createHash('md5').update(always).digest('base64url');
+
+const enrolment = `# Tokens say themselves until when they hold; what a VM leaves says which one it came with.
+map $remote_user $credentials_for_install {
+  ~^enrol- enrol;
+  default agents;
+}
+map $remote_user $token_holds_until {
+  ~^enrol-t[0-9a-f]+-(?<until>[0-9]+)$ $until;
+  default '';
+}
+map $remote_user $enrolled_as {
+  ~^enrol-(?<token>t[0-9a-f]+)- $remote_addr.$token;
+  default $remote_addr;
+}
+secure_link ${sumOfAlways},$token_holds_until;
+secure_link_md5 ${always};`;

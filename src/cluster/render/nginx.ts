@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { servedFolder } from '../names';
 import type { BalancedPorts, BalancerState } from '../plan';
 import type { ClusterSpec } from '../spec';
-import { installClosed, loginsOf } from './logins';
+import { loginsOf } from './logins';
 import { notice } from './notice';
 
 /**
@@ -243,7 +243,7 @@ location = /.krakenctl/config {${logins.open}
   allow 127.0.0.0/8;
   deny all;
 }`,
-    spec.auth ? installClosed : installing(spec),
+    installing(spec),
     passing(spec, '~ ^/v2/.+/blobs/uploads/', [
       '# A Location with a query, without one, and any other. By name: the map ends what $1 and $2 stand for.',
       'proxy_redirect ~^(?:https?://[^/]+)?(?<upload>/v2/.+/blobs/uploads/[^?]+)[?](?<said>.*)$ $upload?$said&_proxy=$proxy_that_answers;',
@@ -263,14 +263,16 @@ const enrolBytes = '4k';
  * What a VM installs its agent from, and where it leaves its name: one file for each address, written over by the next. NGINX makes the
  * spool at its start and gives it to its workers.
  */
-function installing({ nginx }: ClusterSpec): string {
+function installing(spec: ClusterSpec): string {
+  const { nginx } = spec;
+  const { install, spool } = loginsOf(spec);
   const limit = nginx.connectionsPerClient > 0 ? `\n  limit_conn clients ${nginx.connectionsPerClient};` : '';
-  return `location = /install {
+  return `location = /install {${install}
   default_type text/plain;
   alias ${servedFolder}/install/install;
 }
 
-location ^~ /install/ {${limit}
+location ^~ /install/ {${install}${limit}
   default_type application/octet-stream;
   alias ${servedFolder}/install/;
 }
@@ -281,17 +283,17 @@ location = /install/whoami {
   return 200 "$remote_addr\\n";
 }
 
-location = /install/dismissed {
+location = /install/dismissed {${install}
   default_type text/plain;
   alias ${servedFolder}/dismissed;
 }
 
-location = /install/enrol {
+location = /install/enrol {${install}
   client_max_body_size ${enrolBytes};
   client_body_temp_path ${servedFolder}/spool;
   dav_methods PUT;
   dav_access user:rw group:r all:r;
-  alias ${servedFolder}/spool/$remote_addr;
+  alias ${servedFolder}/spool/${spool};
   limit_except PUT { deny all; }
 }`;
 }

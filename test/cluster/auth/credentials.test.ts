@@ -6,6 +6,7 @@ import {
   internalLogin,
   isOlder,
   type Login,
+  saltedHash,
   vmLogin,
 } from '../../../src/cluster/auth/credentials';
 import { authKeys } from '../../../src/cluster/auth/keys';
@@ -14,6 +15,7 @@ import type { AuthContents } from '../../../src/cluster/auth/record';
 const keys = authKeys('a-secret-of-our-own', 'demo');
 const short = keys.fingerprint.slice(0, 6);
 const contents: AuthContents = {
+  tokens: [{ id: 't1', hash: '{SSHA}x', until: 99, uses: 1, used: [] }],
   users: [
     { name: 'ci', role: 'push', hash: '$6$x$ci', since: '2026' },
     { name: 'eva', role: 'pull', hash: '$6$x$eva', since: '2026' },
@@ -65,6 +67,21 @@ describe('what a load balancer is given', () => {
     expect(credentialTexts({ keys: [keys], contents, vms: ['10.0.2.1', '10.0.2.2', '10.0.2.3', '10.0.2.1'] })).toEqual(
       texts,
     );
+  });
+
+  test('lets tokens in that have a use left, and VMs that enrolled themselves by what they alone know', () => {
+    const hash = saltedHash(createHash('sha1').update('mine0123456789abcdef').digest('hex'), '0123456789abcdef');
+    const vms = { '10.0.2.7': { serial: 0, own: { hash, token: 't1' } }, '10.0.2.8': { serial: 0, revoked: true } };
+    const used = { id: 't2', hash: '{SSHA}y', until: 99, uses: 1, used: ['10.0.2.7'] };
+    const files = credentialTexts({
+      keys: [keys],
+      contents: { ...contents, vms, tokens: [...contents.tokens, used] },
+      vms: [],
+    });
+    expect(names(files.enrol)).toEqual([`krakenctl.${short}`, 'enrol-t1-99']);
+    expect(names(files.agents)).toEqual([`krakenctl.${short}`, 'vm-10.0.2.7.own']);
+    expect(lets(files.agents, { user: 'vm-10.0.2.7.own', password: 'mine' })).toBe(true);
+    expect(files.pull).not.toContain('enrol-');
   });
 
   test('has a mark that is another for each thing it is made of', () => {

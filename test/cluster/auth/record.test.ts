@@ -55,6 +55,40 @@ describe('who may come in', () => {
     expect(made([revoke, readmit, revoke, readmit]).vms).toEqual({ '10.0.2.1': { serial: 2 } });
   });
 
+  const token = { id: 't1', hash: '{SSHA}x', until: 99, uses: 2, used: [] };
+  const comes = (n: number, hash = `h${n}`) => ({ address: `10.0.2.${n}`, hash });
+
+  test('VMs that show a token are let in, as many as it has uses; one that comes again is no other one', () => {
+    const { vms, tokens } = made([
+      { kind: 'token', token },
+      { kind: 'enrol', id: 't1', applicants: [comes(1), comes(2)] },
+      { kind: 'enrol', id: 't1', applicants: [comes(3), comes(1, 'again')] },
+    ]);
+    expect(Object.keys(vms)).toEqual(['10.0.2.1', '10.0.2.2']);
+    expect(vms['10.0.2.1']!.own).toEqual({ hash: 'again', token: 't1' });
+    expect(tokens[0]!.used).toEqual(['10.0.2.1', '10.0.2.2']);
+  });
+
+  test('a token that was taken away lets nobody in, and who came with it stays', () => {
+    const before = made([
+      { kind: 'token', token },
+      { kind: 'enrol', id: 't1', applicants: [comes(1)] },
+      { kind: 'untoken', id: 't1' },
+    ]);
+    const outcome = changed(before, { kind: 'enrol', id: 't1', applicants: [comes(2)] });
+    expect(outcome).toEqual({ contents: before });
+    expect(Object.keys(before.vms)).toEqual(['10.0.2.1']);
+  });
+
+  test('a VM that enrolled itself and was thrown out has nothing of its own any more', () => {
+    const { vms } = made([
+      { kind: 'token', token },
+      { kind: 'enrol', id: 't1', applicants: [comes(1)] },
+      { kind: 'revoke', vm: '10.0.2.1' },
+    ]);
+    expect(vms['10.0.2.1']).toEqual({ serial: 0, revoked: true });
+  });
+
   test('on a disk is a seal, which says nothing and opens as its own generation alone', () => {
     const keys = authKeys('a-secret-of-our-own', 'demo');
     const contents = made([{ kind: 'add', user: user('eva') }]);

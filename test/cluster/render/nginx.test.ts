@@ -142,7 +142,6 @@ describe('where a login is needed', () => {
       '= /readiness',
       '= /.krakenctl/config',
       '= /.krakenctl/status',
-      '^~ /install',
     ]);
     expect(open(agents)).toEqual(['@wrong_login', '@refused', '= /health', '= /readiness']);
     expect(images).toContain('auth_basic_user_file /etc/krakenctl/auth/$credentials_for_images;');
@@ -185,9 +184,35 @@ describe('where a login is needed', () => {
     expect(images).toContain('error_page 401 = @wrong_login;');
   });
 
-  test('nobody installs an agent that would have no credential', () => {
-    expect(locations(images).find(({ match }) => match === '^~ /install')!.body).toContain('return 403');
-    expect(images).not.toContain('dav_methods');
+  test('/install is for tokens that hold, and for VMs; by which address a VM is known is no secret', () => {
+    for (const match of ['= /install', '^~ /install/', '= /install/dismissed', '= /install/enrol']) {
+      const { body } = locations(images).find((location) => location.match === match)!;
+      expect(body).toContain('auth_basic_user_file /etc/krakenctl/auth/$credentials_for_install;');
+      expect(body).toContain('if ($secure_link = 0) { return 401; }');
+    }
+    expect(locations(images).find(({ match }) => match === '= /install/whoami')!.body).toContain('return 200');
+    expect(images).toContain('alias /srv/krakenctl/spool/$enrolled_as;');
+    expect(text).toContain('alias /srv/krakenctl/spool/$remote_addr;');
+  });
+
+  test.each([
+    ['enrol-t1a2b-1796040722', 'enrol', '1796040722', '$remote_addr.$token'],
+    ['vm-10.0.2.1.own', 'agents', '', '$remote_addr'],
+    ['enrol-x-1', 'enrol', '', '$remote_addr'],
+    ['', 'agents', '', '$remote_addr'],
+  ])('%j at /install is looked up in %s, until %j, and leaves its word as %s', (user, file, until, spool) => {
+    const value = (map: string) => {
+      const rules = [...block(`map $remote_user ${map}`, asking).matchAll(/^ +(~?\S+) (\S+);$/gm)];
+      const [, rule, to] =
+        rules.find(([, r]) => (r!.startsWith('~') ? new RegExp(r!.slice(1)).test(user) : r === user)) ?? [];
+      const found = to ?? rules.find(([, r]) => r === 'default')![2]!;
+      return found === '$until' ? new RegExp(rule!.slice(1)).exec(user)!.groups!.until : found.replace("''", '');
+    };
+    expect([value('$credentials_for_install'), value('$token_holds_until'), value('$enrolled_as')]).toEqual([
+      file,
+      until,
+      spool,
+    ]);
   });
 
   test('it stands in no text where nobody needs one', () => expect(text).not.toContain('auth_basic'));

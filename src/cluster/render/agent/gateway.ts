@@ -34,6 +34,12 @@ export function trackerAddresses(spec: ClusterSpec): string[] {
   return gatewayWays(spec).agents.map(({ listen }) => listen);
 }
 
+/** Where a VM with an agent asks for what a load balancer serves. */
+export function imageAddresses(spec: ClusterSpec): string[] {
+  if (!spec.auth) return balancerAddresses(spec, spec.ports.lbProxy);
+  return gatewayWays(spec).images.map(({ listen }) => listen);
+}
+
 /** Longer than Kraken itself waits for a byte. */
 const silenceSeconds = 660;
 

@@ -14,7 +14,7 @@ import { labels, mountedConfigFolder } from '../../names';
 import type { ClusterSpec } from '../../spec';
 import { notice } from '../notice';
 import { balancerAddresses } from './balancer-addresses';
-import { gatewayActivation } from './gateway';
+import { gatewayActivation, imageAddresses } from './gateway';
 import { updateUnit } from './units';
 
 /** Programs of a release, in plain sh. Values stand in them as text that the spec's schema has kept to short alphabets. */
@@ -119,7 +119,7 @@ set -eu
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 # Newest first: one that was away serves what was wanted before.
-for balancer in ${balancerAddresses(spec, spec.ports.lbProxy).join(' ')}; do
+for balancer in ${imageAddresses(spec).join(' ')}; do
   epoch=$(curl -fsS -m 10 "http://$balancer/install/epoch" 2> /dev/null | tr -dc 0-9 | head -c 16)
   echo "\${epoch:-0} $balancer"
 done | sort -s -rn -k 1,1 > "$tmp/balancers"

@@ -1,0 +1,63 @@
+import { continueAsNew, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import type { KeptToken, TokenReport } from '../contracts/auth';
+import { effects, followings, lookers } from './activities';
+import { oneOfSeveral } from './activity-options';
+import { followsReleases } from './long-lived';
+
+// Its token may hold for days.
+followsReleases(keepToken);
+
+/**
+ * An enrolment token, as long as it holds: VMs that show it are let in until it is used up, taken away, or its time is over; then it goes from the load
+ * balancers.
+ */
+export async function keepToken(input: KeptToken): Promise<TokenReport> {
+  const { spec, key, token, untilMs } = input;
+  let accepted = input.accepted ?? {};
+  for (;;) {
+    setCurrentDetails(`token ${token}: ${Object.keys(accepted).length} VMs enrolled`);
+    const summary = `token ${token}: VMs that show it`;
+    const { applicants, over } = await followings.awaitApplicants.executeWithOptions({ summary }, [
+      { spec, key, token, untilMs, accepted },
+    ]);
+    if (over) return { token, vms: await forget(input) };
+    const nowMs = Date.now();
+    const planned = await lookers.planAuth.executeWithOptions({ summary: `token ${token}: let VMs in` }, [
+      { spec, key, operation: input.operation, enrol: { token, applicants }, nowMs },
+    ]);
+    await bring(input, planned);
+    accepted = { ...accepted, ...Object.fromEntries(applicants.map(({ address, hash }) => [address, hash])) };
+    if (isLong()) await continueAsNew<typeof keepToken>({ ...input, accepted });
+  }
+}
+
+async function forget(input: KeptToken): Promise<string[]> {
+  const { spec, key, token, operation } = input;
+  const planned = await lookers.planAuth.executeWithOptions({ summary: `token ${token} goes` }, [
+    { spec, key, operation, forget: token, nowMs: Date.now() },
+  ]);
+  await bring(input, planned);
+  return planned.enrolled ?? [];
+}
+
+/** What a load balancer lacks that is away now, the next deploy brings. */
+async function bring({ spec, key }: KeptToken, planned: Awaited<ReturnType<typeof lookers.planAuth>>): Promise<void> {
+  const { record, epoch, unseen } = planned;
+  if (!record) return;
+  const there = (hosts: string[]) => hosts.filter((host) => !unseen.some((u) => u.host === host));
+  const write = (host: string) =>
+    effects.writeAuth.executeWithOptions({ ...oneOfSeveral, summary: `${host}: who may come in` }, [
+      { spec, host, epoch, record },
+    ]);
+  await Promise.allSettled(there(spec.nodes.map(({ id }) => id)).map(write));
+  const hashes = (host: string) =>
+    effects.ensureCredentials.executeWithOptions({ ...oneOfSeveral, summary: `${host}: hashes of logins` }, [
+      { spec, host, key, epoch, realm: 'auth' },
+    ]);
+  await Promise.allSettled(there(spec.loadBalancers).map(hashes));
+}
+
+function isLong(): boolean {
+  const { continueAsNewSuggested, historyLength } = workflowInfo();
+  return continueAsNewSuggested || historyLength > 1000;
+}
