@@ -17,8 +17,8 @@ export function keysOf(
   const known = authSecrets?.(name) ?? { secrets: [], path: '' };
   const found = known.secrets.map((secret) => authKeys(secret, name)).find((keys) => keys.fingerprint === fingerprint);
   if (found) return found;
-  const what = known.secrets.length > 0 ? 'has another AUTH_SECRET' : 'has no AUTH_SECRET';
-  throw new ActivityError('SECRET_MISSING', `the worker ${what} than the one of cluster ${name} (${fingerprint})`, {
+  const what = known.secrets.length > 0 ? 'another AUTH_SECRET than that' : 'no AUTH_SECRET';
+  throw new ActivityError('SECRET_MISSING', `the worker has ${what} of cluster ${name} (${fingerprint})`, {
     final: true,
     hint: `put it there into ${known.path || 'KRAKENCTL_SECRETS_DIR'}, mode 0600`,
   });

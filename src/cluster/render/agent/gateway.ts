@@ -45,11 +45,18 @@ const silenceSeconds = 660;
 
 export function gatewayText(spec: ClusterSpec): string {
   const { images, agents } = gatewayWays(spec);
-  const server = ({ listen, to }: Way) => `
+  const upstream = (name: string, ways: Way[]) => (way: Way, i: number) =>
+    `
+  upstream ${name}_${i + 1} {
+    server ${way.to} max_fails=1 fail_timeout=10s;${ways
+      .filter((other) => other !== way)
+      .map(({ to }) => `\n    server ${to} backup;`)
+      .join('')}
+  }
   server {
-    listen ${listen};
+    listen ${way.listen};
     location / {
-      proxy_pass http://${to};
+      proxy_pass http://${name}_${i + 1};
     }
   }`;
   return `${notice}
@@ -75,13 +82,15 @@ http {
   proxy_request_buffering off;
   proxy_max_temp_file_size 0;
   proxy_http_version 1.1;
-  proxy_connect_timeout 5s;
+  # One that is away is another's to answer for: Kraken takes a 502 for an answer, and goes nowhere else.
+  proxy_connect_timeout 2s;
+  proxy_next_upstream error timeout http_502 http_503;
   proxy_read_timeout ${silenceSeconds}s;
   proxy_set_header Connection '';
   proxy_set_header Host $http_host;
   # proxy_set_header Authorization, for this VM alone.
   include ${mountedLogin}/${loginFile};
-${[...images, ...agents].map(server).join('\n')}
+${[...images.map(upstream('images', images)), ...agents.map(upstream('agents', agents))].join('\n')}
 }
 `;
 }

@@ -188,7 +188,7 @@ fi
 ln -sfn "$current/kraken-pull.conf" /etc/kraken/kraken-pull.conf
 
 [ "$changed" = no ] || systemctl daemon-reload
-for unit in "$here"/systemd/*.socket "$here"/systemd/*.timer "$here"/systemd/${agentUnit}; do
+for unit in ${spec.auth ? '' : '"$here"/systemd/*.socket '}"$here"/systemd/*.timer "$here"/systemd/${agentUnit}; do
   unit=$(basename "$unit")
   # Whom we log in to is told; the others look for themselves.
   if [ "$unit" = ${updateUnit}.timer ] && [ ! -e "$base/unattended" ]; then

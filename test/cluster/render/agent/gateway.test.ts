@@ -16,20 +16,34 @@ const plain = agentRelease(exampleSpec(), digest, 'owner');
 const file = (path: string, of = release) => of.files.find((f) => f.path === path)?.contents;
 
 describe('the ways of a VM to the load balancers, where logins are needed', () => {
-  const servers = [...gatewayText(spec).matchAll(/listen (\S+);\n.*\n\s+proxy_pass (\S+);/g)].map(([, from, to]) => [
+  const conf = gatewayText(spec);
+  const servers = [...conf.matchAll(/listen (\S+);\n.*\n\s+proxy_pass http:\/\/(\S+);/g)].map(([, from, to]) => [
     from,
     to,
   ]);
+  const upstream = (name: string) => new RegExp(`upstream ${name} \\{\\n(.*?)\\n  \\}`, 's').exec(conf)![1]!;
 
   test('lead from loopback alone to each of them, images first', () => {
     expect(servers).toEqual([
-      ['127.0.0.1:8095', 'http://10.0.1.10:5000'],
-      ['127.0.0.1:8096', 'http://10.0.1.11:5000'],
-      ['127.0.0.1:8097', 'http://10.0.1.12:5000'],
-      ['127.0.0.1:8098', 'http://10.0.1.10:5003'],
-      ['127.0.0.1:8099', 'http://10.0.1.11:5003'],
-      ['127.0.0.1:8100', 'http://10.0.1.12:5003'],
+      ['127.0.0.1:8095', 'images_1'],
+      ['127.0.0.1:8096', 'images_2'],
+      ['127.0.0.1:8097', 'images_3'],
+      ['127.0.0.1:8098', 'agents_1'],
+      ['127.0.0.1:8099', 'agents_2'],
+      ['127.0.0.1:8100', 'agents_3'],
     ]);
+  });
+
+  test('lead to another where one is away: Kraken would take the 502 of a gateway for an answer', () => {
+    expect(upstream('agents_2').match(/server \S+( backup)?/g)).toEqual([
+      'server 10.0.1.11:5003',
+      'server 10.0.1.10:5003 backup',
+      'server 10.0.1.12:5003 backup',
+    ]);
+    expect(upstream('images_3')).toContain('server 10.0.1.12:5000 max_fails=1');
+    expect(conf).toMatch(/proxy_next_upstream error timeout http_502/);
+    const alone = gatewayText({ ...spec, loadBalancers: ['node-2'] });
+    expect(alone).not.toContain('backup');
   });
 
   test('are what the agent and kraken-pull know, and nothing else', () => {
@@ -128,5 +142,59 @@ describe('the credential of a VM', () => {
     expect(await agent().giveLogin('c', undefined)).toEqual({ changed: true });
     expect(existsSync(folder())).toBe(false);
     expect(await agent().giveLogin('c', undefined)).toEqual({ changed: false });
+  });
+});
+
+describe('a release is made the one that runs', () => {
+  let machine: string;
+  let here: string;
+  beforeEach(() => {
+    machine = mkdtempSync(join(tmpdir(), 'krakenctl-activate-'));
+    for (const folder of ['bin', 'etc/systemd/system', 'etc/kraken', 'var/log/kraken', 'usr/local/bin'])
+      mkdirSync(join(machine, folder), { recursive: true });
+    const systemctl = `echo "$*" >> "${machine}/calls"; case $* in *'*'*) exit 1 ;; is-enabled*gateway* | is-active*gateway*) exit 3 ;; esac`;
+    for (const [name, text] of Object.entries({
+      systemctl,
+      docker: `case "$*" in *State.Running*) echo "true $(basename "$(readlink ${machine}/etc/kraken/cluster/agent)")" ;; esac`,
+      sync: ':',
+    })) {
+      writeFileSync(join(machine, 'bin', name), `#!/bin/sh\n${text}\n`);
+      chmodSync(join(machine, 'bin', name), 0o755);
+    }
+  });
+  afterEach(() => rmSync(machine, { recursive: true }));
+
+  const placed = (text: string) =>
+    text.replaceAll(
+      /(?<![\w.$}])\/(var\/lib\/kraken|etc\/kraken|etc\/systemd|usr\/local\/bin|var\/log\/kraken)/g,
+      `${machine}/$1`,
+    );
+
+  function activate(of: typeof release) {
+    here = join(machine, 'var/lib/kraken/cluster/agent/releases', of.id);
+    for (const { path, contents } of of.files) {
+      mkdirSync(join(here, path, '..'), { recursive: true });
+      writeFileSync(join(here, path), placed(contents));
+    }
+    execFileSync('sh', ['-c', 'find . -type f ! -name sums -exec sha256sum {} + > sums'], { cwd: here });
+    const env = { PATH: `${join(machine, 'bin')}:${process.env.PATH}` };
+    const { stdout, stderr, status } = spawnSync('sh', [join(here, 'activate')], { env });
+    return { stdout: `${stdout}`.trim(), stderr: `${stderr}`, status };
+  }
+  const calls = () => readFileSync(join(machine, 'calls'), 'utf8').split('\n');
+  const units = () => execFileSync('ls', [join(machine, 'etc/systemd/system')]).toString();
+
+  test('with its ways first, in the place of the relays, and back again', () => {
+    expect(activate(plain)).toMatchObject({ status: 0, stdout: `yes ${plain.id}` });
+    expect(units()).toContain('kraken-relay-1.socket');
+    expect(activate(release)).toMatchObject({ status: 0, stderr: '', stdout: `yes ${release.id}` });
+    expect(units()).not.toContain('kraken-relay-1');
+    expect(units()).toContain('kraken-relay-gateway.service');
+    expect(calls().filter((call) => call.includes('*'))).toEqual([]);
+    expect(calls()).toContain('enable --quiet kraken-relay-gateway.service');
+    expect(calls()).toContain('restart kraken-relay-gateway.service');
+    expect(activate(plain)).toMatchObject({ status: 0 });
+    expect(calls()).toContain('disable --now --quiet kraken-relay-gateway.service');
+    expect(units()).not.toContain('gateway');
   });
 });
