@@ -1,3 +1,4 @@
+import type { FleetRecord } from '../cluster/agents/fleet-record';
 import { credentialMark, credentialTexts } from '../cluster/auth/credentials';
 import type { AuthKeys } from '../cluster/auth/keys';
 import { type AuthChange, type AuthContents, changed, type SealedAuth, sealContents } from '../cluster/auth/record';
@@ -42,11 +43,12 @@ export function authActivities(deps: ActivityDependencies): AuthActivities {
 async function planAuth(deps: ActivityDependencies, input: PlanAuthInput): Promise<PlannedAuth> {
   const { spec, key, nowMs } = input;
   const keys = keysOf(deps, spec, key);
-  const { auth, highest, epoch, unseen } = await readAuthRecords(deps, spec);
+  const { auth, fleet, highest, epoch, unseen } = await readAuthRecords(deps, spec);
   const wanted = changeOf(keys, input);
   // Sealed with the one before until this very change.
   const opening = wanted.kind === 'rotate' && auth && auth.key !== key ? keysOf(deps, spec, auth.key) : keys;
   const before = openRecord(opening, spec, auth);
+  if (wanted.kind === 'revoke') refuseStranger(wanted.vm, before, fleet);
   const outcome = changed(before, wanted);
   if ('refusal' in outcome)
     throw new ActivityError('AUTH_REFUSED', outcome.refusal, { final: true, hint: outcome.hint });
@@ -63,6 +65,15 @@ async function planAuth(deps: ActivityDependencies, input: PlanAuthInput): Promi
   }
   const at = { cluster: spec.name, generation: highest + 1, former };
   return { ...planned, generation: at.generation, record: sealContents(keys, at, outcome.contents) };
+}
+
+/** A name that was mistyped would be revoked, and the VM that was meant would not. */
+function refuseStranger(vm: string, { vms }: AuthContents, fleet: FleetRecord | undefined): void {
+  if (vms[vm] || addressesOf(fleet).includes(vm)) return;
+  throw new ActivityError('AUTH_REFUSED', `no VM ${vm} has a credential`, {
+    final: true,
+    hint: 'krakenctl agent list',
+  });
 }
 
 function changeOf(keys: AuthKeys, { operation, change, readmit = [], enrol, forget }: PlanAuthInput): AuthChange {

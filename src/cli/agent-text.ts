@@ -56,7 +56,8 @@ function cellsOf(agent: AgentRow, { now }: AgentView): string[] {
 }
 
 function nextOf(agent: AgentRow, now: number): string {
-  const { parked, plan, vm } = agent;
+  const { parked, plan, vm, revoked } = agent;
+  if (revoked) return `its credential was taken away → krakenctl agent deploy ${vmName(vm)} lets it in again`;
   if (parked) {
     const wait = showDuration(Math.max(0, parked.nextTryAt - now));
     return `parked, tried ${parked.tries} times, again in ${wait}: ${parked.why}`.slice(0, 120);

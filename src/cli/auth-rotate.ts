@@ -37,7 +37,14 @@ export async function rotateSecret(context: Context, options: RotateOptions): Pr
     throw new CliFailure('USAGE', 'nobody needs a login: ENABLE_AUTH is false', {
       hint: 'ENABLE_AUTH=true, then krakenctl deploy',
     });
-  const { record } = await lookAtCluster(context, configuration, { probe: false });
+  const { record, observed } = await lookAtCluster(context, configuration, { probe: false });
+  const [unseen] = observed.hosts.flatMap((host) => (host.reachable ? [] : [host]));
+  if (unseen)
+    throw new CliFailure('HOST_UNREACHABLE', `${unseen.host}: ${unseen.error}; every host is needed for this`, {
+      host: unseen.host,
+      retryable: true,
+      hint: 'krakenctl status',
+    });
   if (!record?.spec.auth || record.destroyed)
     throw new CliFailure('USAGE', 'the cluster asks nobody for a login yet', { hint: 'krakenctl deploy' });
   const former = record.spec.auth.key;

@@ -106,7 +106,7 @@ export async function revokeVm(context: Context, options: AuthOptions, [word = '
   const { spec } = await readConfiguration(context);
   const [vm] = nameVms(spec, [word]);
   const address = vmName(vm!);
-  const agreement = { action: `take the credential of ${address} away: its agent pulls nothing any more` };
+  const agreement = { action: `take the credential of ${address} away, so that its agent pulls nothing any more` };
   const asked: AuthChange = { kind: 'revoke', vm: address };
   return change(context, { change: asked, summary: `the credential of VM ${address} is revoked`, options, agreement });
 }

@@ -1,5 +1,5 @@
 import { type Lab, labUp, preloadImages, resetLab } from '../../src/lab/lab';
-import { pushThrough, status } from '../support/agents';
+import { pushThrough, remains, status } from '../support/agents';
 import { expectWhole } from '../support/end-state';
 import {
   container,
@@ -246,9 +246,9 @@ describe('logins, switched on for a cluster that runs', () => {
     await until('the token is used up', async () =>
       (await ask('vm-1', `${images('node-1')}/install`, { login: user })) === 401 ? true : undefined,
     );
-    await must(['agent', 'revoke', address('vm-2'), '--yes']);
-    expect(await ask('vm-2', 'http://127.0.0.1:8095/v2/')).toBe(401);
-    await onHost(at('vm-2'), ['sh', `/etc/kraken/${labName}/agent/deactivate`]);
+    await onHost(at('vm-2'), ['sh', '-c', 'curl -fsS http://127.0.0.1:8095/install | sh -s -- --uninstall']);
+    expect(await remains(at('vm-2'))).toEqual([]);
+    expect((await json<{ enrolled: unknown[] }>(['agent', 'list'])).data.enrolled).toEqual([]);
   });
 
   test('no password is in a history, an argv, an environment, a log or a file that others may read', async () => {

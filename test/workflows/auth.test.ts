@@ -222,6 +222,7 @@ describe('agents', () => {
     await deployOwn();
     await fleet({ spec: spec() });
     const before = loginOf(1)!;
+    expect(await failureOf(revoke(99))).toMatchObject({ type: 'AUTH_REFUSED' });
     expect(await revoke(1)).toMatchObject({ changed: true, balancers: ['node-1', 'node-2', 'node-3'] });
     expect([await passes(1), await passes(2)]).toEqual([false, true]);
     expect(await fleet({ spec: spec(), verb: 'upgrade', vms: [] })).toMatchObject({ total: 1, done: 1 });

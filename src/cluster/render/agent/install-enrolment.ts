@@ -20,6 +20,8 @@ export function withLogins(script: string, spec: ClusterSpec): string {
       (line) => `    if [ "\${wants:-}" = token ]; then token=$word wants=; continue; fi\n${line}`,
     )
     .replace('  find_balancer\n  if [', () => `${choosing}  find_balancer\n  if [`)
+    .replace('  sh "$current/deactivate" > /dev/null\n', (line) => `  say_goodbye\n${line}`)
+    .replace('  enrol\n  say "removed"\n', () => '  say "removed"\n')
     .replace('  fetch desired\n', (line) => `${line}  [ -z "$token" ] || enrol_login\n`);
 }
 
@@ -51,6 +53,14 @@ choose_login() {
   fi
   [ ! -r ${folder}/${loginFile} ] || { balancers='${ways.join(' ')}'; return 0; }
   [ "$verb" = uninstall ] || fail "this cluster asks for logins, and this machine has none" "--token FILE; krakenctl agent token create makes one"
+}
+
+# While it still has its ways.
+say_goodbye() {
+  printf 'host %s\\nrelease none\\n' "$(uname -n)" > "$tmp/enrol"
+  for each in $balancers; do
+    ask -fsS -m 5 -o /dev/null -T "$tmp/enrol" "http://$each/install/enrol" 2> /dev/null || say "note: $each did not take our name"
+  done
 }
 
 # Its password stays here; what is shown is a sum of it.

@@ -95,11 +95,14 @@ describe('a VM that enrols itself with a token', () => {
     expect(vm.read('asked').match(/http:\/\/10\.0\.1\.\d+/g)).toBeNull();
   });
 
-  test('takes its agent away also where nobody lets it in any more', () => {
+  test('says goodbye while it has its ways, and takes its agent away also where nobody lets it in any more', () => {
     vm.note('lets-in', '');
     vm.install(first, '--token');
-    const { status, stdout } = vm.install(first, '--token --uninstall');
-    expect([status, stdout.includes('remove')]).toEqual([0, true]);
+    vm.note('gateway', '');
+    vm.leavesBy('rm -f "$MACHINE/gateway"; echo gone >> "$MACHINE/left"');
+    const { status, stdout } = vm.uninstall(first);
+    expect([status, stdout.includes('removed'), vm.read('left')]).toEqual([0, true, 'gone\n']);
+    for (const balancer of balancers) expect(vm.said(balancer)).toEqual(['release none']);
   });
 });
 

@@ -185,6 +185,17 @@ export class UnattendedMachine {
     return this.sh(`curl -fsSL${login} http://${balancer}:5000/install | sh -s -- ${placed}`);
   }
 
+  /** What the program of the release that takes it away does. */
+  leavesBy(text: string): void {
+    this.write('left-by', text);
+    this.sh(`cp "${this.folder}/left-by" "${this.link}/deactivate"`);
+  }
+
+  /** By the text that a load balancer serves, however it came here. */
+  uninstall(balancer: Balancer) {
+    return this.sh(`sh "${this.folder}/balancers/${balancer}:5000/install.file" --uninstall`);
+  }
+
   get runs(): string {
     const { stdout } = this.sh(`basename "$(readlink ${this.link})"`);
     return stdout.trim().slice(0, 1);
