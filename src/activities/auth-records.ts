@@ -67,8 +67,9 @@ export async function readAuthRecords(deps: ActivityDependencies, spec: ClusterS
 /** As everywhere: the highest generation that a majority has. */
 function newestOf(held: { record?: SealedAuth }[], nodes: number): SealedAuth | undefined {
   const records = held.flatMap(({ record }) => (record ? [record] : []));
-  const count = (generation: number) => records.filter((r) => r.generation === generation).length;
-  return records.filter((r) => count(r.generation) > nodes / 2).sort((a, b) => b.generation - a.generation)[0];
+  // Two who were at it at once may have given two records one number.
+  const count = (record: SealedAuth) => records.filter((r) => sealedSum(r) === sealedSum(record)).length;
+  return records.filter((r) => count(r) > nodes / 2).sort((a, b) => b.generation - a.generation)[0];
 }
 
 async function readHolding(connection: HostConnection, spec: ClusterSpec): Promise<Holding> {

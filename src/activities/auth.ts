@@ -31,9 +31,11 @@ export function authActivities(deps: ActivityDependencies): AuthActivities {
     planAuth: (input) => planAuth(deps, input),
     async writeAuth({ spec, host, epoch, record }) {
       const contents = Buffer.from(`${JSON.stringify(record)}\n`);
-      return fenced(deps, { spec, host, epoch, realm: 'auth' }, ({ files }) =>
-        files.write({ path: authPath(spec), mode: 0o600, contents }),
-      );
+      return fenced(deps, { spec, host, epoch, realm: 'auth' }, async ({ files }) => {
+        const there = await files.read(authPath(spec));
+        if (there && !there.equals(contents)) refuseLate(host, record, there);
+        return files.write({ path: authPath(spec), mode: 0o600, contents });
+      });
     },
     awaitApplicants: (input) => awaitApplicants(deps, input),
     ensureCredentials: (input) => bringCredentials(deps, input),
@@ -87,6 +89,17 @@ function changeOf(keys: AuthKeys, { operation, change, readmit = [], enrol, forg
 function formerAfter(change: AuthChange, record: SealedAuth | undefined): string | undefined {
   if (change.kind === 'rotated') return undefined;
   return change.kind === 'rotate' ? change.former : record?.former;
+}
+
+/** Of two who planned from the same record, the second plans again: what the first did would be lost, a revocation too. */
+function refuseLate(host: string, record: SealedAuth, there: Buffer): void {
+  const { generation } = JSON.parse(there.toString()) as SealedAuth;
+  if (generation < record.generation) return;
+  throw new ActivityError('PLAN_STALE', `who may come in was changed on ${host} meanwhile (generation ${generation})`, {
+    host,
+    final: true,
+    hint: 'run it again',
+  });
 }
 
 function serialsOf(vms: AuthContents['vms']): Serials {

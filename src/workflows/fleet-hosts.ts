@@ -37,14 +37,6 @@ export async function writeRecord(hosts: FleetHosts, record: FleetRecord): Promi
   });
 }
 
-/** Side by side on every node that is there. @throws where it was not done on a majority */
-export async function onNodes(hosts: FleetHosts, work: (host: string) => Promise<unknown>): Promise<void> {
-  const { input, unseen } = hosts;
-  const nodes = input.spec.nodes.map(({ id }) => id);
-  const results = await Promise.allSettled(seenOf(nodes, unseen).map((host) => onHost(hosts, host, work)));
-  if (countDone(results, nodes, unseen) <= nodes.length / 2) throw whyNot(results, nodes, unseen);
-}
-
 /** On every load balancer; one that is away is left, VMs ask the others. */
 export async function publish(hosts: FleetHosts, digest: string): Promise<void> {
   const { input, epoch, progress, unseen } = hosts;

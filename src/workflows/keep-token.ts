@@ -1,7 +1,8 @@
 import { continueAsNew, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
-import type { KeptToken, TokenReport } from '../contracts/auth';
+import type { KeptToken, PlannedAuth, TokenReport } from '../contracts/auth';
 import { effects, followings, lookers } from './activities';
 import { oneOfSeveral } from './activity-options';
+import { bringRecord, onEach } from './auth-record';
 import { followsReleases } from './long-lived';
 
 // Its token may hold for days.
@@ -21,11 +22,12 @@ export async function keepToken(input: KeptToken): Promise<TokenReport> {
       { spec, key, token, untilMs, accepted },
     ]);
     if (over) return { token, vms: await forget(input) };
-    const nowMs = Date.now();
-    const planned = await lookers.planAuth.executeWithOptions({ summary: `token ${token}: let VMs in` }, [
-      { spec, key, operation: input.operation, enrol: { token, applicants }, nowMs },
-    ]);
-    await bring(input, planned);
+    const summaryOfPlan = `token ${token}: let VMs in`;
+    await bring(input, () =>
+      lookers.planAuth.executeWithOptions({ summary: summaryOfPlan }, [
+        { spec, key, operation: input.operation, enrol: { token, applicants }, nowMs: Date.now() },
+      ]),
+    );
     accepted = { ...accepted, ...Object.fromEntries(applicants.map(({ address, hash }) => [address, hash])) };
     if (isLong()) await continueAsNew<typeof keepToken>({ ...input, accepted });
   }
@@ -33,28 +35,24 @@ export async function keepToken(input: KeptToken): Promise<TokenReport> {
 
 async function forget(input: KeptToken): Promise<string[]> {
   const { spec, key, token, operation } = input;
-  const planned = await lookers.planAuth.executeWithOptions({ summary: `token ${token} goes` }, [
-    { spec, key, operation, forget: token, nowMs: Date.now() },
-  ]);
-  await bring(input, planned);
+  const planned = await bring(input, () =>
+    lookers.planAuth.executeWithOptions({ summary: `token ${token} goes` }, [
+      { spec, key, operation, forget: token, nowMs: Date.now() },
+    ]),
+  );
   return planned.enrolled ?? [];
 }
 
 /** What a load balancer lacks that is away now, the next deploy brings. */
-async function bring({ spec, key }: KeptToken, planned: Awaited<ReturnType<typeof lookers.planAuth>>): Promise<void> {
-  const { record, epoch, unseen } = planned;
-  if (!record) return;
-  const there = (hosts: string[]) => hosts.filter((host) => !unseen.some((u) => u.host === host));
-  const write = (host: string) =>
-    effects.writeAuth.executeWithOptions({ ...oneOfSeveral, summary: `${host}: who may come in` }, [
-      { spec, host, epoch, record },
-    ]);
-  await Promise.allSettled(there(spec.nodes.map(({ id }) => id)).map(write));
-  const hashes = (host: string) =>
+async function bring({ spec, key }: KeptToken, plan: () => Promise<PlannedAuth>): Promise<PlannedAuth> {
+  const { planned, left } = await bringRecord(spec, plan);
+  if (!planned.record) return planned;
+  await onEach(spec.loadBalancers, left, (host) =>
     effects.ensureCredentials.executeWithOptions({ ...oneOfSeveral, summary: `${host}: hashes of logins` }, [
-      { spec, host, key, epoch, realm: 'auth' },
-    ]);
-  await Promise.allSettled(there(spec.loadBalancers).map(hashes));
+      { spec, host, key, epoch: planned.epoch, realm: 'auth' },
+    ]),
+  );
+  return planned;
 }
 
 function isLong(): boolean {

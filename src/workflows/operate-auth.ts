@@ -1,17 +1,11 @@
-import {
-  ActivityFailure,
-  CancellationScope,
-  isCancellation,
-  ParentClosePolicy,
-  startChild,
-  workflowInfo,
-} from '@temporalio/workflow';
-import type { AuthInput, AuthReport, AuthView, PlannedAuth } from '../contracts/auth';
+import { CancellationScope, isCancellation, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
+import type { AuthInput, AuthReport, AuthView } from '../contracts/auth';
 import { tokenWorkflowId } from '../contracts/queues';
 import { effects, lookers } from './activities';
 import { oneOfSeveral } from './activity-options';
+import { type BroughtRecord, bringRecord, onEach } from './auth-record';
 import type { keepToken } from './keep-token';
-import { final, spokenOf } from './operation-steps';
+import { spokenOf } from './operation-steps';
 import { Progress } from './progress';
 
 /** Who may come in, as it is recorded on the nodes. */
@@ -39,29 +33,23 @@ async function keep({ spec, key, operation, token }: AuthInput): Promise<void> {
   });
 }
 
-interface AuthRun {
+interface AuthRun extends BroughtRecord {
   input: AuthInput;
   progress: Progress;
-  planned: PlannedAuth;
-  left: AuthReport['left'];
 }
 
 async function perform(input: AuthInput, progress: Progress): Promise<AuthReport> {
   const { operation, summary, spec, key, change } = input;
   progress.named(operation.id);
-  const nowMs = Date.now();
-  const planned = await progress.during('look', 'look and plan', () =>
-    lookers.planAuth.executeWithOptions({ summary }, [{ spec, key, operation, change, nowMs }]),
+  const plan = () =>
+    lookers.planAuth.executeWithOptions({ summary }, [{ spec, key, operation, change, nowMs: Date.now() }]);
+  const brought = await progress.during('record', 'who may come in, onto the nodes', () =>
+    CancellationScope.nonCancellable(() => bringRecord(spec, plan)),
   );
-  progress.expect([
-    ...(planned.record ? [{ id: 'record', title: 'who may come in, onto the nodes', steps: [] }] : []),
-    { id: 'balancers', title: 'onto the load balancers', steps: [] },
-  ]);
-  const left = planned.unseen.map(({ host, error }) => ({ host, why: `it could not be reached: ${error}` }));
-  const run: AuthRun = { input, progress, planned, left };
+  const run: AuthRun = { input, progress, ...brought };
+  const { planned, left } = brought;
   const report = { auth: true, operation, generation: planned.generation, summary } as const;
   try {
-    if (planned.record) await CancellationScope.nonCancellable(() => writeRecord(run));
     // Also where nothing is to be changed: an operation that was cut may have left them behind.
     const balancers = await CancellationScope.nonCancellable(() => bringBalancers(run));
     if (input.token) await keep(input);
@@ -73,49 +61,19 @@ async function perform(input: AuthInput, progress: Progress): Promise<AuthReport
   }
 }
 
-async function writeRecord({ input, progress, planned, left }: AuthRun): Promise<void> {
-  const { spec } = input;
-  const { epoch, record } = planned;
-  const nodes = spec.nodes.map(({ id }) => id);
-  await progress.during('record', 'who may come in, onto the nodes', async () => {
-    const write = (host: string) =>
-      effects.writeAuth.executeWithOptions({ ...oneOfSeveral, summary: `${host}: who may come in` }, [
-        { spec, host, epoch, record: record! },
-      ]);
-    const done = await onEach(nodes, left, write);
-    if (done.length > nodes.length / 2) return;
-    const why = left.map(({ host, why }) => `${host}: ${why}`).join('; ');
-    throw final('HOST_UNREACHABLE', `too few nodes keep who may come in now: ${why}`, 'krakenctl status');
-  });
-}
-
 async function bringBalancers({ input, progress, planned, left }: AuthRun): Promise<string[]> {
   const { spec, key } = input;
   const { epoch } = planned;
-  return progress.during('balancers', 'onto the load balancers', (stage) =>
-    onEach(spec.loadBalancers, left, (host) =>
+  return progress.during('balancers', 'onto the load balancers', async (stage) => {
+    const { done } = await onEach(spec.loadBalancers, left, (host) =>
       progress.wait(stage, host, () =>
         effects.ensureCredentials.executeWithOptions({ ...oneOfSeveral, summary: `${host}: hashes of logins` }, [
           { spec, host, key, epoch, realm: 'auth' },
         ]),
       ),
-    ),
-  );
-}
-
-/** Those that are there, side by side; what fails on one is told, and keeps nobody else from it. */
-async function onEach(hosts: string[], left: AuthReport['left'], work: (host: string) => Promise<unknown>) {
-  const there = hosts.filter((host) => !left.some((l) => l.host === host));
-  const results = await Promise.allSettled(there.map(work));
-  for (const [i, result] of results.entries()) {
-    if (result.status === 'rejected') left.push({ host: there[i]!, why: wordsOf(result.reason) });
-  }
-  return there.filter((_, i) => results[i]!.status === 'fulfilled');
-}
-
-function wordsOf(error: unknown): string {
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  return cause instanceof Error ? cause.message : String(cause);
+    );
+    return done;
+  });
 }
 
 async function note(

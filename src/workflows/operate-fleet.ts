@@ -92,7 +92,7 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
   progress.expect([...early, ...stagesOf(plan.batches)]);
   const hosts: FleetHosts = { input, epoch, progress, unseen };
   await writeRecord(hosts, isPublishing ? { ...opened.record, digest } : opened.record);
-  if (logins) await bringLogins(hosts, logins);
+  const serials = logins && (await bringLogins(hosts, logins));
   if (isPublishing) await publish(hosts, digest);
   if (plan.dismissed) await dismiss(hosts, plan.dismissed);
   const away = unseen.map(({ host }) => host);
@@ -105,7 +105,7 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
     digest,
     sentinel,
     unseen,
-    ...(logins && { serials: logins.serials }),
+    ...(serials && { serials }),
     ...counters,
     startedAt: progress.startedAt,
     stages: progress.stages,

@@ -164,6 +164,21 @@ describe('users', () => {
     expect(lab.journal.length).toBe(before);
   });
 
+  test('that several change at once are all as each has left them', async () => {
+    await operate({ kind: 'add', user: user('eva') });
+    const names = ['a', 'b', 'c', 'd'];
+    const changes: AuthChange[] = [
+      ...names.map((name): AuthChange => ({ kind: 'add', user: user(name) })),
+      { kind: 'remove', name: 'eva' },
+    ];
+    await Promise.all(changes.map((change) => operate(change)));
+    expect((await look()).users.map(({ name }) => name)).toEqual(names);
+    for (const node of ['node-1', 'node-2', 'node-3']) {
+      const known = files(node)!.pull.match(/^[a-z]+:\$6\$/gm);
+      expect(known).toEqual(names.map((name) => `${name}:$6$`));
+    }
+  });
+
   test('that are there already are not given to somebody else', async () => {
     await operate({ kind: 'add', user: user('ci', 'push') });
     expect(await failureOf(operate({ kind: 'add', user: user('ci') }))).toMatchObject({ type: 'AUTH_REFUSED' });

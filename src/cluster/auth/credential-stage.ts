@@ -12,9 +12,9 @@ export function wantedMark(spec: ClusterSpec, seen: SeenHost[]): CredentialMark 
 
 /** The records that a majority of the nodes has. */
 function newestOf({ nodes }: ClusterSpec, seen: SeenHost[]): Omit<ObservedAuth, 'mark'> {
-  const newest = <T extends { generation: number }>(held: T[]): T | undefined => {
-    const count = (generation: number) => held.filter((h) => h.generation === generation).length;
-    return held.filter((h) => count(h.generation) > nodes.length / 2).sort((a, b) => b.generation - a.generation)[0];
+  const newest = <T extends { generation: number; sum: string }>(held: T[]): T | undefined => {
+    const count = (one: T) => held.filter((h) => h.generation === one.generation && h.sum === one.sum).length;
+    return held.filter((h) => count(h) > nodes.length / 2).sort((a, b) => b.generation - a.generation)[0];
   };
   return {
     auth: newest(seen.flatMap((host) => host.auth?.auth ?? [])),
