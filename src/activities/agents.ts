@@ -2,15 +2,19 @@ import { createHash } from 'node:crypto';
 import { releaseArchive } from '../clients/agent-host';
 import { ClientError, HostRefusedError, RightsError } from '../clients/errors';
 import type { HostConnection, ReleaseArchive } from '../clients/host';
-import { planAgent } from '../cluster/agents/agent-plan';
+import { planAgent, type WantedAgent } from '../cluster/agents/agent-plan';
 import type { ObservedAgent } from '../cluster/agents/observed';
 import { type AgentRelease, agentImage, agentRelease } from '../cluster/agents/release';
-import { type VmAddress, vmHost } from '../cluster/agents/vm';
+import { type VmAddress, vmHost, vmName } from '../cluster/agents/vm';
+import { authorization, vmLogin } from '../cluster/auth/credentials';
 import { isImagePresent } from '../cluster/image';
+import { loginText } from '../cluster/render/agent/gateway';
 import { deactivateProgram } from '../cluster/render/agent/programs';
 import type { ClusterSpec } from '../cluster/spec';
 import type { Changed } from '../contracts/activities';
 import type { AgentActivities, AgentInput, AgentStepInput } from '../contracts/agents';
+import { contentsOf } from './auth-contents';
+import { keysOf } from './auth-keys';
 import { type ActivityDependencies, underFence } from './dependencies';
 import { ActivityError } from './failures';
 import { beat, cancellation, pause } from './heartbeat';
@@ -22,6 +26,7 @@ type Verbs =
   | 'lookAtAgent'
   | 'ensureAgentImage'
   | 'ensureAgentRelease'
+  | 'ensureAgentLogin'
   | 'ensureAgentActive'
   | 'ensureAgentAbsent'
   | 'restartAgent'
@@ -44,7 +49,7 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
       const is = await observe(deps, input.spec, { vm: input.vm, release });
       return {
         release: release.id,
-        plan: planAgent(is, release, deps.ownerId),
+        plan: planAgent(is, wantedOf(release.id, loginFileOf(deps, input)), deps.ownerId),
         installed: is.reachable && is.current !== undefined,
         ready: is.reachable && is.ready,
       };
@@ -60,6 +65,10 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
       const archive = await archiveOf(release);
       return fencedVm(deps, input, (connection) => connection.agent.install(input.spec.name, archive));
     },
+    async ensureAgentLogin(input) {
+      const file = loginFileOf(deps, input);
+      return fencedVm(deps, input, ({ agent }) => agent.giveLogin(input.spec.name, file));
+    },
     async ensureAgentActive(input) {
       const release = fresh(input, deps.ownerId);
       return fencedVm(deps, input, async (connection) => {
@@ -71,7 +80,7 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
       const release = renderRelease(input, deps.ownerId);
       return fencedVm(deps, input, async (connection) => {
         await refuseForeign(deps, connection, { input, release });
-        const { changed } = await connection.agent.deactivate(deactivateProgram(input.spec));
+        const { changed } = await connection.agent.deactivate(deactivateProgram(input.spec, true));
         return { changed };
       });
     },
@@ -86,12 +95,16 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
     },
     async listAgents({ spec, vms, digest }) {
       const release = agentRelease(spec, digest ?? '', deps.ownerId);
+      const credentials = spec.auth ? (await contentsOf(deps, spec, spec.auth.key)).vms : {};
       return eachSeen(vms, looksAtOnce, async (vm) => {
         const seen = await observe(deps, spec, { vm, release }).catch(
           (error): ObservedAgent => ({ vm, reachable: false, error: error.message }),
         );
         const told = seen.reachable ? seen : { ...seen, error: seen.error.slice(0, longestWord) };
-        return { vm, seen: told, wanted: release.id, plan: planAgent(told, release, deps.ownerId) };
+        const { serial, revoked } = credentials[vmName(vm)] ?? {};
+        const wanted = wantedOf(release.id, loginFileOf(deps, { spec, vm, serial }));
+        const plan = planAgent(told, wanted, deps.ownerId);
+        return { vm, seen: told, wanted: release.id, plan, ...(revoked && { revoked }) };
       });
     },
     async pullOnVm({ spec, vm, image }) {
@@ -105,6 +118,19 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
       }
     },
   };
+}
+
+/** The one file that is a VM's own; undefined where nobody needs a login. */
+function loginFileOf(
+  deps: ActivityDependencies,
+  { spec, vm, serial }: Pick<AgentInput, 'spec' | 'vm' | 'serial'>,
+): string | undefined {
+  if (!spec.auth) return undefined;
+  return loginText(authorization(vmLogin(keysOf(deps, spec, spec.auth.key), vmName(vm), serial)));
+}
+
+function wantedOf(id: string, login: string | undefined): WantedAgent {
+  return { id, ...(login && { login: createHash('sha256').update(login).digest('hex') }) };
 }
 
 function useVm<T>(

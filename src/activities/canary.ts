@@ -19,7 +19,11 @@ export function canaryInfoHash(seed: string): Buffer {
 }
 
 /** POST /announce/{infohash}, as Kraken's announce client sends it: byte arrays are JSON arrays of numbers. A complete peer at a discard port. */
-export async function announce(connection: HostConnection, port: number, infoHash: Buffer): Promise<void> {
+export async function announce(
+  connection: Pick<HostConnection, 'http'>,
+  port: number,
+  infoHash: Buffer,
+): Promise<void> {
   const digest = createHash('sha256').update(infoHash).digest('hex');
   const body = Buffer.from(
     JSON.stringify({

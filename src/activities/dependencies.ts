@@ -19,6 +19,8 @@ export interface ActivityDependencies {
   now: () => number;
   /** Takes secrets out of what parts wrote; those alone that look like one where nothing is given. */
   redact?: Redact;
+  /** Every AUTH_SECRET that this worker knows for a cluster, and where a person puts one. */
+  authSecrets?: (cluster: string) => { secrets: string[]; path: string };
   /** How long the other parts take to take one back; as they are configured to, unless they are in memory. */
   settledMs?: number;
   /** How long an agent may take to be ready for a node's canary, and to get it; shorter where it is in memory. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ClientError, ImageMissingError } from '../clients/errors';
 import type { HostConnection, InstallBundle } from '../clients/host';
 import { installArchive } from '../clients/install-source';
-import { pushTinyImage } from '../clients/registry';
+import { pushTinyImage, withLogin } from '../clients/registry';
 import { desiredAgents, planFleet } from '../cluster/agents/fleet-plan';
 import { type FleetHolding, type FleetRecord, highestGeneration, newestFleet } from '../cluster/agents/fleet-record';
 import { type EnrolledVm, joinEnrolled, type PublishedInstall, pageOfEnrolled } from '../cluster/agents/install-source';
@@ -12,6 +12,8 @@ import { installScript } from '../cluster/render/agent/install';
 import type { ClusterSpec } from '../cluster/spec';
 import type { AgentActivities, FleetView, InstallInput } from '../contracts/agents';
 import { archiveOf, bringAgentImage, renderRelease } from './agents';
+import { contentsOf } from './auth-contents';
+import { loginOf } from './auth-keys';
 import { type ActivityDependencies, connectTo, type FencedScope, fenced } from './dependencies';
 import { ActivityError } from './failures';
 
@@ -36,7 +38,7 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return {
         record: record && { ...record, generation: highestGeneration(holdings) },
         highestEpoch: holdings.reduce((highest, { epoch }) => Math.max(highest, epoch), 0),
-        ...chosenOf(joinEnrolled(holdings.map(({ install }) => install.enrolled)), wanted),
+        ...chosenOf(await verified(deps, spec, joinEnrolled(holdings.map(({ install }) => install.enrolled))), wanted),
         installs: holdings
           .filter(({ host }) => spec.loadBalancers.includes(host))
           .map(({ host, install: { enrolled: _, ...served } }) => ({ host, ...served })),
@@ -59,7 +61,7 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return {
         name,
         epoch: Math.max(nowMs, view.highestEpoch + 1),
-        plan: planFleet(input, view.record, view.enrolled),
+        plan: planFleet(input, view.record, view),
         record,
       };
     },
@@ -95,11 +97,19 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       const tag = `t${operation.id.charCodeAt(operation.id.length - 1) % 16}`;
       const image = { port, repository, tag, contents: operation.id };
       const balancers = spec.loadBalancers.filter((host) => !away.includes(host));
-      const push = async (host: string) => pushTinyImage(await connectTo(deps, spec, host), image);
+      const login = loginOf(deps, spec);
+      const push = async (host: string) => pushTinyImage(withLogin(await connectTo(deps, spec, host), login), image);
       const { digest } = await onFirst(balancers, push);
       return { repository, digest };
     },
   };
+}
+
+/** What a VM says of itself is its own word where nobody asked for a login. */
+async function verified(deps: ActivityDependencies, spec: ClusterSpec, all: EnrolledVm[]): Promise<EnrolledVm[]> {
+  if (!spec.auth || all.length === 0) return all;
+  const { vms } = await contentsOf(deps, spec, spec.auth.key);
+  return all.map((vm) => (vms[vm.address]?.own && !vms[vm.address]?.revoked ? { ...vm, verified: true } : vm));
 }
 
 function chosenOf(
@@ -108,7 +118,13 @@ function chosenOf(
 ): Pick<FleetView, 'enrolled' | 'next'> {
   if (wanted === undefined) return { enrolled: all };
   if (wanted !== 'addresses') return pageOfEnrolled(all, wanted);
-  return { enrolled: all.map(({ address, ageSeconds }) => ({ address, ageSeconds })) };
+  return {
+    enrolled: all.map(({ address, ageSeconds, verified: isKnown }) => ({
+      address,
+      ageSeconds,
+      ...(isKnown && { verified: true }),
+    })),
+  };
 }
 
 /** One host after the other until one has done it; what the last one said where none has. */

@@ -18,6 +18,7 @@ import { redisFixedSum, redisSettingNames } from '../cluster/render/redis';
 import { type ClusterSpec, type PartName, partNames } from '../cluster/spec';
 import type { HostActivities } from '../contracts/activities';
 import { packHost } from '../contracts/packed';
+import { observeAuth } from './auth-records';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError, codeOf } from './failures';
 
@@ -55,7 +56,7 @@ async function look({ deps, spec, connection, probe, startedAt }: Look): Promise
   const host = connection.host.id;
   const names = partNames.map((part) => containerName(spec.name, host, part));
   const reading = readRecord(connection, spec.name);
-  const [version, containers, images, files, record, nginx, redis, machine, ready] = await Promise.all([
+  const [version, containers, images, files, record, nginx, redis, machine, ready, auth] = await Promise.all([
     connection.engine.version(),
     connection.engine.list({ cluster: spec.name, names }),
     connection.engine.images(),
@@ -70,6 +71,7 @@ async function look({ deps, spec, connection, probe, startedAt }: Look): Promise
       settings: [],
     }),
     probe ? probeParts(connection, spec) : undefined,
+    spec.auth ? observeAuth(connection, spec) : undefined,
   ]);
   return {
     host,
@@ -87,6 +89,7 @@ async function look({ deps, spec, connection, probe, startedAt }: Look): Promise
     listeners: machine.listeners,
     ...record,
     ready,
+    ...(auth && { auth }),
     tookMs: deps.now() - startedAt,
   };
 }

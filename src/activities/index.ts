@@ -1,5 +1,6 @@
 import type { Activities } from '../contracts/activities';
 import { agentActivities } from './agents';
+import { authActivities } from './auth';
 import { clusterListActivities } from './cluster-list';
 import { containerActivities } from './containers';
 import type { ActivityDependencies } from './dependencies';
@@ -42,6 +43,7 @@ export function createActivities(deps: ActivityDependencies): Activities {
     ...runActivities(),
     ...proofActivities(deps),
     ...agentActivities(deps),
+    ...authActivities(deps),
     ...fleets,
     ...installedActivities(deps, fleets),
     ...firewallActivities(deps, fleets),

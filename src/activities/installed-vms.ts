@@ -27,7 +27,8 @@ export function installedActivities(
       const ours = new Set((record?.agents ?? []).map(vmName));
       const { id } = renderRelease({ spec, digest }, deps.ownerId);
       return planInstalled(
-        enrolled.filter(({ address }) => !ours.has(address)),
+        // Where logins are needed, the others get nothing from a load balancer.
+        enrolled.filter(({ address, verified }) => !ours.has(address) && (verified || !spec.auth)),
         id,
         policy,
       );

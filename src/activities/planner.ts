@@ -11,6 +11,7 @@ import { judgeWayBack } from '../cluster/undo';
 import type { OpenedOperation, PlannerActivities } from '../contracts/activities';
 import { foldPlan } from '../contracts/folded-plan';
 import { unpackObserved } from '../contracts/packed';
+import { keysOf } from './auth-keys';
 import type { ActivityDependencies } from './dependencies';
 import { ActivityError } from './failures';
 import { ownRun } from './heartbeat';
@@ -33,9 +34,15 @@ function refuseTooLarge(plan: Plan, { nodes }: ClusterSpec): void {
 }
 
 /** Planning is pure; it runs as an activity so that the decision itself is in the history (architecture.md, rule 2). */
-export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, 'ownerId' | 'now'>): PlannerActivities {
+export function plannerActivities({
+  ownerId,
+  now,
+  authSecrets,
+}: Pick<ActivityDependencies, 'ownerId' | 'now' | 'authSecrets'>): PlannerActivities {
   return {
     async planDeploy({ spec, images, observed: crossed, origins, pace }) {
+      // Found missing in the middle, it would be missing too for what takes that back.
+      if (spec.auth) keysOf({ authSecrets }, spec, spec.auth.key);
       const observed = await unpackObserved(crossed);
       const desired = render(spec, images);
       const record = newestRecord(observed.hosts.filter(isSeen), spec.nodes.length);

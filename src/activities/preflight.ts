@@ -8,10 +8,12 @@ import type { RecordOwner } from '../cluster/observed';
 import { portNumbersOf } from '../cluster/port-conflicts';
 import { judgePreflight, sharedPortsOf } from '../cluster/preflight/cluster';
 import type { HostFacts, ImageFacts, Reach } from '../cluster/preflight/facts';
+import type { Finding } from '../cluster/preflight/findings';
 import { kernelSettings } from '../cluster/preflight/machine';
 import type { ClusterSpec, HostSpec } from '../cluster/spec';
 import type { PreflightActivities } from '../contracts/activities';
 import type { FailureDetails } from '../contracts/failures';
+import { keysOf } from './auth-keys';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError, toFailure } from './failures';
 
@@ -21,7 +23,10 @@ export function preflightActivities(deps: ActivityDependencies): PreflightActivi
       const startedAt = deps.now();
       const hosts = await Promise.all(spec.nodes.map((node) => lookAt(deps, spec, node)));
       const reaches = await tryWays(deps, spec, { hosts, listen });
-      const findings = judgePreflight(spec, { hosts, reaches, ownerId: deps.ownerId, bystander });
+      const findings = [
+        ...judgePreflight(spec, { hosts, reaches, ownerId: deps.ownerId, bystander }),
+        ...findSecretMissing(deps, spec),
+      ];
       const seen = hosts.filter((h) => h.reachable).map((h) => h.host);
       const untried = reaches.filter((r) => r.result === 'untested').length;
       const firewall = hosts.flatMap((h) => (h.reachable && h.machine.hasFirewall ? [h.host] : []));
@@ -43,6 +48,19 @@ export function preflightActivities(deps: ActivityDependencies): PreflightActivi
       throw new ActivityError('REMOTE_COMMAND', why, { host, final: true });
     },
   };
+}
+
+/** Whether who looks could make the credentials of this very cluster. */
+function findSecretMissing(deps: ActivityDependencies, spec: ClusterSpec): Finding[] {
+  if (!spec.auth) return [];
+  try {
+    keysOf(deps, spec, spec.auth.key);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ActivityError)) throw error;
+    const why = 'the credentials of agents are derived from it, and who may come in is sealed with it';
+    return [{ code: 'AUTH_SECRET', level: 'failure', what: error.message, why, mend: error.details.hint ?? '' }];
+  }
 }
 
 function isSet(setting: (typeof kernelSettings)[number], value: string | undefined): boolean {

@@ -1,7 +1,8 @@
-import { pullByDigest, pushTinyImage } from '../clients/registry';
+import { pullByDigest, pushTinyImage, withLogin } from '../clients/registry';
 import type { ClusterSpec } from '../cluster/spec';
 import type { ProofActivities } from '../contracts/activities';
 import type { OperationIdentity } from '../contracts/operation';
+import { loginOf } from './auth-keys';
 import { announce, canaryInfoHash, canaryTag, findAnnounced } from './canary';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError } from './failures';
@@ -14,14 +15,15 @@ export function proofActivities(deps: ActivityDependencies): ProofActivities {
       const repository = 'krakenctl-canary/deploy';
       const tag = canaryTag(operation);
       const pushStart = deps.now();
-      const from = await connectTo(deps, spec, pusher);
+      const login = loginOf(deps, spec);
+      const from = withLogin(await connectTo(deps, spec, pusher), login);
       const pushed = await failing('push', pusher, () =>
         pushTinyImage(from, { port: spec.ports.lbProxy, repository, tag, contents: operation.id }),
       );
       const pushMs = deps.now() - pushStart;
       beat({ pushed: pushed.digest });
       const pullStart = deps.now();
-      const to = await connectTo(deps, spec, puller);
+      const to = withLogin(await connectTo(deps, spec, puller), login);
       await failing('pull', puller, () =>
         pullByDigest(to, { port: spec.ports.lbProxy, repository, digest: pushed.digest }),
       );
@@ -68,7 +70,7 @@ interface Announce {
 
 async function proveAnnounce(deps: ActivityDependencies, { spec, announcer, operation }: Announce): Promise<string> {
   const infoHash = canaryInfoHash(operation.id);
-  const connection = await connectTo(deps, spec, announcer);
+  const connection = withLogin(await connectTo(deps, spec, announcer), loginOf(deps, spec));
   await failing('announce', announcer, () => announce(connection, spec.ports.lbTracker, infoHash));
   const key = await findAnnounced(deps, spec, infoHash);
   if (key !== undefined) return key;

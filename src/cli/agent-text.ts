@@ -56,7 +56,8 @@ function cellsOf(agent: AgentRow, { now }: AgentView): string[] {
 }
 
 function nextOf(agent: AgentRow, now: number): string {
-  const { parked, plan, vm } = agent;
+  const { parked, plan, vm, revoked } = agent;
+  if (revoked) return `its credential was taken away → krakenctl agent deploy ${vmName(vm)} lets it in again`;
   if (parked) {
     const wait = showDuration(Math.max(0, parked.nextTryAt - now));
     return `parked, tried ${parked.tries} times, again in ${wait}: ${parked.why}`.slice(0, 120);
@@ -69,11 +70,12 @@ function nextOf(agent: AgentRow, now: number): string {
 
 /** Nobody has logged in there: what such a VM says of itself may be anybody's word. */
 export function renderEnrolled(enrolled: EnrolledVm[]): string[] {
-  return enrolled.map(({ address, host, release, failed, ageSeconds, leaving }) => {
+  return enrolled.map(({ address, host, release, failed, ageSeconds, leaving, verified }) => {
     const name = host ? ` (${host})` : '';
     const broken = failed ? `, release ${failed.release} did not get ready there` : '';
     const what = `installed itself, release ${release ?? 'unknown'}${broken}, heard ${showDuration(Math.max(0, ageSeconds) * 1000)} ago`;
     if (leaving) return ` i ${address}${name} was told to take its agent away, within five minutes of its next look`;
+    if (verified) return ` i ${address}${name} ${what}, enrolled with a token`;
     return ` i ${address}${name} ${what}, unverified   → to look after it over SSH: krakenctl agent deploy ${address}`;
   });
 }

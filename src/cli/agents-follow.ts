@@ -33,7 +33,10 @@ async function follow(
   { spec, options, since, code, report }: DeployEnd & { report: { changed: boolean } },
 ): Promise<ExitCode> {
   const { output } = context;
-  const following = whoFollows(await lookAtAgents(temporal, spec), report.changed);
+  const listing = await lookAtAgents(temporal, spec);
+  // The others get nothing from a load balancer that asks for a login.
+  const seen = spec.auth ? { ...listing, enrolled: listing.enrolled.filter((vm) => vm.verified) } : listing;
+  const following = whoFollows(seen, report.changed);
   if (!following) return code;
   output.line();
   output.line(`${following.who} follow (--no-agents leaves them)`);
@@ -73,7 +76,10 @@ export function whoFollows(
   { agents, enrolled, installs }: Pick<AgentListing, 'agents' | 'enrolled' | 'installs'>,
   changed: boolean,
 ): Following | undefined {
-  const behind = agents.filter(({ plan }) => (plan.kind === 'work' ? plan.activate : changed));
+  // Whoever was thrown out is let in by name alone.
+  const behind = agents.filter(
+    ({ plan, revoked }) => !revoked && (plan.kind === 'work' ? plan.activate || plan.login : changed),
+  );
   if (behind.length > 0) return { verb: 'upgrade', who: `${behind.length} of ${agents.length} agents` };
   const areWaiting = newestInstall(installs)?.forAll === false;
   if ((changed || areWaiting) && enrolled.length > 0) return { verb: 'publish', who: 'VMs that installed themselves' };

@@ -1,3 +1,4 @@
+import { keepAuthSecret } from '../config/auth-secret';
 import type { Config } from '../config/load';
 import type { SpecOrigins } from '../contracts/operation';
 import type { Context } from './context';
@@ -22,7 +23,17 @@ export async function readConfiguration(
       data: { mistakes },
     });
   }
+  if (loaded.spec.auth) leaveForWorker(loaded, context.environment);
   return { ...loaded, origins: findOrigins(loaded.spec, loaded.settings) };
+}
+
+/** The worker of this machine reads it there: it never crosses to Temporal. Where nothing can be written, the worker says what it lacks. */
+export function leaveForWorker({ spec, authSecret }: Config, environment: NodeJS.ProcessEnv): void {
+  try {
+    keepAuthSecret(spec.name, authSecret!, environment);
+  } catch {
+    // A look at the configuration needs none of it.
+  }
 }
 
 /** Flag values as the text that `.env` would have. */

@@ -85,6 +85,7 @@ const others: Partial<Record<LocalCode | FailureCode, ExitCode>> = {
   APPROVAL_EXPIRED: exitCodes.approval,
   ADDRESS_NEEDED: exitCodes.usage,
   CHANGE_NOT_BUILT: exitCodes.usage,
+  SECRET_MISSING: exitCodes.preflight,
   PROGRAM_MISSING: exitCodes.preflight,
   FIREWALL_REVERTED: exitCodes.rolledBack,
   FIREWALL_CUTS: exitCodes.rolledBack,

@@ -12,6 +12,7 @@ export const nouns: Record<string, () => AddNoun> = {
   status: () => (require('./commands/status') as typeof import('./commands/status')).addStatusCommand,
   logs: () => (require('./commands/logs') as typeof import('./commands/logs')).addLogsCommand,
   agent: () => (require('./commands/agent') as typeof import('./commands/agent')).addAgentCommands,
+  auth: () => (require('./commands/auth') as typeof import('./commands/auth')).addAuthCommands,
   op: () => (require('./commands/op') as typeof import('./commands/op')).addOperationCommands,
   firewall: () => (require('./commands/firewall') as typeof import('./commands/firewall')).addFirewallCommands,
   cluster: () => (require('./commands/cluster') as typeof import('./commands/cluster')).addClusterCommands,

@@ -76,6 +76,8 @@ const keysByPath: Record<string, string> = {
   'firewall.clients': 'FIREWALL_CLIENTS',
   'firewall.peers': 'FIREWALL_PEERS',
   'firewall.ssh': 'FIREWALL_SSH',
+  auth: 'ENABLE_AUTH',
+  'auth.key': 'AUTH_SECRET',
   'logs.maxSizeBytes': 'LOG_MAX_SIZE',
   'logs.maxFiles': 'LOG_MAX_FILES',
   ...limitKeys,

@@ -35,6 +35,8 @@ function toLine(step: Step): Line {
       return { ...base, symbol: '↓', what: [shortImage(step.target)], detail: '' };
     case 'file':
       return { ...base, what: [fileName(step)], detail: step.action === 'create' ? '' : 'rewrite' };
+    case 'credentials':
+      return { ...base, what: [step.target], detail: '' };
     case 'reload':
       return { ...base, what: [step.part ?? step.target], detail: 'reload' };
     case 'setting':

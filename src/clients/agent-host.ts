@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { pack } from 'tar-stream';
 import { agentContainer } from '../cluster/agents/names';
 import type { AgentFacts } from '../cluster/agents/observed';
@@ -24,6 +25,8 @@ else echo unit absent; fi
 [ -L "$current" ] && { c=$(readlink "$current"); echo current \${c##*/}; }
 [ -d "$base/releases/$release" ] && (cd "$base/releases/$release" && sha256sum --quiet --check sums) > /dev/null 2>&1 && echo complete yes
 [ -r "$base/choice" ] && echo choice $(cat "$base/choice")
+l=/etc/kraken/$cluster/agent-login/login.conf; [ -r "$l" ] && { g=$(sha256sum < "$l"); echo login \${g%% *}; }
+docker inspect --format '{{if .State.Running}}gateway {{index .Config.Labels "${labels.fingerprint}"}}{{end}}' "kraken-$cluster-gateway" 2> /dev/null
 docker inspect --format '{{if eq (index .Config.Labels "${labels.cluster}") "'"$cluster"'"}}container {{index .Config.Labels "${labels.fingerprint}"}} {{.State.Status}} {{.State.StartedAt}} {{.Config.Image}}{{end}}' "kraken-$cluster-agent" 2> /dev/null
 own=$(cat "$base/releases/$release/image.id" 2> /dev/null)
 { docker image inspect "$image" || { [ -n "$own" ] && docker image inspect "$own"; }; } > /dev/null 2>&1 && echo image yes
@@ -48,6 +51,19 @@ mv -T -- "$t" "$d"; sync "$base/releases"; whole; echo written`;
 
 /** stdin: cluster, release. The id of an image beside all releases is an older krakenctl's; the release that was started from it is no more in force. */
 const activateProgram = `${underEffectLock}IFS= read -r cluster; IFS= read -r release; base=/var/lib/kraken/$cluster/agent; rm -f "$base/unattended"; sh "$base/releases/$release/activate" || exit; rm -f "$base/image.id"`;
+
+/**
+ * stdin: cluster, sum of the credential's file or `none`, a line each; then the file. Its folder is mounted, so that a rename is seen; the gateway, where one
+ * runs, reads it again.
+ */
+const loginProgram = `${underEffectLock}set -e; LC_ALL=C; export LC_ALL; IFS= read -r cluster; IFS= read -r sum
+d=/etc/kraken/$cluster/agent-login; f=$d/login.conf; has() { g=$(sha256sum < "$f" 2> /dev/null) && echo "\${g%% *} $(stat -c %a "$f")"; }
+if [ "$sum" = none ]; then cat > /dev/null; if [ -e "$d" ]; then rm -rf -- "$d"; echo written; else echo same; fi; exit 0; fi
+if [ "$(has || :)" = "$sum 600" ]; then cat > /dev/null; echo same; exit 0; fi
+umask 077; (umask 022; mkdir -p "\${d%/*}"); mkdir -p "$d"; t=$(mktemp "$d/.new.XXXXXXXX"); trap 'rm -f -- "$t"' EXIT; cat > "$t"
+g=$(sha256sum < "$t"); [ "\${g%% *}" = "$sum" ]; sync "$t"; mv -f -T -- "$t" "$f"; sync "$d"
+if [ "$(docker inspect --format '{{.State.Running}}' "kraken-$cluster-gateway" 2> /dev/null)" = true ]; then docker exec "kraken-$cluster-gateway" sh -c "kill -HUP 1"; fi
+[ "$(has)" = "$sum 600" ] && echo written`;
 
 /** stdin: the program. */
 const deactivateProgram = `${underEffectLock}exec sh -s`;
@@ -81,6 +97,11 @@ export function createAgentHost(ssh: SshConnection, sudo: string): AgentHost {
     async activate(cluster, release) {
       const answer = await text(activateProgram, `${cluster}\n${release}\n`, changeTimeoutMs);
       return { changed: answer.startsWith('yes') };
+    },
+    async giveLogin(cluster, file) {
+      const sum = file === undefined ? 'none' : createHash('sha256').update(file).digest('hex');
+      const answer = await text(loginProgram, `${cluster}\n${sum}\n${file ?? ''}`, changeTimeoutMs);
+      return { changed: answer === 'written' };
     },
     async deactivate(program) {
       return { changed: (await text(deactivateProgram, program, changeTimeoutMs)).endsWith('yes') };
@@ -130,6 +151,8 @@ function parseFacts(text: string, wanted: AgentQuery): AgentFacts {
     complete: first('complete') === 'yes',
     container: release && state ? { release, state, startedAt: startedAt ?? '', image, isWanted } : undefined,
     image: first('image') === 'yes',
+    login: first('login'),
+    gateway: first('gateway'),
     choice: parseChoice(first('choice')),
     nodeOf: first('node'),
     takenPorts: (words.get('taken') ?? []).map((entry) => {

@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs';
-import type { AgentHost, Engine, FirewallHost, HostFiles, HostFolders, RedisInstance } from './host';
+import type { AgentHost, CredentialStore, Engine, FirewallHost, HostFiles, HostFolders, RedisInstance } from './host';
 
 /**
  * Moments at which a campaign kills or freezes this process. Switched on by the environment alone; without it nothing here is
@@ -131,6 +131,7 @@ export const engineEffects: (keyof Engine)[] = [
   'load',
 ];
 export const fileEffects: (keyof HostFiles)[] = ['write', 'append', 'remove'];
+export const credentialEffects: (keyof CredentialStore)[] = ['write'];
 export const folderEffects: (keyof HostFolders)[] = ['remove'];
 export const redisEffects: (keyof RedisInstance)[] = [
   'meet',
@@ -143,4 +144,4 @@ export const redisEffects: (keyof RedisInstance)[] = [
   'configSet',
 ];
 export const firewallEffects: (keyof FirewallHost)[] = ['stage', 'tryOut', 'keep', 'takeBack', 'enable', 'remove'];
-export const agentEffects: (keyof AgentHost)[] = ['install', 'activate', 'deactivate', 'restart'];
+export const agentEffects: (keyof AgentHost)[] = ['install', 'activate', 'giveLogin', 'deactivate', 'restart'];

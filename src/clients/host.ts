@@ -1,5 +1,6 @@
 import type { PublishedInstall } from '../cluster/agents/install-source';
 import type { AgentFacts } from '../cluster/agents/observed';
+import type { CredentialFile, CredentialMark } from '../cluster/auth/credentials';
 import type { FirewallFacts } from '../cluster/firewall/observed';
 import type { ObservedFolder } from '../cluster/observed';
 import type { MachineFacts } from '../cluster/preflight/facts';
@@ -27,6 +28,8 @@ export interface HostConnection {
   /** What VMs install from, where this host is a load balancer. */
   readonly installs: InstallSource;
   readonly firewall: FirewallHost;
+  /** By which the NGINX of a load balancer tells who comes. */
+  readonly credentials: CredentialStore;
   /** Opens the fence for effects of an operation; see {@link Fence}. */
   fence(scope: FenceScope): Promise<FenceLease>;
 }
@@ -45,6 +48,17 @@ export interface Login {
   connection: HostConnection;
   /** Lets go of the host as one who is done. */
   leave(): Promise<void>;
+}
+
+/** Hashes of logins on a load balancer; see `credential-store.ts`. */
+export interface CredentialStore {
+  /** Resolves when they were read back. `newer`: what lies there is made of a newer record, and stays. */
+  write(
+    cluster: string,
+    credentials: { mark: CredentialMark; files: Record<CredentialFile, string> },
+  ): Promise<'written' | 'same' | 'newer'>;
+  /** Of what they were made; undefined where they are not whole, or others may read them. */
+  look(cluster: string): Promise<CredentialMark | undefined>;
 }
 
 /** Our own rules of the host's firewall; see `firewall-host.ts`. */
@@ -102,6 +116,8 @@ export interface AgentHost {
   install(cluster: string, release: ReleaseArchive): Promise<{ changed: boolean }>;
   /** Makes a release the one that runs; resolves when the container of that very release was seen running. */
   activate(cluster: string, release: string): Promise<{ changed: boolean }>;
+  /** The file with its credential, for root alone, which its gateway reads anew; undefined: it has none any more. */
+  giveLogin(cluster: string, file: string | undefined): Promise<{ changed: boolean }>;
   /** Takes everything of the agent away, by the program of `render/agent/programs.ts`. */
   deactivate(program: string): Promise<{ changed: boolean }>;
   /** Resolves when another container than before was seen running. */
@@ -145,6 +161,8 @@ export interface InstallSource {
   /** VMs that installed themselves, by the address under which they are known: they take their agent away when they look next. */
   dismiss(cluster: string, those: { addresses: string[]; mark: number }): Promise<{ changed: boolean }>;
   look(cluster: string): Promise<PublishedInstall>;
+  /** What VMs left that showed this token: SHA-1 over password and salt in hex, and the salt. */
+  applicants(cluster: string, token: string): Promise<{ address: string; sum: string; salt: string }[]>;
 }
 
 /** Looks before anything is changed; see `preflight.ts`. */
@@ -386,7 +404,7 @@ export interface RedisClusterNode {
 export interface FenceScope {
   cluster: string;
   /** A fence of its own, so that operations of a fleet, of the cluster, and on the rules of a VM do not end each other. */
-  realm?: 'agents' | 'firewall';
+  realm?: 'agents' | 'firewall' | 'auth';
   /** Epoch of the operation, see `owner.json`. */
   epoch: number;
   /** Silence of ours after which the host ends our session. Default 4; longer for what fills the line. */

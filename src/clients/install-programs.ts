@@ -95,3 +95,9 @@ find . -maxdepth 1 -type f -name '[0-9]*' ! -name '*[!0-9.]*' -printf '%f %Ts\\n
   close(file); said = substr(said, 1, 1024); gsub(/[^A-Za-z0-9._; -]/, "?", said)
   print "vm " $1 " " (now - $2) " " said
 }'`;
+
+/** stdin: cluster, token. stdout: address, sum and salt of each VM that came with it; what does not look so is no answer. */
+export const applicantsProgram = `LC_ALL=C; export LC_ALL; IFS= read -r cluster; IFS= read -r token
+cd "/var/lib/kraken/$cluster/nginx/spool" 2> /dev/null || exit 0
+case $token in ''|*[!0-9a-z]*) exit 0;; esac
+for f in *."$token"; do [ -f "$f" ] || continue; echo "\${f%.*} $(sed -n 's/^login //p' "$f" | head -n 1 | head -c 200)"; done`;

@@ -3,7 +3,7 @@ import type { EnrolledVm, PublishedInstall } from '../cluster/agents/install-sou
 import { FencedOffError } from './errors';
 import { asProgram } from './files';
 import type { InstallSource } from './host';
-import { dismissProgram, lookProgram, publishProgram, turnsProgram } from './install-programs';
+import { applicantsProgram, dismissProgram, lookProgram, publishProgram, turnsProgram } from './install-programs';
 import type { SshConnection } from './ssh';
 
 /** On a load balancer: what VMs install their agents from, and what they say of themselves. */
@@ -34,6 +34,16 @@ export function createInstallSource(ssh: SshConnection, sudo: string): InstallSo
       const input = [cluster, mark, ...addresses].map((line) => `${line}\n`).join('');
       const { stdout } = await ssh.exec(asProgram(sudo, dismissProgram), { input });
       return { changed: stdout.toString().trim() === 'written' };
+    },
+    async applicants(cluster, token) {
+      const { stdout } = await ssh.exec(asProgram(sudo, applicantsProgram), { input: `${cluster}\n${token}\n` });
+      return stdout
+        .toString()
+        .split('\n')
+        .flatMap((line) => {
+          const [, address, sum, salt] = /^(\d+\.\d+\.\d+\.\d+) ([0-9a-f]{40}) ([0-9a-f]{16,64})$/.exec(line) ?? [];
+          return address && sum && salt ? [{ address, sum, salt }] : [];
+        });
     },
     async look(cluster) {
       const { stdout } = await ssh.exec(asProgram(sudo, lookProgram), { input: `${cluster}\n` });

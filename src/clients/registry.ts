@@ -9,6 +9,14 @@ export interface RegistryDoor {
   http(request: HttpRequest): Promise<HttpResponse>;
 }
 
+/** The same door for whoever has a login. */
+export function withLogin(door: RegistryDoor, login: Record<string, string>): RegistryDoor {
+  return {
+    host: door.host,
+    http: (request) => door.http({ ...request, headers: { ...request.headers, ...login } }),
+  };
+}
+
 export interface TinyImage {
   port: number;
   repository: string;

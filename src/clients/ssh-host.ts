@@ -1,10 +1,12 @@
 import type { Duplex } from 'node:stream';
 import type { HostSpec } from '../cluster/spec';
 import { createAgentHost } from './agent-host';
+import { createCredentialStore } from './credential-store';
 import { createEngine } from './docker';
 import { HostUnreachableError } from './errors';
 import {
   agentEffects,
+  credentialEffects,
   engineEffects,
   fileEffects,
   firewallEffects,
@@ -18,6 +20,7 @@ import { createFirewallHost } from './firewall-host';
 import { createFolders } from './folders';
 import type {
   AgentHost,
+  CredentialStore,
   Engine,
   FenceLease,
   FenceScope,
@@ -55,6 +58,7 @@ export class SshHost implements HostConnection {
   readonly agent: AgentHost;
   readonly installs: InstallSource;
   readonly firewall: FirewallHost;
+  readonly credentials: CredentialStore;
   private readonly held: Fence;
   private readonly fences: Pick<Fence, 'lease'>;
   private readonly redises = new Map<number, RedisInstance>();
@@ -72,6 +76,7 @@ export class SshHost implements HostConnection {
     this.http = createHttp(ssh);
     this.agent = withFailpoints('agent', agentEffects, createAgentHost(ssh, rights.sudo));
     this.installs = createInstallSource(ssh, rights.sudo);
+    this.credentials = withFailpoints('files', credentialEffects, createCredentialStore(ssh, rights.sudo));
     this.firewall = withFailpoints('firewall', firewallEffects, createFirewallHost(ssh, rights.sudo));
     this.preflight = {
       forwards: rights.socket === 'forward',

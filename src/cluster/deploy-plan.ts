@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { authConflicts, credentialStage } from './auth/credential-stage';
 import { leftOut } from './balancers';
 import type { Because } from './because';
 import type { DesiredState } from './desired';
@@ -52,6 +53,9 @@ export function layOut(input: DeployPlanInput): Omit<Plan, 'hash'> {
   const pace = input.pace ?? { batch: 1 };
   const rollout = { spec: input.spec, seen, differences, redis, earlierPorts, pace };
   const { stages, order } = rolling ? rolloutStages(rollout) : { stages: besideEachOther(rollout) };
+  const credentials = credentialStage(input.spec, seen);
+  // After the images, and before anything that asks them.
+  if (credentials) stages.splice(1, 0, credentials);
   const recordStale = isRecordStale(input, seen);
   if (recordStale || stages.some((s) => s.steps.length > 0)) stages.push(recordStage(input));
   return {
@@ -68,6 +72,7 @@ export function layOut(input: DeployPlanInput): Omit<Plan, 'hash'> {
     recordStale,
     conflicts: [
       ...unbuiltChanges(record, input.spec),
+      ...authConflicts(input.spec, seen, record),
       ...differences.flatMap((d) => {
         const is = seen.find((h) => h.host === d.host)!;
         return [...d.conflicts, ...portConflicts(input.spec, is, d.containers)];

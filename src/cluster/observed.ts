@@ -1,3 +1,4 @@
+import type { CredentialMark } from './auth/credentials';
 import type { Listener } from './preflight/facts';
 import type { ClusterSpec, PartName } from './spec';
 
@@ -78,6 +79,16 @@ export interface ObservedNginx {
   out?: string[];
 }
 
+/** Who may come in, as one host keeps it: which record, and not what is in it. */
+export interface ObservedAuth {
+  /** `auth.json`. */
+  auth?: { generation: number; sum: string; key: string };
+  /** `agents.json`. */
+  fleet?: { generation: number; sum: string };
+  /** What a load balancer's hashes are made of. */
+  mark?: CredentialMark;
+}
+
 export type ObservedHost =
   | {
       host: string;
@@ -102,6 +113,8 @@ export type ObservedHost =
       /** Highest epoch of an operation that this host has seen. */
       epoch: number;
       owner?: RecordOwner;
+      /** Only where the spec asks for logins. */
+      auth?: ObservedAuth;
       /** One probe of each part that has one; only when asked for. */
       ready?: Partial<Record<PartName, boolean>>;
       /** Milliseconds that the whole look took. */

@@ -15,6 +15,8 @@ export type StepKind =
   | 'remove'
   | 'redis'
   | 'record'
+  /** Hashes by which a load balancer tells who comes. */
+  | 'credentials'
   | 'folder'
   /** Rules of our own in a host's firewall. */
   | 'firewall'

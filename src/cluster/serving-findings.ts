@@ -10,6 +10,7 @@ export const servingCodes = [
   'PART_STOPPED',
   'GATE_NOT_READY',
   'LEFT_OUT',
+  'LOGINS_OLD',
   'ORIGINS_AWAY',
   'REDIS_NOT_WHOLE',
   'REDIS_NO_REPLICA',

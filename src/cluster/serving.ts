@@ -1,3 +1,4 @@
+import { withoutCredentials } from './auth/credential-stage';
 import { leftOut } from './balancers';
 import type { Observed, ObservedHost, SeenHost } from './observed';
 import { isSeen } from './observed';
@@ -56,6 +57,7 @@ export function judgeServing(input: ServingInput): Serving {
     ...seen.flatMap((host) => judgeHost(input, host)),
     ...judgeCopies(input),
     ...judgeOut(input),
+    ...judgeLogins(input),
   ];
   if (spec.storage.backend === 'testfs') {
     const text = 'blobs lie in testfs, the embedded storage; S3 is the production backend (not built yet)';
@@ -173,5 +175,15 @@ function judgeOut({ spec, observed }: ServingInput): Finding[] {
       ? `${operation} works on it, or has ended there: krakenctl op show ${operation}; krakenctl deploy takes it back`
       : 'an operation works on it, or one has ended there: krakenctl op list; then krakenctl deploy takes it back';
     return { code: 'LEFT_OUT', severity: 'degraded', host, text, hint };
+  });
+}
+
+/** Once it asks, it goes by what it has: a user who was removed comes in there, one who was added does not. */
+function judgeLogins({ spec, observed }: ServingInput): Finding[] {
+  const seen = observed.hosts.filter(isSeen);
+  if (!highestRecord(seen)?.spec.auth) return [];
+  return withoutCredentials(spec, seen).map((host) => {
+    const text = 'its load balancer lets in others than are known now';
+    return { code: 'LOGINS_OLD', severity: 'degraded', host, part: 'nginx', text, hint: 'krakenctl deploy' };
   });
 }

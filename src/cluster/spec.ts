@@ -145,6 +145,13 @@ export const specSchema = z.object({
       ssh: z.array(network).min(1).optional(),
     })
     .optional(),
+  /** Who comes through the load balancers needs a login; absent: nobody does. */
+  auth: z
+    .object({
+      /** Fingerprint of AUTH_SECRET (`auth/keys.ts`). */
+      key: z.string().regex(/^[0-9a-f]{16}$/),
+    })
+    .optional(),
   logs: z.object({
     /** Docker json-file rotation. */
     maxSizeBytes: bytes,

@@ -13,6 +13,7 @@ export type UndoVerdict =
  * | has another after it                       | refused: that one comes first                                  |
  * | only mended what was there                 | goes back to the state before what was mended                  |
  * | brought the cluster into being             | refused: there is nothing before it                            |
+ * | switched ENABLE_AUTH off                    | refused: agents come first again                                |
  * | changed which nodes there are, the storage | refused: data would be left where nobody asks for it           |
  */
 export function judgeUndo(record: ClusterRecord | undefined, wanted: string | undefined): UndoVerdict {
@@ -45,6 +46,12 @@ export function judgeWayBack(from: ClusterSpec, to: LastGood, name: string): Und
     return refused(
       `${name} changed the storage; what was pushed since then is not in the former one`,
       'krakenctl plan',
+    );
+  // Agents have lost their credentials since then, and would be refused.
+  if (to.spec.auth && !from.auth)
+    return refused(
+      `${name} has ENABLE_AUTH=false, and agents are to be let in first again`,
+      'ENABLE_AUTH=true, then krakenctl deploy',
     );
   // How to log in is not what is taken back: the way of today works today.
   return { state: 'possible', spec: { ...to.spec, ssh: from.ssh, nodes: from.nodes }, to };

@@ -13,10 +13,12 @@ export interface SpecParts {
   /** Key file when SSH_KEY_PATH is not set. */
   defaultKeyPath?: string;
   home?: string;
+  /** Absent: nobody needs a login. */
+  auth?: ClusterSpec['auth'];
 }
 
 /** @throws when a value slipped through every check, which is a bug and not a person's mistake. */
-export function toClusterSpec({ values, nodes, defaultKeyPath, home }: SpecParts): ClusterSpec {
+export function toClusterSpec({ values, nodes, defaultKeyPath, home, auth }: SpecParts): ClusterSpec {
   const v = values as Complete;
   const keyPath = values.SSH_KEY_PATH ?? defaultKeyPath;
   const jump = values.SSH_PROXY_JUMP;
@@ -53,6 +55,7 @@ export function toClusterSpec({ values, nodes, defaultKeyPath, home }: SpecParts
       limit: { memoryBytes: v.AGENT_MEMORY_LIMIT, cpus: v.AGENT_CPU_LIMIT },
     },
     ...toFirewall(values),
+    ...(auth && { auth }),
     logs: { maxSizeBytes: v.LOG_MAX_SIZE, maxFiles: v.LOG_MAX_FILES },
     concurrency: v.CONCURRENCY,
   } satisfies ClusterSpec);

@@ -17,7 +17,7 @@ export const sections = {
   agents: 'Agents on VMs',
   firewall: 'Firewall',
   tls: 'TLS (not built yet)',
-  auth: 'Authentication (not built yet)',
+  auth: 'Authentication',
   recovery: 'Recovery and alerts (not built yet)',
   backup: 'Backup (not built yet)',
 } as const;

@@ -1,11 +1,12 @@
 import type { z } from 'zod';
 import type { KeyDefinition } from './key';
 import { agentKeys } from './keys/agents';
+import { authKeys } from './keys/auth';
 import { clusterKeys, nodeKey, sshKeys } from './keys/cluster';
 import { firewallKeys } from './keys/firewall';
 import { imageKeys } from './keys/images';
 import { limitKeys } from './keys/limits';
-import { authKeys, backupKeys, recoveryKeys, tlsKeys } from './keys/not-built';
+import { backupKeys, recoveryKeys, tlsKeys } from './keys/not-built';
 import { portKeys } from './keys/ports';
 import { rolloutKeys } from './keys/rollout';
 import { krakenKeys, logKeys, nginxKeys, redisKeys } from './keys/services';

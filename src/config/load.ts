@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { MaintenanceWindow } from '../cluster/maintenance-window';
 import type { ClusterSpec } from '../cluster/spec';
+import { authOf } from './auth-secret';
 import { expandHome, toClusterSpec } from './cluster-spec';
 import type { Mistake, Warning } from './mistakes';
 import { resolveValues } from './resolve';
 import { findRuleMistakes, findWarnings } from './rules';
+import type { Secret } from './secret';
 import { describeSettings, findUnusedWarnings, type Settings } from './settings';
 import { type ConfigSources, gatherTexts } from './sources';
 
@@ -21,6 +23,8 @@ export interface Config {
   logDir: string;
   metricsDir: string;
   rollout: RolloutSettings;
+  /** AUTH_SECRET, where it is set: for the worker on this machine, and for what must not cross in the clear. */
+  authSecret?: Secret;
 }
 
 export interface RolloutSettings {
@@ -43,12 +47,13 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const defaultKeyPath = sources.environment?.SSH_AUTH_SOCK ? undefined : '~/.ssh/id_ed25519';
   return {
     ok: true,
-    spec: toClusterSpec({ values, nodes, home, defaultKeyPath }),
+    spec: toClusterSpec({ values, nodes, home, defaultKeyPath, auth: authOf(values) }),
     settings: describeSettings(gathered, resolved),
     warnings: [...findWarnings(ruling), ...findUnusedWarnings(gathered)],
     logDir: expandHome(values.LOG_DIR!, home),
     metricsDir: expandHome(values.METRICS_DIR!, home),
     rollout: { bakeMs: values.ROLLOUT_BAKE, window: values.MAINTENANCE_WINDOW },
+    ...(values.AUTH_SECRET && { authSecret: values.AUTH_SECRET }),
   };
 }
 

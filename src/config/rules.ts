@@ -1,3 +1,4 @@
+import { findAuthMistakes } from './auth-rules';
 import { keys, nodeKeyName, nodeNumber } from './keys';
 import type { Mistake, Warning } from './mistakes';
 import { findAgentPortMistakes, findPortMistakes } from './port-rules';
@@ -16,6 +17,7 @@ export function findRuleMistakes(ruling: Ruling): Mistake[] {
     ...findMemoryMistakes(ruling),
     ...findImageMistakes(ruling),
     ...findReplicaMistakes(ruling),
+    ...findAuthMistakes(ruling),
     ...findPortMistakes(ruling),
     ...findAgentPortMistakes(ruling),
   ];
@@ -125,6 +127,9 @@ export function findWarnings({ resolved: { values, nodes }, gathered }: Ruling):
   }
   if (values.KRAKEN_IMAGE_REGISTRY === keys.KRAKEN_IMAGE_REGISTRY.example) {
     warn('KRAKEN_IMAGE_REGISTRY', 'this is still the example of the template; no image can come from there');
+  }
+  if (values.ENABLE_AUTH && values.AUTH_WITHOUT_TLS) {
+    warn('AUTH_WITHOUT_TLS', 'passwords cross the network in the clear, and whoever sees one may use it');
   }
   if (gathered.given.get('AUTH_SECRET')?.text === keys.AUTH_SECRET.example) {
     warn('AUTH_SECRET', 'this is the example of the documentation, which everybody knows');

@@ -10,6 +10,7 @@ import type { Finding, KernelMend } from '../cluster/preflight/findings';
 import type { ClusterSpec, PartName } from '../cluster/spec';
 import type { UndoVerdict } from '../cluster/undo';
 import type { AgentActivities } from './agents';
+import type { AuthActivities } from './auth';
 import type { Changed } from './changed';
 import type { CrossedHost, CrossedObserved } from './crossed';
 import type { FirewallActivities } from './firewall';
@@ -257,7 +258,7 @@ export interface RecordActivities {
     spec: ClusterSpec;
     host: string;
     epoch: number;
-    realm?: 'agents';
+    realm?: 'agents' | 'auth';
     line: OperationLine;
   }): Promise<Changed>;
 }
@@ -296,4 +297,5 @@ export type Activities = HostActivities &
   RunActivities &
   ProofActivities &
   AgentActivities &
+  AuthActivities &
   FirewallActivities;

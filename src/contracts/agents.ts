@@ -40,6 +40,7 @@ export interface FleetState {
   stages: StageProgress[];
   /** Hosts of the cluster that were left; missing in what an older krakenctl carried on. */
   unseen?: UnseenHost[];
+  serials?: Serials;
   /** What people decided so far, and who pauses it now. */
   decisions?: Decision[];
   paused?: Decision;
@@ -104,7 +105,12 @@ export interface AgentInput {
   digest: string;
   epoch: number;
   sentinel?: Sentinel;
+  /** How many credentials it had before; absent: none. */
+  serial?: number;
 }
+
+/** By the address of the VM; those that are not named have their first credential. */
+export type Serials = Record<string, number>;
 
 export type AgentOutcome = { state: 'done'; changed: boolean } | Omit<LeftVm, 'vm'>;
 
@@ -136,6 +142,8 @@ export interface FleetView {
   /** What the load balancers that could be seen serve. */
   installs: BalancerInstall[];
   unseen: UnseenHost[];
+  /** Addresses of VMs whose credential was taken away: only who is named is let in again. */
+  revoked?: string[];
 }
 
 export interface OpenedFleet {
@@ -214,6 +222,8 @@ export interface ListedAgent {
   /** The release that the record and this spec ask for. */
   wanted: string;
   plan: AgentPlan;
+  /** Its credential was taken away. */
+  revoked?: boolean;
 }
 
 export interface AgentActivities {
@@ -247,6 +257,8 @@ export interface AgentActivities {
   lookAtAgent(input: AgentInput): Promise<AgentLook>;
   ensureAgentImage(input: AgentStepInput): Promise<Changed>;
   ensureAgentRelease(input: AgentStepInput): Promise<Changed>;
+  /** Its credential, or none any more where nobody needs a login. */
+  ensureAgentLogin(input: AgentInput): Promise<Changed>;
   ensureAgentActive(input: AgentStepInput): Promise<Changed>;
   ensureAgentAbsent(input: AgentInput): Promise<Changed>;
   restartAgent(input: AgentInput): Promise<Changed>;

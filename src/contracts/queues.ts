@@ -32,6 +32,9 @@ export const workflowTypes = {
   inspectClusters: 'inspectClusters',
   firewall: 'operateFirewall',
   inspectFirewall: 'inspectFirewall',
+  auth: 'operateAuth',
+  inspectAuth: 'inspectAuth',
+  keepToken: 'keepToken',
   fleet: 'operateFleet',
   agent: 'bringAgent',
   keepAgent: 'keepAgent',
@@ -55,6 +58,16 @@ export type DecisionUpdate = keyof typeof decisionUpdates;
 /** The fleet's operation; never the cluster's (decisions 10). */
 export function fleetWorkflowId(cluster: string): string {
   return `kraken-${cluster}-agents`;
+}
+
+/** Who may come in changes beside whatever else is under way. */
+export function authWorkflowId(cluster: string): string {
+  return `kraken-${cluster}-auth`;
+}
+
+/** One for each enrolment token. */
+export function tokenWorkflowId(cluster: string, token: string): string {
+  return `kraken-${cluster}-token-${token}`;
 }
 
 /** One for each VM, whoever logs in there and for whatever reason it is worked on. */

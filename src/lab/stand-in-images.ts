@@ -51,7 +51,7 @@ export async function buildStandInImages({ baseImage, versions, progress }: Stan
     `RUN ln -sf /bin/sh ${home}/nginx`,
     'WORKDIR /etc/kraken',
   ];
-  const hash = hashOf([programSteps, starter, [...files]]);
+  const hash = hashOf([programSteps, agentSteps, starter, [...files]]);
   const programTag = `krakenctl-lab/stand-in:${hash}`;
   const wanted = standInParts.flatMap((part) =>
     versions.map((version) => ({ part, version, tag: `krakenctl-lab/kraken-${part}:${version}-${hash}` })),
@@ -65,9 +65,14 @@ export async function buildStandInImages({ baseImage, versions, progress }: Stan
     });
     await ensureBuilt(programTag, programSteps, (folder) => writeAll(folder, files));
   }
+  const agentTag = `krakenctl-lab/stand-in-agent:${hash}`;
+  if (missing.some(({ part }) => part === 'agent')) {
+    note('adding an nginx to the stand-in for kraken-agent');
+    await ensureBuilt(agentTag, [`FROM ${programTag}`, ...labels(), ...agentSteps], async () => undefined);
+  }
   for (const { part, version, tag } of missing) {
     note(`building the stand-in for kraken-${part} ${version}`);
-    await ensureBuilt(tag, partSteps(programTag, part, version), (folder) =>
+    await ensureBuilt(tag, partSteps(part === 'agent' ? agentTag : programTag, part, version), (folder) =>
       writeFile(join(folder, `kraken-${part}`), starter, { mode: 0o755 }),
     );
   }
@@ -77,6 +82,11 @@ export async function buildStandInImages({ baseImage, versions, progress }: Stan
 /** The base has what the binary needs; where it has not, it is added. */
 const libraries = 'libstdc++6 libatomic1';
 const checkNode = `RUN ${home}/node --version || (apt-get update -qq && apt-get install -y -qq --no-install-recommends ${libraries} && rm -rf /var/lib/apt/lists/* && ${home}/node --version)`;
+
+/** An agent's image has an nginx that takes other configurations too; what the part itself runs is not that. */
+const agentSteps = [
+  'RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light && rm -rf /var/lib/apt/lists/* /var/cache/apt',
+];
 
 function labels(): string[] {
   // First, so that what an interrupted build leaves carries them too.

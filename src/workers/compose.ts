@@ -3,6 +3,7 @@ import type { ActivityDependencies, HostKind } from '../activities/dependencies'
 import type { Hosts } from '../clients/host';
 import { createHosts, type HostsOptions } from '../clients/hosts';
 import { createImageArchives } from '../clients/image-archive';
+import { authSecretPath, findAuthSecrets } from '../config/auth-secret';
 import { findSecretValues } from '../config/secrets';
 import type { Activities } from '../contracts/activities';
 import { makeRedactor } from '../text/redaction';
@@ -46,6 +47,10 @@ export function composeActivities(options: ComposeOptions = {}): Composition {
     archives: createImageArchives(),
     ownerId: loadOwnerId(),
     now: Date.now,
+    authSecrets: (cluster) => ({
+      secrets: findAuthSecrets(cluster).map(({ secret }) => secret.reveal()),
+      path: authSecretPath(cluster),
+    }),
     redact: makeRedactor(findSecretValues({ environment: process.env })),
   };
   return {

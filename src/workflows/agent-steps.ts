@@ -30,19 +30,27 @@ function leftAlone({ verb }: AgentInput, code: string, why: string, hint?: strin
 
 async function bring(input: AgentInput, look: AgentLook): Promise<AgentOutcome> {
   if (look.plan.kind !== 'work') throw new Error('no work was planned');
-  const { image, release, activate } = look.plan;
+  const { image, release, login, activate } = look.plan;
   const step: AgentStepInput = { ...input, release: look.release };
-  if (!image && !release && !activate && look.ready) return { state: 'done', changed: false };
+  if (!image && !release && !login && !activate && look.ready) return { state: 'done', changed: false };
   const pull = input.spec.images.source === 'load' ? streams : agentPulls;
   await Promise.all([
     image && pull.ensureAgentImage.executeWithOptions({ summary: `${input.vm}: image` }, [step]),
     release &&
       safely(() => agentEffects.ensureAgentRelease.executeWithOptions({ summary: `${input.vm}: release` }, [step])),
   ]);
+  // Its ways need one before they start, and have none any more before it goes.
+  if (login && input.spec.auth) await giveLogin(input);
   if (activate)
     await safely(() => agentEffects.ensureAgentActive.executeWithOptions({ summary: `${input.vm}: activate` }, [step]));
+  if (login && !input.spec.auth) await giveLogin(input);
   await agentProofs.proveAgent.executeWithOptions({ summary: `${input.vm}: prove` }, [step]);
-  return { state: 'done', changed: image || release || activate };
+  return { state: 'done', changed: image || release || login === true || activate };
+}
+
+async function giveLogin(input: AgentInput): Promise<void> {
+  const summary = input.spec.auth ? `${input.vm}: its credential` : `${input.vm}: its credential goes`;
+  await safely(() => agentEffects.ensureAgentLogin.executeWithOptions({ summary }, [input]));
 }
 
 async function remove(input: AgentInput, { plan }: AgentLook): Promise<AgentOutcome> {

@@ -21,6 +21,7 @@ import { effects, lookers, planners, proofs } from './activities';
 import { oneOfSeveral } from './activity-options';
 import type { bringAgent, keepAgent } from './bring-agent';
 import { dismiss, dismissTitle, type FleetHosts, publish, seenOf, stagesOf, writeRecord } from './fleet-hosts';
+import { bringLogins, loginsStage, openLogins } from './fleet-logins';
 import { memoOfNext } from './further-runs';
 import { letInstalledFollow } from './installed-vms';
 import { leftBriefly } from './left-briefly';
@@ -61,7 +62,9 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
   const isBringing = verb === 'deploy' || verb === 'upgrade';
   const isPublishing = isBringing || verb === 'publish';
   const opened = await progress.during('look', 'look and plan', async () => {
-    const view = await lookers.readFleet({ spec, enrolled: 'addresses' });
+    const logins = await openLogins(input);
+    const seen = await lookers.readFleet({ spec, enrolled: 'addresses' });
+    const view = logins ? { ...seen, revoked: logins.revoked } : seen;
     if (view.unseen.length >= spec.nodes.length / 2) {
       const why = view.unseen.map((u) => `${u.host}: ${u.error}`).join('; ');
       throw final(
@@ -79,16 +82,18 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
     const digest = isPublishing || !known ? await lookers.resolveAgentImage({ spec, known }) : known;
     // Histories of before have every host asked, the unseen ones too.
     const unseen = patched('unseen-hosts-are-left') ? view.unseen : [];
-    return { ...fleet, digest, unseen };
+    return { ...fleet, digest, unseen, logins };
   });
   progress.named(opened.name);
-  const { name, epoch, plan, digest, unseen } = opened;
+  const { name, epoch, plan, digest, unseen, logins } = opened;
   const early = [{ id: 'record', title: 'desired agents onto the nodes', steps: [] }];
+  if (logins) early.push({ ...loginsStage, steps: [] });
   if (isPublishing) early.push({ id: 'publish', title: 'what VMs install from', steps: [] });
   if (plan.dismissed) early.push({ id: 'dismiss', title: dismissTitle, steps: [] });
   progress.expect([...early, ...stagesOf(plan.batches)]);
   const hosts: FleetHosts = { input, epoch, progress, unseen };
   await writeRecord(hosts, isPublishing ? { ...opened.record, digest } : opened.record);
+  const serials = logins && (await bringLogins(hosts, logins));
   if (isPublishing) await publish(hosts, digest);
   if (plan.dismissed) await dismiss(hosts, plan.dismissed);
   const away = unseen.map(({ host }) => host);
@@ -101,6 +106,7 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
     digest,
     sentinel,
     unseen,
+    ...(serials && { serials }),
     ...counters,
     startedAt: progress.startedAt,
     stages: progress.stages,
@@ -220,8 +226,9 @@ class Fleet {
 
   private async workOn(vm: string): Promise<void> {
     const { verb, spec } = this.input;
-    const { digest, epoch, sentinel } = this.state;
-    const work: AgentInput = { verb, spec, vm, digest, epoch, sentinel };
+    const { digest, epoch, sentinel, serials } = this.state;
+    const serial = serials?.[nameOf(vm)];
+    const work: AgentInput = { verb, spec, vm, digest, epoch, sentinel, ...(serial && { serial }) };
     const outcome = await executeChild<typeof bringAgent>('bringAgent', {
       ...this.childOptions(vm),
       args: [work],

@@ -247,6 +247,12 @@ async function change(step: Step, input: StepInput, options: { summary: string }
     }
     case 'folder':
       return removals.removeFolder.executeWithOptions(options, [input]);
+    case 'credentials': {
+      const { spec, epoch } = input;
+      return effects.ensureCredentials.executeWithOptions(options, [
+        { spec, host: step.host, key: spec.auth!.key, epoch },
+      ]);
+    }
     case 'reload':
       return effects.reloadNginx.executeWithOptions(options, [input]);
     case 'setting':

@@ -66,10 +66,10 @@ async function perform(lab: MemoryLab, { host, path, args }: Ask): Promise<unkno
   const client =
     noun === 'redis'
       ? machine.redis(verb as number)
-      : machine[noun as 'engine' | 'files' | 'folders' | 'traffic' | 'agent' | 'installs' | 'firewall'];
+      : machine[noun as 'engine' | 'files' | 'folders' | 'traffic' | 'agent' | 'installs' | 'firewall' | 'credentials'];
   const method = (noun === 'redis' ? rest[0] : verb) as string;
   if (method === 'pull' || method === 'load') args.push(() => undefined);
-  if (method === 'write') {
+  if (method === 'write' && noun === 'files') {
     const file = args[0] as Parameters<HostFiles['write']>[0];
     args[0] = { ...file, contents: Buffer.from(file.contents) };
   }
@@ -114,6 +114,7 @@ export class RemoteHosts implements Hosts {
       agent: nouns<HostConnection['agent']>('agent'),
       installs: nouns<HostConnection['installs']>('installs'),
       firewall: nouns<HostConnection['firewall']>('firewall'),
+      credentials: nouns<HostConnection['credentials']>('credentials'),
       http: (request) => this.ask(host, ['http'], [request]) as ReturnType<HostConnection['http']>,
       fence: async (scope) => {
         await guarded.lease(scope);

@@ -58,6 +58,18 @@ test.each([
   expect(renderAgents([], { ...view, unseen })).toEqual([text]);
 });
 
+test('a VM that was thrown out says so, and how it comes back; one that enrolled with a token is not called unverified', () => {
+  const lines = renderAgents([{ ...row(serving), revoked: true }], { ...view, unseen: 0 });
+  expect(lines[1]).toContain('krakenctl agent deploy 10.0.2.1 lets it in again');
+  const [one, other] = renderEnrolled([
+    { address: '10.0.2.8', ageSeconds: 5, verified: true },
+    { address: '10.0.2.9', ageSeconds: 5 },
+  ]);
+  expect(one).toContain('enrolled with a token');
+  expect(one).not.toContain('unverified');
+  expect(other).toContain('unverified');
+});
+
 test('a parked VM says why, how often and when again; the last line counts', () => {
   const away: ObservedAgent = { vm: 'root@10.0.2.2:22', reachable: false, error: 'no route to host' };
   const parked = { vm: away.vm, since: 0, tries: 3, why: 'no route to host', nextTryAt: view.now + 40_000 };

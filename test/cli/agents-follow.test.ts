@@ -13,6 +13,7 @@ import { captureStreams } from './streams';
 const agent = (plan: Partial<AgentPlan>) => ({ vm: 'root@10.0.2.1:22', plan }) as ListedAgent;
 const right = agent({ kind: 'work', activate: false });
 const behind = agent({ kind: 'work', activate: true });
+const login = agent({ kind: 'work', activate: false, login: true });
 const away = agent({ kind: 'unreachable', why: 'no route to host' });
 const enrolled = [{ address: '10.0.2.9', ageSeconds: 60 }];
 
@@ -30,6 +31,14 @@ describe('after a deploy, agents follow', () => {
     ['that changed nothing: nobody for a VM that is off', [right, away], [], false, undefined],
     ['that changed something: VMs that installed themselves', [right], enrolled, true, 'VMs that installed themselves'],
     ['that changed nothing: not for those, which look by themselves', [right], enrolled, false, undefined],
+    ['that changed nothing: those whose credential is another one', [login, right], [], false, '1 of 2 agents'],
+    [
+      'that changed something: nobody for a VM that was thrown out',
+      [{ ...behind, revoked: true }],
+      [],
+      true,
+      undefined,
+    ],
     ['where all is right: nobody', [right], [], true, undefined],
   ])('%s', (_, agents, installed, changed, who) => {
     expect(whoFollows({ agents, enrolled: installed, installs: alike }, changed)?.who).toBe(who);

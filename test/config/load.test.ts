@@ -111,7 +111,6 @@ describe('SSH', () => {
 describe('what is not built yet', () => {
   test.each([
     ['ENABLE_TLS=true', /^TLS is not built/],
-    ['ENABLE_AUTH=true', /^authentication is not built/],
     ['RECOVERY_ENABLED=true', /^recovery is not built/],
     ['AUTO_BACKUP=true', /^backups are not built/],
     ['STORAGE_BACKEND=s3', /^S3 as storage backend is not built/],
@@ -133,7 +132,6 @@ describe('what is not built yet', () => {
     const loaded = loadText('CERT_PATH=/c\nKEY_PATH=/k\nBACKUP_SCHEDULE="0 2 * * *"\nAUTH_SECRET=0123456789ab\n');
     expect(loaded.ok && loaded.warnings.map(({ message }) => message)).toEqual([
       'not in use: CERT_PATH, KEY_PATH (TLS is not built yet)',
-      'not in use: AUTH_SECRET (authentication is not built yet)',
       'not in use: BACKUP_SCHEDULE (backups are not built yet)',
     ]);
     expect(loaded.ok && loaded.settings.CERT_PATH).toMatchObject({ value: '/c', origin: '.env:5', inUse: false });
@@ -159,7 +157,7 @@ describe("the seed's own snippets", () => {
       ['ENABLE_TLS', 'TLS is not built yet'],
       ['RECOVERY_ENABLED', 'recovery is not built yet'],
       ['AUTO_BACKUP', 'backups are not built yet'],
-      ['ENABLE_AUTH', 'authentication is not built yet'],
+      ['AUTH_SECRET', 'the example of the documentation, which everybody knows'],
     ]);
   });
 

@@ -168,6 +168,10 @@ export const wrongTexts: Record<KeyName | 'CLUSTER_NODE_2', string[]> = {
     '0123456789a\n', '0123456789a\t', '0123456789a\u202e', '0123456789a\u200b', '☃'.repeat(12), 'x',
     '0123456789a\u007f', '0123456789a\ud800',
   ],
+  AUTH_WITHOUT_TLS: [
+    '', 'true', 'false', 'yes', 'I-know', 'i know', 'iknow', 'i_know', '1', 'on', 'i-know;id', '$(id)', 'i-know\u0000', 'i-know ', ' i-know',
+    '"i-know"',
+  ],
   RECOVERY_ENABLED: [...flags.slice(0, 15), 'true'],
   ALERT_WEBHOOK_URL: [
     '', 'alerts', 'alerts.example.com', '//a.test', 'ftp://a.test', 'file:///etc/passwd', 'javascript:1', 'https://',

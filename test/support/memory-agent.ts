@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { FencedOffError } from '../../src/clients/errors';
 import type { AgentHost, InstallSource, Turns } from '../../src/clients/host';
 import type { AgentFacts } from '../../src/cluster/agents/observed';
@@ -8,6 +9,8 @@ export interface MemoryAgentState {
   releases: Set<string>;
   current?: string;
   running?: string;
+  /** The file with its credential. */
+  login?: string;
   /** Owner that the unit names. */
   owner?: string;
   /** What a test wants to be seen. */
@@ -33,6 +36,8 @@ export function memoryAgent(host: MemoryHost, state: MemoryAgentState): AgentHos
         takenPorts: [],
         missing: [],
         freeBytes: 1e11,
+        login: state.login && createHash('sha256').update(state.login).digest('hex'),
+        gateway: state.login ? state.running : undefined,
         ...state.facts,
       };
     },
@@ -50,11 +55,19 @@ export function memoryAgent(host: MemoryHost, state: MemoryAgentState): AgentHos
       });
       return { changed: true };
     },
+    async giveLogin(_cluster, file) {
+      if (state.login === file) return { changed: false };
+      await lab.effect(id, `login ${file === undefined ? 'gone' : 'given'}`, () => {
+        state.login = file;
+      });
+      return { changed: true };
+    },
     async deactivate() {
       if (!state.current) return { changed: false };
       await lab.effect(id, 'deactivate', () => {
         state.current = undefined;
         state.running = undefined;
+        state.login = undefined;
         state.releases.clear();
       });
       return { changed: true };
@@ -101,6 +114,7 @@ export function memoryInstalls(host: MemoryHost): InstallSource {
       await host.lab.effect(host.host.id, `dismiss ${addresses.join(' ')} ${mark > 0}`, () => undefined);
       return { changed: true };
     },
+    applicants: async (_cluster, token) => host.lab.applicants.get(token) ?? [],
     look: async () => ({ published, epoch, forAll: turns === 'all', enrolled: host.lab.enrolled }),
   };
 }

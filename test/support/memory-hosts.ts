@@ -30,6 +30,7 @@ import type { EnrolledVm } from '../../src/cluster/agents/install-source';
 import type { MachineFacts } from '../../src/cluster/preflight/facts';
 import type { HostSpec } from '../../src/cluster/spec';
 import { type MemoryAgentState, memoryAgent, memoryInstalls } from './memory-agent';
+import { type MemoryCredentials, mayPass, memoryCredentials } from './memory-credentials';
 import { isShut, memoryFirewall, newFirewallState } from './memory-firewall';
 import { answerAgent, answerAnnounce, answerOrigin, newSwarm } from './memory-lone';
 import { MemoryRedisCluster } from './memory-redis';
@@ -57,6 +58,8 @@ export class MemoryLab implements Hosts {
   hook: EffectHook = () => undefined;
   /** VMs that installed themselves, as every load balancer knows them. */
   enrolled: EnrolledVm[] = [];
+  /** By token: what VMs left that showed it. */
+  readonly applicants = new Map<string, { address: string; sum: string; salt: string }[]>();
   /** The release that load balancers serve to them, and the operation that wants it. */
   served?: { release: string; epoch: number };
 
@@ -117,6 +120,8 @@ export class MemoryHost implements HostConnection {
   readonly agent: AgentHost;
   readonly installs = memoryInstalls(this);
   readonly swarm = newSwarm();
+  readonly credentialState: MemoryCredentials = {};
+  readonly credentials = memoryCredentials(this, this.credentialState);
   readonly firewallState = newFirewallState();
   readonly firewall = memoryFirewall(this, this.firewallState);
   /** Paths that are links, for what must be refused. */
@@ -178,6 +183,7 @@ export class MemoryHost implements HostConnection {
     if (request.port === 8091 && this.agentState.running) return answerAgent(this, request);
     const part = ports[request.port] ?? 'nothing';
     if (!this.runs(part)) throw refused(this.host.id, `${part} ${request.port}`);
+    if (part === 'nginx' && !mayPass(this, request)) return answer(401);
     if (request.path === '/.krakenctl/config') {
       const said = /return 200 "([0-9a-f]{64}[^"\\]*)/.exec(this.nginxRuns)?.[1];
       return said ? answer(200, said) : answer(404);

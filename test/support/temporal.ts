@@ -40,8 +40,12 @@ export async function openSkippingServer(): Promise<TestWorkflowEnvironment> {
   return TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } });
 }
 
+/** AUTH_SECRET of every worker of a bench. */
+export const benchSecret = 'a-secret-of-our-own';
+
 interface BenchOptions {
   ownerId?: string;
+  authSecrets?: string[];
   spec?: ClusterSpec;
   /** Another server than the shared one; it stays when the bench is closed. */
   environment?: TestWorkflowEnvironment;
@@ -64,6 +68,7 @@ export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Pro
     hostsFor: () => lab,
     archives: { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) },
     ownerId: options.ownerId ?? 'owner-1',
+    authSecrets: () => ({ secrets: options.authSecrets ?? [benchSecret], path: '/secrets' }),
     now: Date.now,
     settledMs: 0,
     agentPatienceMs: options.agentPatienceMs ?? 700,

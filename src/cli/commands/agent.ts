@@ -3,6 +3,8 @@ import { outdatedInstalls } from '../../cluster/agents/install-source';
 import { listAgents, pullOnVms, readRoster, showAgent } from '../agent-listing';
 import { renderAgent, renderAgents, renderEnrolled, renderPulls, stateOf } from '../agent-text';
 import { type FleetOptions, nameVms, operateFleet } from '../agents';
+import { type AuthOptions, revokeVm } from '../auth';
+import { createToken, defaultTtl, listTokens, revokeToken, type TokenOptions } from '../auth-tokens';
 import { readConfiguration } from '../configuration';
 import { withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
@@ -10,6 +12,7 @@ import { type ExitCode, exitCodes } from '../exit-codes';
 import { CliFailure } from '../failure';
 import { parseWholeNumber } from '../numbers';
 import { findPollers, requireWorker } from '../pollers';
+import { reasonOption } from '../reasons';
 import { addRunOptions } from '../run-options';
 import { showForeign } from '../terminal-text';
 
@@ -49,6 +52,29 @@ export function addAgentCommands(program: Command, wire: Wire): void {
   }
   fleet('restart', 'start agents anew');
   fleet('remove', 'take agents away, with their data').option('--all', 'every agent of the record');
+  const revoke = agent
+    .command('revoke')
+    .description('the credential of a VM lets it in nowhere any more; agent deploy gives it another')
+    .argument('<vm>')
+    .option(...reasonOption);
+  addRunOptions(revoke, 'another operation on logins').action(wire<AuthOptions>(revokeVm));
+  const token = agent
+    .command('token')
+    .description('lets VMs that nobody logs in to enrol themselves, where logins are needed');
+  const create = token
+    .command('create')
+    .description('a new token, shown once, with the line to type on a VM')
+    .option('--ttl <duration>', `how long it holds (default: ${defaultTtl})`)
+    .option('--uses <n>', 'how many VMs may come with it (default: 1)')
+    .option(...reasonOption);
+  addRunOptions(create, 'another operation on logins').action(wire<TokenOptions>(createToken));
+  token.command('list').description('what holds, and who came with it').action(wire(listTokens));
+  const untoken = token
+    .command('revoke')
+    .description('nobody enrols with it any more; VMs that did stay')
+    .argument('<token>')
+    .option(...reasonOption);
+  addRunOptions(untoken, 'another operation on logins').action(wire<AuthOptions>(revokeToken));
   const publish = agent
     .command('publish')
     .description('what VMs install from, onto the load balancers; those that installed themselves follow')

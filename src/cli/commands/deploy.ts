@@ -94,6 +94,9 @@ async function deployThrough(temporal: Temporal, context: Context, request: Requ
   const { configuration, options } = request;
   requireWorker(await findPollers(temporal));
   const { spec, origins } = configuration;
+  const { letAgentsIn } = require('../auth-switch') as typeof import('../auth-switch');
+  const stopped = await letAgentsIn(context, temporal, request);
+  if (stopped !== undefined) return stopped;
   const operation = makeOperation('deploy', context.environment, options.reason);
   const owner = { temporal: temporal.address, namespace: temporal.namespace };
   const policy = readRolloutPolicy(options, configuration);

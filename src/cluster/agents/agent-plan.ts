@@ -1,5 +1,4 @@
 import type { ObservedAgent } from './observed';
-import type { AgentRelease } from './release';
 
 /** What one VM needs, or why nothing may be done there. */
 export type AgentPlan =
@@ -10,12 +9,27 @@ export type AgentPlan =
       why: string;
       hint: string;
     }
-  | { kind: 'work'; image: boolean; release: boolean; activate: boolean; because: string[] };
+  | {
+      kind: 'work';
+      image: boolean;
+      release: boolean;
+      /** Its credential is given, renewed or taken. */
+      login?: true;
+      activate: boolean;
+      because: string[];
+    };
+
+export interface WantedAgent {
+  /** Of the release. */
+  id: string;
+  /** Hex SHA-256 of the file with its credential; undefined where nobody needs a login. */
+  login?: string;
+}
 
 /** Engine, layers and a copy of the image while it is being unpacked. */
 const leastFreeBytes = 500 * 2 ** 20;
 
-export function planAgent(is: ObservedAgent, want: Pick<AgentRelease, 'id'>, owner: string): AgentPlan {
+export function planAgent(is: ObservedAgent, want: WantedAgent, owner: string): AgentPlan {
   if (!is.reachable) return { kind: 'unreachable', why: is.error };
   const refusal = refuse(is, owner);
   if (refusal) return refusal;
@@ -28,9 +42,25 @@ export function planAgent(is: ObservedAgent, want: Pick<AgentRelease, 'id'>, own
   else if (is.container?.release !== want.id) because.push('the container is of another release');
   else if (!is.container.isWanted) because.push(`it runs from another image, ${is.container.image}`);
   if (is.unit !== 'absent' && !is.enabled) because.push('the unit does not start with the VM');
+  const isKnown = is.login === want.login;
+  if (!isKnown) because.push(whyLogin(is.login, want.login));
+  const hasWays = want.login === undefined || is.gateway === want.id;
+  if (!hasWays && is.current === want.id) because.push('its ways to the load balancers do not run');
   const runs = is.current === want.id && is.unit === 'active' && is.enabled && is.container?.release === want.id;
-  const isRight = runs && is.complete && is.container?.state === 'running' && is.container.isWanted;
-  return { kind: 'work', image: !is.image && !isRight, release: !is.complete, activate: !isRight, because };
+  const isRight = runs && is.complete && is.container?.state === 'running' && is.container.isWanted && hasWays;
+  return {
+    kind: 'work',
+    image: !is.image && !isRight,
+    release: !is.complete,
+    ...(!isKnown && { login: true as const }),
+    activate: !isRight,
+    because,
+  };
+}
+
+function whyLogin(has: string | undefined, wanted: string | undefined): string {
+  if (wanted === undefined) return 'it has a credential, and nobody needs one';
+  return has === undefined ? 'it has no credential' : 'its credential is another one';
 }
 
 type Seen = Extract<ObservedAgent, { reachable: true }>;

@@ -52,8 +52,21 @@ export function desiredAgents({ verb, vms }: FleetWish, record: FleetRecord | un
   return verb === 'remove' ? known.filter((vm) => !gone.has(vm)) : sortVms(known);
 }
 
-export function planFleet(wish: FleetWish, record: FleetRecord | undefined, enrolled: EnrolledVm[] = []): FleetPlan {
-  const known = record?.agents ?? [];
+/** What was seen beside the record. */
+export interface FleetBeside {
+  /** VMs that installed themselves. */
+  enrolled?: EnrolledVm[];
+  /** Addresses of VMs whose credential was taken away. */
+  revoked?: string[];
+}
+
+export function planFleet(
+  wish: FleetWish,
+  record: FleetRecord | undefined,
+  { enrolled = [], revoked = [] }: FleetBeside = {},
+): FleetPlan {
+  const isOut = (vm: VmAddress) => wish.verb !== 'remove' && revoked.includes(vmName(vm));
+  const known = (record?.agents ?? []).filter((vm) => !isOut(vm));
   const wanted = wish.verb === 'publish' ? [] : sortVms(wish.vms.length > 0 ? wish.vms : known);
   const installed = installedOf(wish, known, enrolled);
   const dismissed = wish.verb === 'remove' ? installed : [];

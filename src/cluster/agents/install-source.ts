@@ -25,7 +25,7 @@ export function outdatedInstalls<S extends ServedInstall>(served: S[]): S[] {
   return newest ? served.filter(({ published }) => published !== newest.published) : [];
 }
 
-/** As the VM said itself: nothing of it is verified until agents are authenticated. */
+/** As the VM said itself: nothing of it is verified but, where logins are needed, that it is that VM. */
 export interface EnrolledVm {
   /** From which it was told, as NGINX saw it. */
   address: string;
@@ -38,6 +38,8 @@ export interface EnrolledVm {
   proven?: string;
   /** What it tried and put back, and the operation that it tried it for. */
   failed?: { release: string; epoch: number };
+  /** Where logins are needed: it enrolled with a token, and comes with a credential of its own. */
+  verified?: boolean;
   /** It was told to take its agent away, and has not said that it did. */
   leaving?: boolean;
 }

@@ -14,6 +14,20 @@ export function agentBase(cluster: string): string {
   return `/var/lib/kraken/${cluster}/agent`;
 }
 
+/** Adds the VM's credential, where logins are needed. */
+export function gatewayContainer(cluster: string): string {
+  return `kraken-${cluster}-gateway`;
+}
+
+/** Named as the relays whose place it takes, so that every release takes away what is not its own. */
+export const gatewayUnit = 'kraken-relay-gateway.service';
+
+/** The VM's credential: no part of a release, which is the same on each VM. */
+export function loginFolder(cluster: string): string {
+  return `/etc/kraken/${cluster}/agent-login`;
+}
+export const loginFile = 'login.conf';
+
 export const agentUnit = 'kraken-agent.service';
 export const agentLog = '/var/log/kraken/agent.log';
 export const pullProgram = '/usr/local/bin/kraken-pull';

@@ -14,6 +14,10 @@ export interface AgentFacts {
   container?: AgentContainer;
   /** The image that was asked for is in the VM's engine. */
   image: boolean;
+  /** Hex SHA-256 of its credential's file. */
+  login?: string;
+  /** Release of its ways to the load balancers, where they run. */
+  gateway?: string;
   /** Class of P2P settings that the agent chose at its start, and the address under which it announces itself. */
   choice?: { className: string; cores: number; memoryMebibytes: number; linkMbit?: number; peer: string };
   /** A cluster whose parts run on this machine: an agent would want their ports. */

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { repositoryOf } from '../image';
-import { agentConfigurations, balancerAddresses } from '../render/agent/configuration';
+import { balancerAddresses } from '../render/agent/balancer-addresses';
+import { agentConfigurations } from '../render/agent/configuration';
+import { gatewayProgram, gatewayText } from '../render/agent/gateway';
 import { krakenPullScript } from '../render/agent/kraken-pull';
 import {
   type AgentImage,
@@ -62,6 +64,9 @@ export function agentRelease(spec: ClusterSpec, digest: string, owner: string): 
     program('kraken-pull', krakenPullScript),
     text('kraken-pull.conf', pullSettings(spec)),
     text('README', agentReadme(spec)),
+    ...(spec.auth
+      ? [text('gateway/nginx.conf', gatewayText(spec)), program('gateway-run', gatewayProgram(spec, image))]
+      : []),
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
   const sums = files.map(({ path, contents }) => `${sha256(contents)}  ${path}\n`).join('');
   const modes = files.map(({ mode }) => mode.toString(8)).join(' ');

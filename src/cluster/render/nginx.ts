@@ -3,6 +3,7 @@ import { throughNamespace } from '../agents/canary-agent';
 import { servedFolder } from '../names';
 import type { BalancedPorts, BalancerState } from '../plan';
 import type { ClusterSpec } from '../spec';
+import { loginsOf } from './logins';
 import { notice } from './notice';
 
 /**
@@ -58,7 +59,8 @@ events {
 }
 
 function http(spec: ClusterSpec, state: BalancerState): string {
-  const parts = [basics(spec), logs, temporary, routing, uploads(spec, state), upstreams(spec, state)];
+  const routes = [routing, ...loginsOf(spec).maps, uploads(spec, state), upstreams(spec, state)];
+  const parts = [basics(spec), logs, temporary, ...routes];
   return [...parts, proxyServer(spec), trackerServer(spec, state)].join('\n\n');
 }
 
@@ -219,7 +221,7 @@ function passing({ nginx }: ClusterSpec, match: string, lines: string[]): string
 }
 
 /** Of this NGINX alone, and never counted against a client: who asks whether the LB lives must get an answer. */
-const ownHealth = `location = /health {
+const ownHealth = (spec: ClusterSpec) => `location = /health {${loginsOf(spec).open}
   access_log off;
   default_type text/plain;
   return 200 "OK\\n";
@@ -230,21 +232,23 @@ function server(port: number, locations: string[]): string {
 }
 
 function proxyServer(spec: ClusterSpec): string {
+  const logins = loginsOf(spec);
   return server(spec.ports.lbProxy, [
-    ownHealth,
+    ...logins.proxy,
+    ownHealth(spec),
     `# Through to a proxy: says whether a pull could be served.
-location = /readiness {
+location = /readiness {${logins.open}
   access_log off;
   proxy_pass http://proxies/health;
 }`,
     `# The sum of this very text, for krakenctl. No allow/deny here: return is done before they are asked.
-location = /.krakenctl/config {
+location = /.krakenctl/config {${logins.open}
   access_log off;
   default_type text/plain;
   if ($is_this_host = 0) { return 404; }
   return 200 "\\n";
 }`,
-    `location = /.krakenctl/status {
+    `location = /.krakenctl/status {${logins.open}
   access_log off;
   stub_status;
   allow 127.0.0.0/8;
@@ -270,14 +274,16 @@ const enrolBytes = '4k';
  * What a VM installs its agent from, and where it leaves its name: one file for each address, written over by the next. NGINX makes the
  * spool at its start and gives it to its workers.
  */
-function installing({ nginx }: ClusterSpec): string {
+function installing(spec: ClusterSpec): string {
+  const { nginx } = spec;
+  const { install, spool } = loginsOf(spec);
   const limit = nginx.connectionsPerClient > 0 ? `\n  limit_conn clients ${nginx.connectionsPerClient};` : '';
-  return `location = /install {
+  return `location = /install {${install}
   default_type text/plain;
   alias ${servedFolder}/install/install;
 }
 
-location ^~ /install/ {${limit}
+location ^~ /install/ {${install}${limit}
   default_type application/octet-stream;
   alias ${servedFolder}/install/;
 }
@@ -288,17 +294,17 @@ location = /install/whoami {
   return 200 "$remote_addr\\n";
 }
 
-location = /install/dismissed {
+location = /install/dismissed {${install}
   default_type text/plain;
   alias ${servedFolder}/dismissed;
 }
 
-location = /install/enrol {
+location = /install/enrol {${install}
   client_max_body_size ${enrolBytes};
   client_body_temp_path ${servedFolder}/spool;
   dav_methods PUT;
   dav_access user:rw group:r all:r;
-  alias ${servedFolder}/spool/$remote_addr;
+  alias ${servedFolder}/spool/${spool};
   limit_except PUT { deny all; }
 }`;
 }
@@ -307,10 +313,12 @@ location = /install/enrol {
 const announceSeconds = 10;
 
 function trackerServer(spec: ClusterSpec, state: BalancerState): string {
+  const logins = loginsOf(spec);
   return server(spec.ports.lbTracker, [
-    ownHealth,
+    ...logins.tracker,
+    ownHealth(spec),
     `# Through to a tracker, which asks an origin.
-location = /readiness {
+location = /readiness {${logins.open}
   access_log off;
   proxy_pass http://trackers;
 }`,

@@ -1,13 +1,12 @@
 import { defineKey, type Section } from '../key';
 import { hostAddress, path } from '../values/places';
-import { authSecret, backupRepository, webhookUrl } from '../values/remotes';
+import { backupRepository, webhookUrl } from '../values/remotes';
 import { cron } from '../values/schedules';
 import { flag } from '../values/text';
 
 /** Names that are kept for what comes later, so that nobody's `.env` has to change then and nobody is promised it now. */
 
 const tls = 'TLS is not built yet';
-const auth = 'authentication is not built yet';
 const recovery = 'recovery is not built yet';
 const backup = 'backups are not built yet';
 
@@ -35,20 +34,6 @@ export const tlsKeys = {
     'Certificates by which the parts know each other, on the machine of the worker.',
     '/etc/ssl/certs/kraken-ca.crt',
   ),
-};
-
-export const authKeys = {
-  ENABLE_AUTH: defineSwitch('auth', 'Only known agents and users may push and pull.', auth),
-  AUTH_SECRET: defineKey({
-    section: 'auth',
-    why: 'Secret from which the credentials of agents are made; better in the environment than in a file.',
-    absent: 'none',
-    example: 'your-secret-key',
-    range: '12 to 256 printable characters',
-    schema: authSecret,
-    secret: true,
-    status: { notYet: auth, as: 'companion' },
-  }),
 };
 
 export const recoveryKeys = {

@@ -103,3 +103,21 @@ describe('what forbids an agent, before anything is changed', () => {
     expect(planAgent(unseen, { id: 'r1' }, 'us')).toEqual({ kind: 'unreachable', why: 'no route' });
   });
 });
+
+describe('its credential, where logins are needed', () => {
+  const withLogin = (is: SeenAgent, login?: string) => planAgent(is, { id: 'r1', ...(login && { login }) }, 'us');
+  const gated: SeenAgent = { ...whole, login: 'sum', gateway: 'r1' };
+
+  test.each<[string, SeenAgent, string | undefined, object]>([
+    ['is there, and its ways run', gated, 'sum', { activate: false, because: [] }],
+    ['is missing', whole, 'sum', { login: true, activate: true }],
+    ['is another one', { ...gated, login: 'old' }, 'sum', { login: true, activate: false }],
+    ['is there, and its ways do not run', { ...gated, gateway: undefined }, 'sum', { activate: true }],
+    ['is there, and its ways are of another release', { ...gated, gateway: 'r0' }, 'sum', { activate: true }],
+    ['goes where nobody needs one', gated, undefined, { login: true, activate: false }],
+  ])('%s', (_what, is, wanted, expected) => {
+    const plan = withLogin(is, wanted);
+    expect(plan).toMatchObject(expected);
+    expect('login' in plan).toBe('login' in expected);
+  });
+});

@@ -63,7 +63,7 @@ describe('batches', () => {
     ['another is named', [vms(2)[0]!], { vms: [vms(2)[0]] }],
   ])('who installed itself is dismissed by a removal, unless we look after it: %s', (_, named, expected) => {
     const enrolled = [2, 5, 6].map((n) => ({ address: `10.0.2.${n}`, ageSeconds: 1 }));
-    const plan = planFleet({ verb: 'remove', vms: named, policy }, record(vms(2)), enrolled);
+    const plan = planFleet({ verb: 'remove', vms: named, policy }, record(vms(2)), { enrolled });
     expect(plan).toMatchObject(expected);
     expect(plan.dismissed).toEqual((expected as { dismissed?: string[] }).dismissed);
   });
@@ -74,8 +74,17 @@ describe('batches', () => {
     ['all are meant where none is named', [], vms(2), undefined],
   ])('who installed itself follows an upgrade by itself: %s', (_, named, expected, installed) => {
     const enrolled = [2, 5, 6].map((n) => ({ address: `10.0.2.${n}`, ageSeconds: 1 }));
-    const plan = planFleet({ verb: 'upgrade', vms: named, policy }, record(vms(2)), enrolled);
+    const plan = planFleet({ verb: 'upgrade', vms: named, policy }, record(vms(2)), { enrolled });
     expect([plan.vms, plan.installed]).toEqual([expected, installed]);
+  });
+
+  test.each([
+    ['all are meant: not those that were thrown out', 'upgrade', [], [vms(3)[0], vms(3)[2]]],
+    ['all are restarted: nor then', 'restart', [], [vms(3)[0], vms(3)[2]]],
+    ['all are removed: those too', 'remove', [], vms(3)],
+  ] as const)('who was thrown out (agent revoke): %s', (_, verb, named, expected) => {
+    const wish = { verb, vms: [...named], policy };
+    expect(planFleet(wish, record(vms(3)), { revoked: ['10.0.2.2'] }).vms).toEqual(expected);
   });
 
   test('a percentage of failures is rounded down: 10% of nine is none', () => {

@@ -124,6 +124,100 @@ describe('the load balancer', () => {
   test('matches the golden text', () => expect(text).toMatchSnapshot());
 });
 
+describe('where a login is needed', () => {
+  const asking = nginxText(exampleSpec((s) => Object.assign(s, { auth: { key: '0123456789abcdef' } })));
+  const [images, agents] = asking.split(/^ {2}server \{/m).slice(1) as [string, string];
+  const locations = (server: string) =>
+    [...server.matchAll(/location (\S.*?) \{\n(.*?)\n {4}\}/gs)].map(([, match, body]) => ({ match, body: body! }));
+  const open = (server: string) =>
+    locations(server)
+      .filter(({ body }) => body.includes('auth_basic off;'))
+      .map(({ match }) => match);
+
+  test('each server asks, and only what is listed here is open to all', () => {
+    expect(open(images)).toEqual([
+      '@wrong_login',
+      '@refused',
+      '= /health',
+      '= /readiness',
+      '= /.krakenctl/config',
+      '= /.krakenctl/status',
+    ]);
+    expect(open(agents)).toEqual(['@wrong_login', '@refused', '= /health', '= /readiness']);
+    expect(images).toContain('auth_basic_user_file /etc/krakenctl/auth/$credentials_for_images;');
+    expect(agents).toContain('auth_basic_user_file /etc/krakenctl/auth/agents;');
+  });
+
+  test.each([
+    ['GET', 'eva', 'pull'],
+    ['HEAD', 'ci', 'pull'],
+    ['GET', '', 'pull'],
+    ['GET', 'vm-10.0.2.1', 'agents'],
+    ['POST', 'vm-10.0.2.1', 'push'],
+    ['PUT', 'ci', 'push'],
+    ['PATCH', 'ci', 'push'],
+    ['DELETE', 'ci', 'push'],
+    ['GETX', 'eva', 'push'],
+  ])('%s by %j is looked up in %s', (method, user, file) => {
+    const rules = [
+      ...block('map $request_method:$remote_user $credentials_for_images', asking).matchAll(/~(\S+) (\w+);/g),
+    ];
+    const found = rules.find(([, rule]) => new RegExp(rule!).test(`${method}:${user}`));
+    expect(found?.[2] ?? 'push').toBe(file);
+  });
+
+  test.each([
+    ['0:Basic eA==', true],
+    ['0:', false],
+    ['1:Basic eA==', false],
+  ])('what counts as an attempt: %s is one: %s', (what, isOne) => {
+    const [, rule] = /~(\S+) \$binary_remote_addr;/.exec(
+      block('map $is_this_host:$http_authorization $attempt_of', asking),
+    )!;
+    expect(new RegExp(rule!).test(what)).toBe(isOne);
+  });
+
+  test('a wrong login waits for its turn before it is answered: return alone would not wait', () => {
+    const wrong = locations(images).find(({ match }) => match === '@wrong_login')!.body;
+    expect(wrong).toMatch(/limit_req zone=wrong_logins burst=\d+;/);
+    expect(wrong).not.toMatch(/nodelay|return/);
+    expect(images).toContain('error_page 401 = @wrong_login;');
+  });
+
+  test('/install is for tokens that hold, and for VMs; by which address a VM is known is no secret', () => {
+    for (const match of ['= /install', '^~ /install/', '= /install/dismissed', '= /install/enrol']) {
+      const { body } = locations(images).find((location) => location.match === match)!;
+      expect(body).toContain('auth_basic_user_file /etc/krakenctl/auth/$credentials_for_install;');
+      expect(body).toContain('if ($secure_link = 0) { return 401; }');
+    }
+    expect(locations(images).find(({ match }) => match === '= /install/whoami')!.body).toContain('return 200');
+    expect(images).toContain('alias /srv/krakenctl/spool/$enrolled_as;');
+    expect(text).toContain('alias /srv/krakenctl/spool/$remote_addr;');
+  });
+
+  test.each([
+    ['enrol-t1a2b-1796040722', 'enrol', '1796040722', '$remote_addr.$token'],
+    ['vm-10.0.2.1.own', 'agents', '', '$remote_addr'],
+    ['enrol-x-1', 'enrol', '', '$remote_addr'],
+    ['', 'agents', '', '$remote_addr'],
+  ])('%j at /install is looked up in %s, until %j, and leaves its word as %s', (user, file, until, spool) => {
+    const value = (map: string) => {
+      const rules = [...block(`map $remote_user ${map}`, asking).matchAll(/^ +(~?\S+) (\S+);$/gm)];
+      const [, rule, to] =
+        rules.find(([, r]) => (r!.startsWith('~') ? new RegExp(r!.slice(1)).test(user) : r === user)) ?? [];
+      const found = to ?? rules.find(([, r]) => r === 'default')![2]!;
+      return found === '$until' ? new RegExp(rule!.slice(1)).exec(user)!.groups!.until : found.replace("''", '');
+    };
+    expect([value('$credentials_for_install'), value('$token_holds_until'), value('$enrolled_as')]).toEqual([
+      file,
+      until,
+      spool,
+    ]);
+  });
+
+  test('it stands in no text where nobody needs one', () => expect(text).not.toContain('auth_basic'));
+});
+
 describe('a node that is left out', () => {
   const out = nginxText(spec, { out: ['node-2'] });
   const servers = (name: string) => block(`upstream ${name}`, out).match(/server .*;/g) ?? [];

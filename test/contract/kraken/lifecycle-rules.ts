@@ -27,6 +27,30 @@ export const lifecycleRules: Rule[] = [
     },
   },
   {
+    title:
+      "an agent's image has an nginx that takes another configuration, on a read-only root and with three capabilities",
+    async check(stage) {
+      const name = partName(stage.nodes[0]!, 'gateway' as Part);
+      const folders = ['/tmp', '/run', '/var/lib/nginx', '/var/log/nginx'].flatMap((folder) => ['--tmpfs', folder]);
+      const rights = ['--cap-drop', 'ALL', ...['CHOWN', 'SETGID', 'SETUID'].flatMap((c) => ['--cap-add', c])];
+      const conf =
+        'user nobody nogroup; pid /tmp/nginx.pid; events {} http { access_log off; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p; fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s; server { listen 127.0.0.1:18095; return 204; } }';
+      const start = 'printf %s "$1" > /tmp/nginx.conf && exec nginx -c /tmp/nginx.conf -g "daemon off;"';
+      await docker(
+        ...['run', '-d', '--name', name, ...rights, '--security-opt', 'no-new-privileges', '--read-only', ...folders],
+        ...[stage.images.agent, 'sh', '-c', start, 'sh', conf],
+      );
+      try {
+        const workers = 'cat /proc/[0-9]*/status | grep -c "^Uid:.65534"';
+        await eventually(async () => {
+          expect(Number(await docker('exec', name, 'sh', '-c', workers)) > 0, 'no worker of nobody');
+        });
+      } finally {
+        await docker('rm', '-fv', name);
+      }
+    },
+  },
+  {
     title: 'a socket that an earlier start left in /tmp stops the next start: "address already in use", exit code 1',
     async check(stage) {
       const node = stage.nodes[0]!;

@@ -10,11 +10,7 @@ import { mountedConfigFolder } from '../../names';
 import type { ClusterSpec } from '../../spec';
 import { cleanupOf, healthFilter, healthInterval, krakenText } from '../kraken';
 import { yamlText } from '../notice';
-
-/** Where a VM finds the cluster: its load balancers and nothing else. */
-export function balancerAddresses({ nodes, loadBalancers }: ClusterSpec, port: number): string[] {
-  return nodes.filter(({ id }) => loadBalancers.includes(id)).map(({ address }) => `${address}:${port}`);
-}
+import { trackerAddresses } from './gateway';
 
 /** Texts of the folder that is mounted into the agent: the common one, and one for each class, which extends it. */
 export function agentConfigurations(spec: ClusterSpec): Record<string, string> {
@@ -26,7 +22,7 @@ export function agentConfigurations(spec: ClusterSpec): Record<string, string> {
 
 function commonText(spec: ClusterSpec): string {
   const upstream = {
-    hosts: { static: balancerAddresses(spec, spec.ports.lbTracker) },
+    hosts: { static: trackerAddresses(spec) },
     healthcheck: { filter: healthFilter, monitor: { interval: healthInterval } },
   };
   const own = {

@@ -1,7 +1,8 @@
 import { agentBase, agentContainer, agentFolder } from '../../agents/names';
 import type { AgentRelease } from '../../agents/release';
 import type { ClusterSpec } from '../../spec';
-import { balancerAddresses } from './configuration';
+import { balancerAddresses } from './balancer-addresses';
+import { withLogins } from './install-enrolment';
 import { following, newest } from './install-following';
 
 /**
@@ -10,6 +11,11 @@ import { following, newest } from './install-following';
  * was there when the new agent does not get ready.
  */
 export function installScript(spec: ClusterSpec, release: AgentRelease): string {
+  const script = plainScript(spec, release);
+  return spec.auth ? withLogins(script, spec) : script;
+}
+
+function plainScript(spec: ClusterSpec, release: AgentRelease): string {
   const { name } = spec;
   const { registry, peer, server } = spec.agents.ports;
   return `#!/bin/sh

@@ -4,6 +4,7 @@ import {
   agentFolder,
   agentLog,
   agentUnit,
+  loginFolder,
   pullProgram,
   unitFolder,
 } from '../../agents/names';
@@ -12,7 +13,8 @@ import { pidsLimit } from '../../component';
 import { labels, mountedConfigFolder } from '../../names';
 import type { ClusterSpec } from '../../spec';
 import { notice } from '../notice';
-import { balancerAddresses } from './configuration';
+import { balancerAddresses } from './balancer-addresses';
+import { gatewayActivation, imageAddresses } from './gateway';
 import { updateUnit } from './units';
 
 /** Programs of a release, in plain sh. Values stand in them as text that the spec's schema has kept to short alphabets. */
@@ -117,7 +119,7 @@ set -eu
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 # Newest first: one that was away serves what was wanted before.
-for balancer in ${balancerAddresses(spec, spec.ports.lbProxy).join(' ')}; do
+for balancer in ${imageAddresses(spec).join(' ')}; do
   epoch=$(curl -fsS -m 10 "http://$balancer/install/epoch" 2> /dev/null | tr -dc 0-9 | head -c 16)
   echo "\${epoch:-0} $balancer"
 done | sort -s -rn -k 1,1 > "$tmp/balancers"
@@ -137,7 +139,8 @@ const unitPattern = 'kraken-agent.service kraken-agent-log.* kraken-agent-update
  * Makes the release that it lies in the one that runs, and ends when the unit was started with it. Run again it changes nothing. The
  * link is renamed over the one before: there is no moment without a release.
  */
-export function activateProgram({ name }: ClusterSpec, image: AgentImage): string {
+export function activateProgram(spec: ClusterSpec, image: AgentImage): string {
+  const { name } = spec;
   return `#!/bin/sh
 ${notice}
 set -eu
@@ -185,7 +188,7 @@ fi
 ln -sfn "$current/kraken-pull.conf" /etc/kraken/kraken-pull.conf
 
 [ "$changed" = no ] || systemctl daemon-reload
-for unit in "$here"/systemd/*.socket "$here"/systemd/*.timer "$here"/systemd/${agentUnit}; do
+for unit in ${spec.auth ? '' : '"$here"/systemd/*.socket '}"$here"/systemd/*.timer "$here"/systemd/${agentUnit}; do
   unit=$(basename "$unit")
   # Whom we log in to is told; the others look for themselves.
   if [ "$unit" = ${updateUnit}.timer ] && [ ! -e "$base/unattended" ]; then
@@ -196,7 +199,7 @@ for unit in "$here"/systemd/*.socket "$here"/systemd/*.timer "$here"/systemd/${a
   case " $restart " in *" $unit "*) systemctl stop "\${unit%.socket}.service" "$unit" ;; esac
   [ "$unit" = ${agentUnit} ] || systemctl is-active --quiet "$unit" || { systemctl start "$unit"; changed=yes; }
 done
-
+${spec.auth ? gatewayActivation(spec) : ''}
 runs() { docker inspect --format '{{.State.Running}} {{index .Config.Labels "${labels.fingerprint}"}}' ${agentContainer(name)} 2> /dev/null || :; }
 made=$(docker inspect --format '{{.Config.Image}}' ${agentContainer(name)} 2> /dev/null || :)
 is_right() { [ "$made" = ${image.runnable} ] || [ "$made" = "$(cat "$here/image.id" 2> /dev/null)" ]; }
@@ -215,7 +218,7 @@ exit 69
 }
 
 /** Takes the agent away; data too unless told to keep it. What others put here stays. */
-export function deactivateProgram({ name }: ClusterSpec): string {
+export function deactivateProgram({ name, auth }: ClusterSpec, hadLogin = auth !== undefined): string {
   return `#!/bin/sh
 ${notice}
 set -eu
@@ -246,7 +249,7 @@ for id in $(docker ps -aq --no-trunc --filter label=${labels.cluster}=${name} --
 done
 if [ -L "$current" ]; then rm -f "$current"; did=yes; fi
 if [ -d ${agentBase(name)} ]; then rm -rf ${agentBase(name)}; did=yes; fi
-rm -f ${agentLog} ${agentLog}.[0-9]*
+${hadLogin ? `if [ -d ${loginFolder(name)} ]; then rm -rf ${loginFolder(name)}; did=yes; fi\n` : ''}rm -f ${agentLog} ${agentLog}.[0-9]*
 for folder in /etc/kraken/${name} /etc/kraken /var/lib/kraken/${name} /var/lib/kraken /var/log/kraken; do rmdir "$folder" 2> /dev/null || :; done
 echo "$did"
 `;

@@ -1,7 +1,8 @@
-import { agentBase, agentContainer, agentFolder, agentLog, agentUnit } from '../../agents/names';
+import { agentBase, agentContainer, agentFolder, agentLog, agentUnit, gatewayUnit } from '../../agents/names';
 import type { ClusterSpec } from '../../spec';
 import { notice } from '../notice';
-import { balancerAddresses } from './configuration';
+import { balancerAddresses } from './balancer-addresses';
+import { gatewayService } from './gateway';
 
 /** Units of systemd on a VM, by name. `X-` lines are left alone by systemd and tell us whose it is. */
 export function agentUnits(spec: ClusterSpec, owner: string): Record<string, string> {
@@ -11,7 +12,7 @@ export function agentUnits(spec: ClusterSpec, owner: string): Record<string, str
     'kraken-agent-log.timer': logTimer,
     [`${updateUnit}.service`]: updateService(spec),
     [`${updateUnit}.timer`]: updateTimer,
-    ...relayUnits(spec),
+    ...(spec.auth ? { [gatewayUnit]: gatewayService(spec) } : relayUnits(spec)),
   };
 }
 

@@ -30,9 +30,6 @@ export interface Served {
   dismissed?: string;
 }
 
-const rendered = agentRelease(exampleSpec(), `sha256:${'a'.repeat(64)}`, 'owner');
-const updateProgram = rendered.files.find(({ path }) => path === 'update')!.contents;
-
 /** Everything of a machine that the scripts talk to, as small programs over files; what they change are real files below one folder. */
 const programs: Record<string, string> = {
   curl: `out=; put=
@@ -69,8 +66,15 @@ export class UnattendedMachine {
   private readonly base = join(this.folder, 'var/lib/kraken/cluster/agent');
   private readonly link = join(this.folder, 'etc/kraken/cluster/agent');
 
-  constructor() {
-    for (const [name, text] of Object.entries(programs)) this.write(`bin/${name}`, `#!/bin/sh\n${text}\n`);
+  private readonly rendered: AgentRelease;
+
+  constructor(
+    private readonly spec = exampleSpec(),
+    own: Record<string, string> = {},
+  ) {
+    this.rendered = agentRelease(spec, `sha256:${'a'.repeat(64)}`, 'owner');
+    for (const [name, text] of Object.entries({ ...programs, ...own }))
+      this.write(`bin/${name}`, `#!/bin/sh\n${text}\n`);
     for (const folder of ['run/systemd/system', 'etc/systemd/system', 'var/log/kraken', 'tmp'])
       mkdirSync(join(this.folder, folder), { recursive: true });
     this.pulls({ ok: true });
@@ -109,7 +113,7 @@ export class UnattendedMachine {
     this.write(`tmp/${letter}/activate`, activate);
     const files = join(this.folder, 'tmp', letter);
     this.sh(`cd ${files} && sha256sum activate > sums && tar -cf release.tar activate sums`);
-    const release: AgentRelease = { ...rendered, id };
+    const release: AgentRelease = { ...this.rendered, id };
     const parts: Record<string, string | Buffer> = {
       desired: `image sha256:${letter}\narchitecture amd64\nrelease ${id}\n`,
       'image.tar': letter,
@@ -129,7 +133,7 @@ export class UnattendedMachine {
     rmSync(join(this.folder, folder), { recursive: true, force: true });
     for (const [name, contents] of Object.entries(all)) this.write(`${folder}/install/${name}`, contents);
     // What is a file there and a folder here.
-    this.write(`${folder}/install.file`, this.placed(installScript(exampleSpec(), release)));
+    this.write(`${folder}/install.file`, this.placed(installScript(this.spec, release)));
   }
 
   serveAll(served: Served): void {
@@ -171,13 +175,27 @@ export class UnattendedMachine {
 
   /** The timer has gone off. */
   look() {
-    this.write('tmp/update', this.placed(updateProgram));
+    const update = this.rendered.files.find(({ path }) => path === 'update')!.contents;
+    this.write('tmp/update', this.placed(update));
     return this.sh(`sh ${this.folder}/tmp/update`);
   }
 
   /** A person has typed the line of the documentation. */
   install(balancer: Balancer, words = '') {
-    return this.sh(`curl -fsSL http://${balancer}:5000/install | sh -s -- ${words}`);
+    const login = words.includes('--token') ? ` -K ${this.folder}/token` : '';
+    const placed = words.replace('--token', `--token ${this.folder}/token`);
+    return this.sh(`curl -fsSL${login} http://${balancer}:5000/install | sh -s -- ${placed}`);
+  }
+
+  /** What the program of the release that takes it away does. */
+  leavesBy(text: string): void {
+    this.write('left-by', text);
+    this.sh(`cp "${this.folder}/left-by" "${this.link}/deactivate"`);
+  }
+
+  /** By the text that a load balancer serves, however it came here. */
+  uninstall(balancer: Balancer) {
+    return this.sh(`sh "${this.folder}/balancers/${balancer}:5000/install.file" --uninstall`);
   }
 
   get runs(): string {

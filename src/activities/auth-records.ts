@@ -1,0 +1,129 @@
+import { ClientError } from '../clients/errors';
+import type { HostConnection } from '../clients/host';
+import { type FleetRecord, newestFleet } from '../cluster/agents/fleet-record';
+import { vmName } from '../cluster/agents/vm';
+import { type CredentialSources, fleetSum, sealedSum } from '../cluster/auth/credentials';
+import type { SealedAuth } from '../cluster/auth/record';
+import { recordFolder } from '../cluster/names';
+import type { ObservedAuth } from '../cluster/observed';
+import type { ClusterSpec } from '../cluster/spec';
+import { type ActivityDependencies, connectTo } from './dependencies';
+import { ActivityError } from './failures';
+
+/** `auth.json` and `agents.json` of the nodes: who may come in. */
+export interface AuthRecords {
+  auth?: SealedAuth;
+  fleet?: FleetRecord;
+  /** Of `auth.json`, on any node, a majority or not: to count on from. */
+  highest: number;
+  /** Of operations on logins that a host has seen. */
+  epoch: number;
+  unseen: { host: string; error: string }[];
+}
+
+export const authPath = ({ name }: Pick<ClusterSpec, 'name'>) => `${recordFolder(name)}/auth.json`;
+
+interface Holding {
+  host: string;
+  auth?: SealedAuth;
+  fleet?: FleetRecord;
+  epoch: number;
+}
+
+/** @throws HOST_UNREACHABLE where no majority was seen: what was revoked is not to come back. */
+export async function readAuthRecords(deps: ActivityDependencies, spec: ClusterSpec): Promise<AuthRecords> {
+  const answers = await Promise.all(
+    spec.nodes.map(async ({ id }): Promise<Holding | { host: string; error: string }> => {
+      try {
+        return await readHolding(await connectTo(deps, spec, id), spec);
+      } catch (error) {
+        if (error instanceof ClientError) return { host: id, error: error.message };
+        throw error;
+      }
+    }),
+  );
+  const unseen = answers.flatMap((a) => ('error' in a ? [a] : []));
+  const holdings = answers.flatMap((a) => ('error' in a ? [] : [a]));
+  if (holdings.length <= spec.nodes.length / 2) {
+    const why = unseen.map((u) => `${u.host}: ${u.error}`).join('; ');
+    throw new ActivityError('HOST_UNREACHABLE', `most nodes could not be seen, and they keep who may come in: ${why}`, {
+      final: false,
+      hint: 'krakenctl status',
+    });
+  }
+  const auths = holdings.map(({ host, auth }) => ({ host, record: auth }));
+  return {
+    auth: newestOf(auths, spec.nodes.length),
+    fleet: newestFleet(
+      holdings.map(({ host, fleet }) => ({ host, record: fleet })),
+      spec.nodes.length,
+    ),
+    highest: holdings.reduce((highest, { auth }) => Math.max(highest, auth?.generation ?? 0), 0),
+    epoch: holdings.reduce((highest, { epoch }) => Math.max(highest, epoch), 0),
+    unseen,
+  };
+}
+
+/** As everywhere: the highest generation that a majority has. */
+function newestOf(held: { record?: SealedAuth }[], nodes: number): SealedAuth | undefined {
+  const records = held.flatMap(({ record }) => (record ? [record] : []));
+  // Two who were at it at once may have given two records one number.
+  const count = (record: SealedAuth) => records.filter((r) => sealedSum(r) === sealedSum(record)).length;
+  return records.filter((r) => count(r) > nodes / 2).sort((a, b) => b.generation - a.generation)[0];
+}
+
+async function readHolding(connection: HostConnection, spec: ClusterSpec): Promise<Holding> {
+  const { files, host } = connection;
+  const folder = recordFolder(spec.name);
+  const [auth, fleet, epoch] = await Promise.all([
+    files.read(authPath(spec)),
+    files.read(`${folder}/agents.json`),
+    files.read(`${folder}/epoch-auth`),
+  ]);
+  return {
+    host: host.id,
+    auth: parse<SealedAuth>(host.id, 'auth.json', auth),
+    fleet: parse<FleetRecord>(host.id, 'agents.json', fleet),
+    epoch: Number.parseInt(epoch?.toString() ?? '', 10) || 0,
+  };
+}
+
+function parse<T>(host: string, name: string, bytes: Buffer | undefined): T | undefined {
+  if (bytes === undefined) return undefined;
+  try {
+    return JSON.parse(bytes.toString()) as T;
+  } catch {
+    throw new ActivityError('RECORD_DAMAGED', `${name} on ${host} is not JSON`, {
+      host,
+      final: true,
+      hint: 'move the damaged file away on that host; a majority of the other nodes still has the record',
+    });
+  }
+}
+
+export function addressesOf(fleet: FleetRecord | undefined): string[] {
+  return (fleet?.agents ?? []).map(vmName);
+}
+
+export function sourcesOf(key: string, { auth, fleet }: Pick<Holding, 'auth' | 'fleet'>): CredentialSources {
+  return {
+    key,
+    ...(auth && { auth: { generation: auth.generation, sum: sealedSum(auth) } }),
+    ...(fleet && { fleet: { generation: fleet.generation, sum: fleetSum(addressesOf(fleet)) } }),
+  };
+}
+
+/** What one host has of it, without a name. */
+export async function observeAuth(connection: HostConnection, spec: ClusterSpec): Promise<ObservedAuth> {
+  const isBalancer = spec.loadBalancers.includes(connection.host.id);
+  const [holding, mark] = await Promise.all([
+    readHolding(connection, spec),
+    isBalancer ? connection.credentials.look(spec.name) : undefined,
+  ]);
+  const { auth, fleet } = sourcesOf('', holding);
+  return {
+    ...(auth && { auth: { ...auth, key: holding.auth!.key } }),
+    ...(fleet && { fleet }),
+    ...(mark && { mark }),
+  };
+}

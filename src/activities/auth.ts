@@ -1,0 +1,131 @@
+import type { FleetRecord } from '../cluster/agents/fleet-record';
+import { credentialMark, credentialTexts } from '../cluster/auth/credentials';
+import type { AuthKeys } from '../cluster/auth/keys';
+import { type AuthChange, type AuthContents, changed, type SealedAuth, sealContents } from '../cluster/auth/record';
+import type { Serials } from '../contracts/agents';
+import type { AuthActivities, CredentialsInput, PlanAuthInput, PlannedAuth } from '../contracts/auth';
+import { awaitApplicants } from './applicants';
+import { openRecord } from './auth-contents';
+import { keysOf } from './auth-keys';
+import { addressesOf, authPath, readAuthRecords, sourcesOf } from './auth-records';
+import { type ActivityDependencies, fenced } from './dependencies';
+import { ActivityError } from './failures';
+
+/** Who may come in through the load balancers: a sealed record on the nodes, and hashes on each load balancer. */
+export function authActivities(deps: ActivityDependencies): AuthActivities {
+  return {
+    async readAuth({ spec, key }) {
+      const keys = keysOf(deps, spec, key);
+      const { auth, unseen } = await readAuthRecords(deps, spec);
+      const { users, vms, tokens } = openRecord(keys, spec, auth);
+      return {
+        generation: auth?.generation ?? 0,
+        ...(auth?.former && { former: auth.former }),
+        users: users.map(({ name, role, since }) => ({ name, role, since })),
+        revoked: Object.keys(vms).filter((vm) => vms[vm]!.revoked),
+        serials: serialsOf(vms),
+        tokens: tokens.map(({ id, until, uses, used }) => ({ id, until, uses, used })),
+        unseen,
+      };
+    },
+    planAuth: (input) => planAuth(deps, input),
+    async writeAuth({ spec, host, epoch, record }) {
+      const contents = Buffer.from(`${JSON.stringify(record)}\n`);
+      return fenced(deps, { spec, host, epoch, realm: 'auth' }, async ({ files }) => {
+        const there = await files.read(authPath(spec));
+        if (there && !there.equals(contents)) refuseLate(host, record, there);
+        return files.write({ path: authPath(spec), mode: 0o600, contents });
+      });
+    },
+    awaitApplicants: (input) => awaitApplicants(deps, input),
+    ensureCredentials: (input) => bringCredentials(deps, input),
+  };
+}
+
+async function planAuth(deps: ActivityDependencies, input: PlanAuthInput): Promise<PlannedAuth> {
+  const { spec, key, nowMs } = input;
+  const keys = keysOf(deps, spec, key);
+  const { auth, fleet, highest, epoch, unseen } = await readAuthRecords(deps, spec);
+  const wanted = changeOf(keys, input);
+  // Sealed with the one before until this very change.
+  const opening = wanted.kind === 'rotate' && auth && auth.key !== key ? keysOf(deps, spec, auth.key) : keys;
+  const before = openRecord(opening, spec, auth);
+  if (wanted.kind === 'revoke') refuseStranger(wanted.vm, before, fleet);
+  const outcome = changed(before, wanted);
+  if ('refusal' in outcome)
+    throw new ActivityError('AUTH_REFUSED', outcome.refusal, { final: true, hint: outcome.hint });
+  const planned = {
+    epoch: Math.max(nowMs, epoch + 1),
+    unseen,
+    serials: serialsOf(outcome.contents.vms),
+    ...(input.forget && { enrolled: before.tokens.find(({ id }) => id === input.forget)?.used ?? [] }),
+  };
+  const former = formerAfter(wanted, auth);
+  const isSame = auth?.key === key && auth.former === former;
+  if (JSON.stringify(outcome.contents) === JSON.stringify(before) && (isSame || (!auth && former === undefined))) {
+    return { ...planned, generation: auth?.generation ?? 0 };
+  }
+  const at = { cluster: spec.name, generation: highest + 1, former };
+  return { ...planned, generation: at.generation, record: sealContents(keys, at, outcome.contents) };
+}
+
+/** A name that was mistyped would be revoked, and the VM that was meant would not. */
+function refuseStranger(vm: string, { vms }: AuthContents, fleet: FleetRecord | undefined): void {
+  if (vms[vm] || addressesOf(fleet).includes(vm)) return;
+  throw new ActivityError('AUTH_REFUSED', `no VM ${vm} has a credential`, {
+    final: true,
+    hint: 'krakenctl agent list',
+  });
+}
+
+function changeOf(keys: AuthKeys, { operation, change, readmit = [], enrol, forget }: PlanAuthInput): AuthChange {
+  if (change) return JSON.parse(keys.open(change, operation.id));
+  if (enrol) return { kind: 'enrol', id: enrol.token, applicants: enrol.applicants };
+  if (forget) return { kind: 'untoken', id: forget };
+  return { kind: 'readmit', vms: readmit };
+}
+
+/** Which secret beside the record's own lets in. */
+function formerAfter(change: AuthChange, record: SealedAuth | undefined): string | undefined {
+  if (change.kind === 'rotated') return undefined;
+  return change.kind === 'rotate' ? change.former : record?.former;
+}
+
+/** Of two who planned from the same record, the second plans again: what the first did would be lost, a revocation too. */
+function refuseLate(host: string, record: SealedAuth, there: Buffer): void {
+  const { generation } = JSON.parse(there.toString()) as SealedAuth;
+  if (generation < record.generation) return;
+  throw new ActivityError('PLAN_STALE', `who may come in was changed on ${host} meanwhile (generation ${generation})`, {
+    host,
+    final: true,
+    hint: 'run it again',
+  });
+}
+
+function serialsOf(vms: AuthContents['vms']): Serials {
+  return Object.fromEntries(Object.entries(vms).flatMap(([vm, { serial }]) => (serial > 0 ? [[vm, serial]] : [])));
+}
+
+/** Looked at again under the fence: somebody may have been let in, or thrown out, between the two. */
+const mostRounds = 5;
+
+async function bringCredentials(deps: ActivityDependencies, input: CredentialsInput): Promise<{ changed: boolean }> {
+  const { spec, host, key, epoch, realm } = input;
+  const keys = keysOf(deps, spec, key);
+  return fenced(deps, { spec, host, epoch, realm }, async ({ credentials }) => {
+    for (let round = 0; round < mostRounds; round += 1) {
+      const records = await readAuthRecords(deps, spec);
+      const mark = credentialMark(sourcesOf(key, records));
+      const contents = openRecord(keys, spec, records.auth);
+      const former = records.auth?.former;
+      const holding = former ? [keys, keysOf(deps, spec, former)] : [keys];
+      const files = credentialTexts({ keys: holding, contents, vms: addressesOf(records.fleet) });
+      const answer = await credentials.write(spec.name, { mark, files });
+      if (answer !== 'newer') return { changed: answer === 'written' };
+    }
+    throw new ActivityError('OUTCOME_UNKNOWN', `${host} has hashes of a newer record than the nodes have`, {
+      host,
+      final: false,
+    });
+  });
+}

@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { authKeys } from '../cluster/auth/keys';
+import type { ClusterSpec } from '../cluster/spec';
+import type { Values } from './keys';
+import { Secret } from './secret';
+import { stateFolder } from './state-folder';
+
+/**
+ * Where AUTH_SECRET is, beside `.env`. Payloads carry its fingerprint; a worker reads the secret itself, from a file that the command on the same
+ * machine has left, or that a person has brought, or from its environment.
+ */
+export interface AuthSecretFound {
+  secret: Secret;
+  /** For a person. */
+  where: string;
+}
+
+type Environment = NodeJS.ProcessEnv;
+
+export function authOf(values: Pick<Values, 'ENABLE_AUTH' | 'AUTH_SECRET' | 'CLUSTER_NAME'>): ClusterSpec['auth'] {
+  const { ENABLE_AUTH, AUTH_SECRET, CLUSTER_NAME } = values;
+  if (!ENABLE_AUTH || !AUTH_SECRET || !CLUSTER_NAME) return undefined;
+  return { key: authKeys(AUTH_SECRET.reveal(), CLUSTER_NAME).fingerprint };
+}
+
+function secretsFolder(environment: Environment): string {
+  return environment.KRAKENCTL_SECRETS_DIR || join(stateFolder(environment), 'secrets');
+}
+
+export function authSecretPath(cluster: string, environment: Environment = process.env): string {
+  return join(secretsFolder(environment), cluster, 'AUTH_SECRET');
+}
+
+/** Every one that this process knows for the cluster; which of them is meant, its fingerprint says. @throws {Error} where others may read a file. */
+export function findAuthSecrets(cluster: string, environment: Environment = process.env): AuthSecretFound[] {
+  const path = authSecretPath(cluster, environment);
+  const paths = [path, formerPath(path), join(secretsFolder(environment), 'AUTH_SECRET')];
+  const found = paths.flatMap((where) => {
+    const text = readPrivately(where);
+    return text ? [{ secret: new Secret(text), where }] : [];
+  });
+  const { AUTH_SECRET: own } = environment;
+  return own ? [...found, { secret: new Secret(own), where: 'AUTH_SECRET of its environment' }] : found;
+}
+
+/** The one before: a cluster goes by it until it was brought to the new one. */
+const formerPath = (path: string) => `${path}.former`;
+
+function readPrivately(path: string): string | undefined {
+  try {
+    const { mode } = statSync(path);
+    if ((mode & 0o077) !== 0) throw new Error(`${path} may be read by others than its owner: chmod 600 ${path}`);
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Leaves it for the worker on this machine, readable by its owner alone; the one before stays beside it. */
+export function keepAuthSecret(cluster: string, secret: Secret, environment: Environment = process.env): void {
+  const path = authSecretPath(cluster, environment);
+  const before = readPrivately(path);
+  if (before === secret.reveal()) return;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  if (before !== undefined) writeAside(formerPath(path), before);
+  writeAside(path, secret.reveal());
+}
+
+/** Once no cluster goes by it. */
+export function forgetFormerSecret(cluster: string, environment: Environment = process.env): void {
+  rmSync(formerPath(authSecretPath(cluster, environment)), { force: true });
+}
+
+function writeAside(path: string, text: string): void {
+  const aside = `${path}.${randomBytes(4).toString('hex')}`;
+  writeFileSync(aside, `${text}\n`, { mode: 0o600, flag: 'wx' });
+  renameSync(aside, path);
+}

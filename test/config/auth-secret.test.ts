@@ -1,0 +1,42 @@
+import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { authSecretPath, findAuthSecrets, keepAuthSecret } from '../../src/config/auth-secret';
+import { Secret } from '../../src/config/secret';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'krakenctl-secrets-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const environment = (more = {}) => ({ KRAKENCTL_STATE_DIR: folder, ...more });
+const found = (more = {}) => findAuthSecrets('demo', environment(more)).map(({ secret }) => secret.reveal());
+const keep = (text: string) => keepAuthSecret('demo', new Secret(text), environment());
+
+describe('the AUTH_SECRET of a worker', () => {
+  test('is what a command on the same machine has left, for that cluster alone and its owner alone', () => {
+    keep('first-of-all');
+    expect(found()).toEqual(['first-of-all']);
+    expect(findAuthSecrets('other', environment())).toEqual([]);
+    expect(statSync(authSecretPath('demo', environment())).mode & 0o777).toBe(0o600);
+    expect(statSync(join(folder, 'secrets', 'demo')).mode & 0o777).toBe(0o700);
+  });
+
+  test('that was before stays, since the cluster goes by it until it was brought to the new one', () => {
+    keep('first-of-all');
+    keep('second-of-all');
+    keep('second-of-all');
+    expect(found()).toEqual(['second-of-all', 'first-of-all']);
+  });
+
+  test('may be in its environment', () => {
+    expect(found({ AUTH_SECRET: 'from-outside' })).toEqual(['from-outside']);
+  });
+
+  test('that others may read is refused', () => {
+    keep('first-of-all');
+    chmodSync(authSecretPath('demo', environment()), 0o644);
+    expect(found).toThrow(/chmod 600/);
+  });
+});
