@@ -55,6 +55,12 @@ export class Course {
     return this.started.at;
   }
 
+  /** An earlier run did all of these, and what is left of their stage is more. */
+  isLeftBehind(stage: Stage, parts: (Step | Gate)[]): boolean {
+    const { stage: at, startedAt } = this.onward?.from ?? {};
+    return startedAt !== undefined && this.stages.indexOf(stage) === at && parts.every((one) => this.done.has(one));
+  }
+
   isDone(what: Step | Gate): boolean {
     return this.done.has(what);
   }

@@ -94,9 +94,11 @@ async function runNode(run: Running, stages: Stage[], shown: StageProgress): Pro
   for (const stage of stages.filter((one) => !run.course.isPast(one))) {
     const startedAt = run.course.startOf(stage);
     const early = stage.gates.filter((gate) => gate.kind !== 'steady');
-    const told = await CancellationScope.nonCancellable(() => runStage(run, { ...stage, gates: early }, shown));
-    const what = told || (nodeParts[stage.id.split('/')[1] ?? ''] ?? 'replaced');
-    took.push(`${what} ${((Date.now() - startedAt) / 1000).toFixed(1)}s`);
+    if (!run.course.isLeftBehind(stage, [...stage.steps, ...early])) {
+      const told = await CancellationScope.nonCancellable(() => runStage(run, { ...stage, gates: early }, shown));
+      const what = told || (nodeParts[stage.id.split('/')[1] ?? ''] ?? 'replaced');
+      took.push(`${what} ${((Date.now() - startedAt) / 1000).toFixed(1)}s`);
+    }
     shown.detail = took.join(' · ');
     await passAll(
       run,
