@@ -1,4 +1,4 @@
-import { continueAsNew, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import { continueAsNew, isCancellation, setCurrentDetails, sleep, workflowInfo } from '@temporalio/workflow';
 import type { KeptToken, PlannedAuth, TokenReport } from '../contracts/auth';
 import { effects, followings, lookers } from './activities';
 import { oneOfSeveral } from './activity-options';
@@ -8,29 +8,44 @@ import { followsReleases } from './long-lived';
 // Its token may hold for days.
 followsReleases(keepToken);
 
+/** Hosts that are away for so long are a person's to mend; NGINX refuses the token by itself meanwhile. */
+const givenUpAfterMs = 24 * 3_600_000;
+
 /**
  * An enrolment token, as long as it holds: VMs that show it are let in until it is used up, taken away, or its time is over; then it goes from the load
- * balancers.
+ * balancers. What cannot be reached now is tried again.
  */
 export async function keepToken(input: KeptToken): Promise<TokenReport> {
-  const { spec, key, token, untilMs } = input;
+  const { token, untilMs } = input;
   let accepted = input.accepted ?? {};
   for (;;) {
     setCurrentDetails(`token ${token}: ${Object.keys(accepted).length} VMs enrolled`);
-    const summary = `token ${token}: VMs that show it`;
-    const { applicants, over } = await followings.awaitApplicants.executeWithOptions({ summary }, [
-      { spec, key, token, untilMs, accepted },
-    ]);
-    if (over) return { token, vms: await forget(input) };
-    const summaryOfPlan = `token ${token}: let VMs in`;
-    await bring(input, () =>
-      lookers.planAuth.executeWithOptions({ summary: summaryOfPlan }, [
-        { spec, key, operation: input.operation, enrol: { token, applicants }, nowMs: Date.now() },
-      ]),
-    );
-    accepted = { ...accepted, ...Object.fromEntries(applicants.map(({ address, hash }) => [address, hash])) };
+    try {
+      const came = await letIn(input, accepted);
+      if (came === 'over') return { token, vms: await forget(input) };
+      accepted = { ...accepted, ...came };
+    } catch (error) {
+      if (isCancellation(error) || Date.now() > untilMs + givenUpAfterMs) throw error;
+      await sleep('30s', { summary: `token ${token}: tried again` });
+    }
     if (isLong()) await continueAsNew<typeof keepToken>({ ...input, accepted });
   }
+}
+
+/** Hashes by address of those that came. */
+async function letIn(input: KeptToken, accepted: Record<string, string>): Promise<Record<string, string> | 'over'> {
+  const { spec, key, token, untilMs, operation } = input;
+  const { applicants, over } = await followings.awaitApplicants.executeWithOptions(
+    { summary: `token ${token}: VMs that show it` },
+    [{ spec, key, token, untilMs, accepted }],
+  );
+  if (over) return 'over';
+  await bring(input, () =>
+    lookers.planAuth.executeWithOptions({ summary: `token ${token}: let VMs in` }, [
+      { spec, key, operation, enrol: { token, applicants }, nowMs: Date.now() },
+    ]),
+  );
+  return Object.fromEntries(applicants.map(({ address, hash }) => [address, hash]));
 }
 
 async function forget(input: KeptToken): Promise<string[]> {
