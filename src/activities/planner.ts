@@ -1,5 +1,6 @@
 import { explainChanges } from '../cluster/because';
 import { planDeploy } from '../cluster/deploy-plan';
+import type { desiredState } from '../cluster/desired-state';
 import { planDestroy } from '../cluster/destroy-plan';
 import { windowOpensIn } from '../cluster/maintenance-window';
 import { type ClusterRecord, isSeen } from '../cluster/observed';
@@ -11,14 +12,20 @@ import { foldPlan } from '../contracts/folded-plan';
 import type { ActivityDependencies } from './dependencies';
 import { ownRun } from './heartbeat';
 import { render } from './rendering';
+import { planTls } from './tls-planner';
 
 /** Planning is pure; it runs as an activity so that the decision itself is in the history (architecture.md, rule 2). */
-export function plannerActivities({ ownerId, now }: Pick<ActivityDependencies, 'ownerId' | 'now'>): PlannerActivities {
+export function plannerActivities(deps: Pick<ActivityDependencies, 'ownerId' | 'now' | 'vault'>): PlannerActivities {
+  const { ownerId, now } = deps;
+  const renderWith: typeof desiredState = (spec, images) => render(spec, images, deps);
   return {
+    async planTls(input) {
+      return planTls(deps, input);
+    },
     async planDeploy({ spec, images, observed, origins, pace }) {
-      const desired = render(spec, images);
+      const desired = renderWith(spec, images);
       const record = newestRecord(observed.hosts.filter(isSeen), spec.nodes.length);
-      const because = explainChanges({ record, spec, images, origins, desired, render });
+      const because = explainChanges({ record, spec, images, origins, desired, render: renderWith });
       const foreign = foreignHosts(observed, ownerId);
       const plan = foldPlan(planDeploy({ spec, desired, observed, because, pace }));
       return { ...plan, ...(foreign.length > 0 && { foreign }) };

@@ -28,6 +28,7 @@ import type {
   InstallSource,
   Preflight,
   RedisInstance,
+  TlsClient,
   Traffic,
 } from './host';
 import { createHttp } from './http';
@@ -57,7 +58,7 @@ export class SshHost implements HostConnection {
   readonly firewall: FirewallHost;
   private readonly held: Fence;
   private readonly fences: Pick<Fence, 'lease'>;
-  private readonly redises = new Map<number, RedisInstance>();
+  private readonly redises = new Map<string, RedisInstance>();
 
   private constructor(
     readonly host: HostSpec,
@@ -95,9 +96,10 @@ export class SshHost implements HostConnection {
     return this.ssh.isOpen;
   }
 
-  redis(port: number): RedisInstance {
-    const known = this.redises.get(port) ?? withFailpoints('redis', redisEffects, createRedis(this.ssh, port));
-    this.redises.set(port, known);
+  redis(port: number, tls?: TlsClient): RedisInstance {
+    const name = tls ? `${port} ${tls.certificate}${tls.trusted}` : `${port}`;
+    const known = this.redises.get(name) ?? withFailpoints('redis', redisEffects, createRedis(this.ssh, port, tls));
+    this.redises.set(name, known);
     return known;
   }
 

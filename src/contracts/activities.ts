@@ -19,6 +19,7 @@ import type {
   OwnerIdentity,
   ProofReport,
   SpecOrigins,
+  TlsRenewal,
 } from './operation';
 
 /**
@@ -63,6 +64,11 @@ export interface PlannerActivities {
     origins: SpecOrigins;
     pace?: RolloutPace;
   }): Promise<Plan>;
+  /**
+   * The states that a cluster goes through to what is wanted of its TLS, each a spec of its own, the last one what is wanted; makes an authority on
+   * the worker where there is none. One's own files are judged: TLS_GIVEN.
+   */
+  planTls(input: { spec: ClusterSpec; observed: Observed; renew?: TlsRenewal }): Promise<{ specs: ClusterSpec[] }>;
   /** What a destroy would remove, what stands in its way and what it would leave. */
   planDestroy(input: DestroyPlanInput): Promise<DestroyPlan>;
   /** Whose the cluster is, and what a take-over by this krakenctl would come to. */

@@ -3,7 +3,9 @@ import type { ActivityDependencies, HostKind } from '../activities/dependencies'
 import type { Hosts } from '../clients/host';
 import { createHosts, type HostsOptions } from '../clients/hosts';
 import { createImageArchives } from '../clients/image-archive';
+import { createVault } from '../clients/vault';
 import { findSecretValues } from '../config/secrets';
+import { secretsFolder } from '../config/state-folder';
 import type { Activities } from '../contracts/activities';
 import { makeRedactor } from '../text/redaction';
 import { loadOwnerId } from './owner';
@@ -44,6 +46,7 @@ export function composeActivities(options: ComposeOptions = {}): Composition {
       return made;
     },
     archives: createImageArchives(),
+    vault: createVault(secretsFolder()),
     ownerId: loadOwnerId(),
     now: Date.now,
     redact: makeRedactor(findSecretValues({ environment: process.env })),

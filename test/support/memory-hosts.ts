@@ -24,6 +24,8 @@ import type {
   ImageInfo,
   Login,
   Preflight,
+  RedisInstance,
+  TlsClient,
   Traffic,
 } from '../../src/clients/host';
 import type { EnrolledVm } from '../../src/cluster/agents/install-source';
@@ -33,6 +35,7 @@ import { type MemoryAgentState, memoryAgent, memoryInstalls } from './memory-age
 import { isShut, memoryFirewall, newFirewallState } from './memory-firewall';
 import { MemoryRedisCluster } from './memory-redis';
 import { MemoryRegistry } from './memory-registry';
+import { misunderstood, redisOn, type StartedWith, textsOf } from './memory-tls';
 
 const refused = (host: string, what: string) => new HostUnreachableError(`connect ECONNREFUSED (${what})`, host);
 const sha256 = (data: Buffer | string) => createHash('sha256').update(data).digest('hex');
@@ -147,7 +150,15 @@ export class MemoryHost implements HostConnection {
     return Math.floor(this.clockMs / 1000);
   }
 
-  redis(port: number) {
+  /** Texts of each part's folder as they were when it started. */
+  readonly startedWith: StartedWith = new Map();
+
+  redis(port: number, tls?: TlsClient): RedisInstance {
+    return redisOn(this, this.instanceOf(port % 1000 === 379 ? 'redis' : 'redis-replica'), tls);
+  }
+
+  instanceOf(part: 'redis' | 'redis-replica') {
+    const port = part === 'redis' ? 6379 : 6380;
     const instance = this.lab.redisCluster.instance(this.host.address, port);
     instance.isUp = () => this.runs(port === 6379 ? 'redis' : 'redis-replica');
     instance.effect = (name, work) => this.lab.effect(this.host.id, name, work);
@@ -158,7 +169,9 @@ export class MemoryHost implements HostConnection {
   started(name: string): void {
     const part = ['redis', 'redis-replica'].find((p) => name.endsWith(`-${this.host.id}-${p}`));
     const conf = [...this.stored].find(([path]) => path.endsWith(`/${part}/redis.conf`));
-    if (part && conf) this.redis(part === 'redis' ? 6379 : 6380).start(conf[1].contents.toString());
+    if (part && conf) this.instanceOf(part as 'redis').start(conf[1].contents.toString());
+    const own = name.slice(name.indexOf(`-${this.host.id}-`) + this.host.id.length + 2);
+    this.startedWith.set(own, textsOf(this, own));
   }
 
   async http(request: HttpRequest): Promise<HttpResponse> {
@@ -176,6 +189,8 @@ export class MemoryHost implements HostConnection {
     if (request.port === 8091 && this.agentState.running) return answer(200, 'OK');
     const part = ports[request.port] ?? 'nothing';
     if (!this.runs(part)) throw refused(this.host.id, `${part} ${request.port}`);
+    const wrong = misunderstood(this, part, request);
+    if (wrong) return wrong;
     if (request.path === '/.krakenctl/config') {
       const said = /return 200 "([0-9a-f]{64}[^"\\]*)/.exec(this.nginxRuns)?.[1];
       return said ? answer(200, said) : answer(404);

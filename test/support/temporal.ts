@@ -4,6 +4,7 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../../src/activities';
 import type { ActivityDependencies } from '../../src/activities/dependencies';
 import { temporalTestServerBinary } from '../../src/cli/temporal-server';
+import type { Vault } from '../../src/clients/vault';
 import type { ClusterSpec } from '../../src/cluster/spec';
 import type { DeployInput, DeployReport } from '../../src/contracts/operation';
 import { sideQueues } from '../../src/contracts/queues';
@@ -41,6 +42,9 @@ export async function openSkippingServer(): Promise<TestWorkflowEnvironment> {
 }
 
 interface BenchOptions {
+  /** What signs; without one nothing is. */
+  vault?: Vault;
+  now?: () => number;
   ownerId?: string;
   spec?: ClusterSpec;
   /** Another server than the shared one; it stays when the bench is closed. */
@@ -62,7 +66,8 @@ export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Pro
     hostsFor: () => lab,
     archives: { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) },
     ownerId: options.ownerId ?? 'owner-1',
-    now: Date.now,
+    now: options.now ?? Date.now,
+    vault: options.vault,
     settledMs: 0,
     betweenLooksMs: 20,
   };

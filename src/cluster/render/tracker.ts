@@ -1,5 +1,5 @@
 import type { ClusterSpec } from '../spec';
-import { duration, hostsOf, krakenText } from './kraken';
+import { duration, hostsOf, krakenText, krakenTls } from './kraken';
 
 export function trackerText(spec: ClusterSpec): string {
   const own = {
@@ -9,5 +9,5 @@ export function trackerText(spec: ClusterSpec): string {
     trackerserver: { announce_interval: duration(spec.kraken.announceIntervalSeconds) },
   };
   // Every peer announces every few seconds: logged, that would push all else out of the rotated log.
-  return krakenText('tracker', own, '/dev/null');
+  return krakenText('tracker', own, { accessLog: '/dev/null', tls: krakenTls(spec) });
 }
