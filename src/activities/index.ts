@@ -20,6 +20,7 @@ import { preflightActivities } from './preflight';
 import { proofActivities } from './proof';
 import { recordActivities } from './records';
 import { redisActivities } from './redis-cluster';
+import { tlsActivities } from './tls';
 
 /** All activities over one set of clients. */
 export function createActivities(deps: ActivityDependencies): Activities {
@@ -43,5 +44,6 @@ export function createActivities(deps: ActivityDependencies): Activities {
     ...fleets,
     ...installedActivities(deps, fleets),
     ...firewallActivities(deps, fleets),
+    ...tlsActivities(deps),
   });
 }

@@ -39,7 +39,8 @@ export function speaking(connection: HostConnection, tongue: Tongue): HostConnec
   return Object.create(connection, { redis: { value: redis }, http: { value: http } }) as HostConnection;
 }
 
-function clientOf(connection: HostConnection, { spec, state, vault, eitherWay }: Tongue): TlsClient | undefined {
+/** Undefined where this worker has no keys and only looks. */
+export function clientOf(connection: HostConnection, { spec, state, vault, eitherWay }: Tongue): TlsClient | undefined {
   try {
     const bearer = { cluster: spec.name, node: connection.host, part: 'krakenctl' as const };
     const signers = (id: string) => vault.signer(id);

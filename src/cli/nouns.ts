@@ -14,6 +14,7 @@ export const nouns: Record<string, () => AddNoun> = {
   agent: () => (require('./commands/agent') as typeof import('./commands/agent')).addAgentCommands,
   op: () => (require('./commands/op') as typeof import('./commands/op')).addOperationCommands,
   firewall: () => (require('./commands/firewall') as typeof import('./commands/firewall')).addFirewallCommands,
+  tls: () => (require('./commands/tls') as typeof import('./commands/tls')).addTlsCommands,
   cluster: () => (require('./commands/cluster') as typeof import('./commands/cluster')).addClusterCommands,
   worker: () => (require('./commands/worker') as typeof import('./commands/worker')).addWorkerCommands,
   temporal: () => (require('./commands/temporal') as typeof import('./commands/temporal')).addTemporalCommands,

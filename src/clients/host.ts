@@ -20,6 +20,8 @@ export interface HostConnection {
   redis(port: number, tls?: TlsClient): RedisInstance;
   /** HTTP as seen from the host: the request goes to 127.0.0.1 there. Any status resolves; no answer rejects. */
   http(request: HttpRequest): Promise<HttpResponse>;
+  /** What a port of the host shows to whoever comes in TLS, as seen from the host itself. */
+  handshake(port: number, client: TlsClient): Promise<Handshake | 'plain' | 'nothing'>;
   readonly preflight: Preflight;
   readonly traffic: Traffic;
   /** The agent, where this host is a VM. */
@@ -202,6 +204,17 @@ export interface TlsClient {
   key: string;
   /** The name that the other side must have. */
   name: string;
+}
+
+/** What a port shows, believed or not. */
+export interface Handshake {
+  /** Upper-case hex. */
+  serial: string;
+  names: string;
+  issuer: string;
+  /** ISO time. */
+  until: string;
+  isBelieved: boolean;
 }
 
 export interface HttpRequest {

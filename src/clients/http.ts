@@ -39,7 +39,7 @@ export function createHttp(ssh: Forwarding): (request: HttpRequest) => Promise<H
 }
 
 /** What OpenSSL says of an answer that is no TLS. */
-const notTls = /wrong version number|packet length too long|http request/i;
+export const notTls = /wrong version number|packet length too long|http request/i;
 
 async function exchange(ssh: Forwarding, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
   const { tls, ...plain } = request;

@@ -16,6 +16,7 @@ import { Fence } from './fence';
 import { createFiles } from './files';
 import { createFirewallHost } from './firewall-host';
 import { createFolders } from './folders';
+import { shakeHands } from './handshake';
 import type {
   AgentHost,
   Engine,
@@ -101,6 +102,10 @@ export class SshHost implements HostConnection {
     const known = this.redises.get(name) ?? withFailpoints('redis', redisEffects, createRedis(this.ssh, port, tls));
     this.redises.set(name, known);
     return known;
+  }
+
+  handshake(port: number, client: TlsClient): ReturnType<HostConnection['handshake']> {
+    return shakeHands(this.ssh, port, client);
   }
 
   fence(scope: FenceScope): Promise<FenceLease> {

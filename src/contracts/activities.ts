@@ -21,6 +21,7 @@ import type {
   SpecOrigins,
   TlsRenewal,
 } from './operation';
+import type { TlsActivities } from './tls';
 
 /**
  * Activities by noun. Each either looks, or brings exactly one resource on one host to a named end: it looks, compares,
@@ -275,4 +276,5 @@ export type Activities = HostActivities &
   RecordActivities &
   ProofActivities &
   AgentActivities &
-  FirewallActivities;
+  FirewallActivities &
+  TlsActivities;

@@ -32,6 +32,7 @@ export const workflowTypes = {
   inspectClusters: 'inspectClusters',
   firewall: 'operateFirewall',
   inspectFirewall: 'inspectFirewall',
+  inspectTls: 'inspectTls',
   fleet: 'operateFleet',
   agent: 'bringAgent',
   keepAgent: 'keepAgent',

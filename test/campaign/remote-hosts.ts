@@ -114,6 +114,7 @@ export class RemoteHosts implements Hosts {
       agent: nouns<HostConnection['agent']>('agent'),
       installs: nouns<HostConnection['installs']>('installs'),
       firewall: nouns<HostConnection['firewall']>('firewall'),
+      handshake: () => Promise.reject(new Error('a deploy asks for no certificate')),
       http: (request) => this.ask(host, ['http'], [request]) as ReturnType<HostConnection['http']>,
       fence: async (scope) => {
         await guarded.lease(scope);

@@ -1,7 +1,9 @@
+import { X509Certificate } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { HostUnreachableError } from '../../src/clients/errors';
+import { shakeHands } from '../../src/clients/handshake';
 import { createHttp } from '../../src/clients/http';
 import { newAuthority } from '../../src/clients/vault';
 import type { TlsState } from '../../src/cluster/spec';
@@ -91,6 +93,25 @@ describe('in TLS', () => {
       await expect(http({ port, path: '/', tls: { ...client, ...change, orPlain } })).rejects.toThrow(
         /https:.*certificate/,
       );
+  });
+
+  test('what a port shows is told, believed or not', async () => {
+    const { port } = await openSecure();
+    const ssh = await sshd.open();
+    const shown = await shakeHands(ssh, port, client);
+    expect(shown).toMatchObject({ isBelieved: true, until: `${series.until.slice(0, 19)}.000Z` });
+    expect(shown).toMatchObject({ serial: new X509Certificate(own.certificate).serialNumber });
+    const stranger = { ...client, trusted: newAuthority('cluster', Date.now()).certificate };
+    expect(await shakeHands(ssh, port, stranger)).toMatchObject({ isBelieved: false });
+    expect(await shakeHands(ssh, port, { ...client, name: 'other' })).toMatchObject({ isBelieved: false });
+    server.close();
+    server.closeAllConnections();
+    expect(await shakeHands(ssh, port, client)).toBe('nothing');
+  });
+
+  test('a port without TLS is told as one', async () => {
+    const { port } = await open();
+    expect(await shakeHands(await sshd.open(), port, client)).toBe('plain');
   });
 
   test('who does not speak TLS is asked without it only with leave to', async () => {

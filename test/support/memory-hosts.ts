@@ -35,7 +35,7 @@ import { type MemoryAgentState, memoryAgent, memoryInstalls } from './memory-age
 import { isShut, memoryFirewall, newFirewallState } from './memory-firewall';
 import { MemoryRedisCluster } from './memory-redis';
 import { MemoryRegistry } from './memory-registry';
-import { misunderstood, redisOn, type StartedWith, textsOf } from './memory-tls';
+import { memoryHandshake, misunderstood, redisOn, type StartedWith, textsOf } from './memory-tls';
 
 const refused = (host: string, what: string) => new HostUnreachableError(`connect ECONNREFUSED (${what})`, host);
 const sha256 = (data: Buffer | string) => createHash('sha256').update(data).digest('hex');
@@ -174,6 +174,10 @@ export class MemoryHost implements HostConnection {
     this.startedWith.set(own, textsOf(this, own));
   }
 
+  handshake(port: number, client: TlsClient): ReturnType<HostConnection['handshake']> {
+    return memoryHandshake(this, port, client);
+  }
+
   async http(request: HttpRequest): Promise<HttpResponse> {
     const answer = (status: number, body = '', headers = {}) => ({ status, headers, body: Buffer.from(body) });
     const ports: Record<number, string> = {
@@ -212,7 +216,11 @@ export class MemoryHost implements HostConnection {
   /** Text that the running NGINX has loaded. */
   nginxRuns = '';
 
+  /** Its certificate as it was when it was loaded last. */
+  nginxShows: string | undefined;
+
   loadNginx(): void {
+    this.nginxShows = textsOf(this, 'nginx').get('tls.crt');
     this.nginxRuns =
       [...this.stored].find(([path]) => path.endsWith('/nginx/nginx.conf'))?.[1].contents.toString() ?? '';
   }

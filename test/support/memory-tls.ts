@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { HostUnreachableError } from '../../src/clients/errors';
-import type { HttpRequest, HttpResponse, RedisInstance, TlsClient } from '../../src/clients/host';
+import type { HostConnection, HttpRequest, HttpResponse, RedisInstance, TlsClient } from '../../src/clients/host';
 import type { MemoryHost, MemoryLab } from './memory-hosts';
 import type { MemoryInstance } from './memory-redis';
 
@@ -60,6 +60,37 @@ function checkTrust(host: MemoryHost, part: string, { trusted }: TlsClient): voi
 export function isSignedByOneOf(shown: X509Certificate, trusted: string): boolean {
   const all = trusted.match(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
   return all.some((text) => shown.verify(new X509Certificate(text).publicKey));
+}
+
+const partsByPort: Record<number, string> = {
+  5000: 'nginx',
+  5003: 'nginx',
+  7379: 'redis',
+  7380: 'redis-replica',
+  8080: 'origin',
+  8081: 'tracker',
+  8082: 'build-index',
+  8083: 'proxy',
+};
+
+export async function memoryHandshake(
+  host: MemoryHost,
+  port: number,
+  { trusted, name }: TlsClient,
+): ReturnType<HostConnection['handshake']> {
+  const part = partsByPort[port] ?? '';
+  if (!host.runs(part)) return 'nothing';
+  const text = part === 'nginx' ? host.nginxShows : host.startedWith.get(part)?.get('tls.crt');
+  const isRedis = part.startsWith('redis');
+  if (text === undefined || (!isRedis && serves(host, part) === 'plain')) return isRedis ? 'nothing' : 'plain';
+  const shown = new X509Certificate(text);
+  return {
+    serial: shown.serialNumber,
+    names: shown.subjectAltName ?? '',
+    issuer: shown.issuer,
+    until: new Date(shown.validTo).toISOString(),
+    isBelieved: isSignedByOneOf(shown, trusted) && shown.checkHost(name) !== undefined,
+  };
 }
 
 /** A Redis as it is met on one of its two ports. */

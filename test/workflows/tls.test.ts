@@ -7,6 +7,8 @@ import type { ClusterRecord } from '../../src/cluster/observed';
 import type { TlsStage } from '../../src/cluster/spec';
 import { leafCertificate } from '../../src/cluster/tls/certificate';
 import type { DeployInput, DeployReport } from '../../src/contracts/operation';
+import type { TlsInspection } from '../../src/contracts/tls';
+import { exampleSpec } from '../support/cluster';
 import { failureOf } from '../support/failure-of';
 import { MemoryLab } from '../support/memory-hosts';
 import { asks, misunderstandings, serves } from '../support/memory-tls';
@@ -70,6 +72,26 @@ test('a new cluster with TLS speaks nothing else from its first moment on', asyn
   expect(asks(lab.machine('node-2'), 'redis-router')).toBe('tls');
   expect([...wrong]).toEqual([]);
   expect(await bench.deploy(withTls())).toMatchObject({ changed: false });
+  const shown = async (): Promise<TlsInspection> =>
+    (await bench.begin('inspectTls', { spec: exampleSpec() })).result() as Promise<TlsInspection>;
+  const serials = ({ endpoints }: TlsInspection) =>
+    endpoints.map(({ shows }) => (typeof shows === 'string' ? shows : shows.serial));
+  const before = await shown();
+  expect(before).toMatchObject({ stage: 'require', unseen: [] });
+  // Six parts and a load balancer with two ports on each node.
+  expect(before.endpoints.length).toBe(24);
+  for (const { shows, expected } of before.endpoints)
+    expect(shows).toMatchObject({ serial: expected, isBelieved: true });
+  const rotated = await bench.deploy((input) => {
+    withTls()(input);
+    input.renew = 'certificates';
+  });
+  expect(rotated).toMatchObject({ changed: true, tls: { stages: ['require'] } });
+  const after = await shown();
+  for (const { shows, expected } of after.endpoints)
+    expect(shows).toMatchObject({ serial: expected, isBelieved: true });
+  expect(serials(after).filter((serial) => serials(before).includes(serial))).toEqual([]);
+  expect([...wrong]).toEqual([]);
 });
 
 test('a running cluster goes to TLS and back, and at no moment anybody asks in a language that is not understood', async () => {
