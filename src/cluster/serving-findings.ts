@@ -18,6 +18,9 @@ export const servingCodes = [
   'DISK_NEARLY_FULL',
   'DISK_FULL',
   'STORAGE_TESTFS',
+  'TLS_ON_ITS_WAY',
+  'CERTIFICATES_DUE',
+  'CERTIFICATES_ENDED',
 ] as const;
 
 export interface Finding {
