@@ -20,7 +20,7 @@ export function containerActivities(
 ): Pick<ResourceActivities, 'ensureContainer' | 'removeContainer'> {
   return {
     async ensureContainer(input) {
-      const want = wantedContainer(input);
+      const want = wantedContainer(input, deps);
       const scope = { spec: input.spec, host: input.step.host, epoch: input.epoch };
       return fenced(deps, scope, (connection) => bringToRun(connection, want, input));
     },

@@ -1,8 +1,12 @@
 import type { FenceScope, HostConnection, Hosts } from '../clients/host';
 import type { ImageArchives } from '../clients/image-archive';
-import type { ClusterSpec } from '../cluster/spec';
+import { emptyVault, type Vault } from '../clients/vault';
+import { recordFolder } from '../cluster/names';
+import type { ClusterRecord } from '../cluster/observed';
+import type { ClusterSpec, TlsState } from '../cluster/spec';
 import type { Redact } from '../text/redaction';
 import { cancellation } from './heartbeat';
+import { speaking } from './tongue';
 
 /** VMs are dialled apart from the cluster's own hosts: those that do not answer hold up no others. */
 export type HostKind = 'node' | 'vm';
@@ -13,6 +17,8 @@ export interface ActivityDependencies {
   hostsFor(spec: ClusterSpec, kind?: HostKind): Hosts;
   /** A `docker save` stream of an image of the worker, for IMAGE_SOURCE=load. */
   archives: ImageArchives;
+  /** What signs certificates; nothing is signed where there is none. */
+  vault?: Vault;
   /** Random id of this krakenctl installation (decisions 1). */
   ownerId: string;
   /** Milliseconds since the epoch. */
@@ -36,7 +42,15 @@ export async function connectTo(
 ): Promise<HostConnection> {
   const host = spec.nodes.find((n) => n.id === hostId);
   if (!host) throw new Error(`the spec has no host ${hostId}`);
-  return deps.hostsFor(spec).connect(host);
+  const connection = await deps.hostsFor(spec).connect(host);
+  const state = spec.tls && (spec.tls.state ?? (await recordedState(connection, spec.name)));
+  return state ? speaking(connection, { spec, state, vault: deps.vault ?? emptyVault }) : connection;
+}
+
+/** Of a spec as a person has written it nobody has said yet how far its cluster is. */
+async function recordedState({ files }: HostConnection, cluster: string): Promise<TlsState | undefined> {
+  const text = await files.read(`${recordFolder(cluster)}/state.json`);
+  return text && (JSON.parse(text.toString()) as ClusterRecord).spec.tls?.state;
 }
 
 export interface FencedScope {

@@ -1,7 +1,8 @@
 import type { HostConnection } from '../clients/host';
-import type { DesiredFile } from '../cluster/desired';
-import { containerName, mountedConfigFolder } from '../cluster/names';
+import type { DesiredContainer, DesiredFile } from '../cluster/desired';
+import { clusterFolder, containerName, mountedConfigFolder } from '../cluster/names';
 import { readRunningConfig } from '../cluster/render/nginx';
+import { partOfTlsFile } from '../cluster/tls/files';
 import type { Changed, ResourceActivities, StepInput } from '../contracts/activities';
 import { type ActivityDependencies, fenced } from './dependencies';
 import { ActivityError } from './failures';
@@ -14,12 +15,13 @@ const reloadSeenWithinMs = 10_000;
 export function fileActivities(deps: ActivityDependencies): Pick<ResourceActivities, 'ensureFile' | 'reloadNginx'> {
   return {
     async ensureFile(input) {
-      const file = wantedFile(input);
+      if (input.step.action === 'remove') return removeTlsFile(deps, input);
+      const file = wantedFile(input, deps);
       return fenced(deps, { spec: input.spec, host: file.host, epoch: input.epoch }, (c) => bringFile(c, file, input));
     },
     async reloadNginx(input) {
       const scope = { spec: input.spec, host: input.step.host, epoch: input.epoch };
-      return fenced(deps, scope, (connection) => bringReload(connection, input));
+      return fenced(deps, scope, (connection) => bringReload(connection, input, wantedContainer(input, deps)));
     },
   };
 }
@@ -31,8 +33,25 @@ async function isAsWanted(connection: HostConnection, file: DesiredFile): Promis
 }
 
 async function bringFile(connection: HostConnection, file: DesiredFile, input: StepInput): Promise<Changed> {
-  if (file.part === 'nginx' && !(await isAsWanted(connection, file))) await refuseInvalidNginx(connection, file, input);
-  return connection.files.write({ path: file.path, mode: file.mode, contents: Buffer.from(file.contents) });
+  if (file.path.endsWith('/nginx.conf') && !(await isAsWanted(connection, file)))
+    await refuseInvalidNginx(connection, file, input);
+  return connection.files.write({
+    path: file.path,
+    mode: file.mode,
+    contents: Buffer.from(file.contents),
+    ...(file.isPrivate && { privateFolder: clusterFolder(input.spec.name, 'configuration') }),
+  });
+}
+
+/** Never another file than one of TLS. */
+async function removeTlsFile(deps: ActivityDependencies, { spec, epoch, step }: StepInput): Promise<Changed> {
+  const { host, target } = step;
+  if (!partOfTlsFile(spec.name, target)) throw new Error(`${target} is no file of TLS`);
+  return fenced(deps, { spec, host, epoch }, async ({ files }) => {
+    if ((await files.read(target)) === undefined) return { changed: false };
+    await files.remove(target);
+    return { changed: true };
+  });
 }
 
 /** Where an NGINX runs, it judges the new text before that takes the old one's place. */
@@ -76,8 +95,7 @@ async function hangUp(connection: HostConnection, nginx: string): Promise<void> 
   await connection.engine.hangUp(nginx);
 }
 
-async function bringReload(connection: HostConnection, input: StepInput): Promise<Changed> {
-  const want = wantedContainer(input);
+async function bringReload(connection: HostConnection, input: StepInput, want: DesiredContainer): Promise<Changed> {
   if ((await runningSum(connection, input)) === want.reloadSum) return { changed: false };
   const nginx = await connection.engine.inspect(want.name);
   if (!nginx) throw new ActivityError('ENGINE_ERROR', `${want.name} is gone`, { host: want.host, final: true });

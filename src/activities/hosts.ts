@@ -1,5 +1,6 @@
 import { ClientError, HostRefusedError, RightsError } from '../clients/errors';
 import type { ContainerInfo, HostConnection, RedisInstance } from '../clients/host';
+import { emptyVault } from '../clients/vault';
 import { readinessOf } from '../cluster/component';
 import type { Readiness } from '../cluster/desired';
 import type { LiveValues } from '../cluster/live-values';
@@ -14,13 +15,14 @@ import type {
 } from '../cluster/observed';
 import { portNumbersOf as portsOf } from '../cluster/port-conflicts';
 import { readRunningConfig } from '../cluster/render/nginx';
-import { redisFixedSum, redisSettingNames } from '../cluster/render/redis';
+import { redisFixedSum, redisSettingNames, redisTlsSettingNames } from '../cluster/render/redis';
 import { type ClusterSpec, type PartName, partNames } from '../cluster/spec';
 import type { HostActivities } from '../contracts/activities';
 import { packHost } from '../contracts/packed';
 import { observeAuth } from './auth-records';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError, codeOf } from './failures';
+import { speaking } from './tongue';
 
 const probeTimeoutMs = 2000;
 const dockerFolder = '/var/lib/docker';
@@ -31,7 +33,7 @@ export function hostActivities(deps: ActivityDependencies): HostActivities {
     async observeHost({ spec, host, probe, pack }) {
       const startedAt = deps.now();
       try {
-        const connection = await connectTo(deps, spec, host);
+        const connection = await connectForLook(deps, spec, host);
         const seen = await look({ deps, spec, connection, probe, startedAt });
         return pack ? await packHost(seen) : seen;
       } catch (error) {
@@ -42,6 +44,17 @@ export function hostActivities(deps: ActivityDependencies): HostActivities {
       }
     },
   };
+}
+
+/** By the record, since what is wanted may be another state; a host of a cluster that never had TLS is not asked for one more file. */
+async function connectForLook(deps: ActivityDependencies, spec: ClusterSpec, host: string): Promise<HostConnection> {
+  const connection = await connectTo(deps, { ...spec, tls: undefined }, host);
+  const { vault = emptyVault } = deps;
+  if (!vault.holdsAny(spec.name)) return connection;
+  const { record } = await readRecord(connection, spec.name);
+  const state = record?.spec.tls?.state ?? spec.tls?.state;
+  if (!state) return connection;
+  return speaking(connection, { spec, state, vault, eitherWay: true });
 }
 
 interface Look {
@@ -197,22 +210,24 @@ async function askNginx(connection: HostConnection, port: number): Promise<Runni
 
 export async function observeRedisOf(connection: HostConnection, spec: ClusterSpec): Promise<ObservedRedisInstance[]> {
   const host = connection.host.id;
+  const names = [...redisSettingNames, ...(spec.tls ? redisTlsSettingNames : [])];
   return Promise.all([
-    observeInstance({ host, part: 'redis' }, connection.redis(spec.ports.redis)),
-    observeInstance({ host, part: 'redis-replica' }, connection.redis(spec.ports.redisReplica)),
+    observeInstance({ host, part: 'redis' }, connection.redis(spec.ports.redis), names),
+    observeInstance({ host, part: 'redis-replica' }, connection.redis(spec.ports.redisReplica), names),
   ]);
 }
 
 async function observeInstance(
   name: { host: string; part: 'redis' | 'redis-replica' },
   redis: RedisInstance,
+  names: readonly string[],
 ): Promise<ObservedRedisInstance> {
   try {
     const [nodes, info, replication, settings] = await Promise.all([
       redis.clusterNodes(),
       redis.clusterInfo(),
       redis.replication(),
-      settingsOf(redis),
+      settingsOf(redis, names),
     ]);
     const self = nodes.find((n) => n.flags.includes('myself'));
     if (!self) return { ...name, reachable: false, error: 'CLUSTER NODES names no myself' };
@@ -240,8 +255,8 @@ async function observeInstance(
 }
 
 /** What it says of each setting that it takes while it runs; a name that it does not know is not in it. */
-export async function settingsOf(redis: RedisInstance): Promise<LiveValues> {
-  const values = await Promise.all(redisSettingNames.map(async (name) => [name, await redis.configGet(name)] as const));
+export async function settingsOf(redis: RedisInstance, names: readonly string[]): Promise<LiveValues> {
+  const values = await Promise.all(names.map(async (name) => [name, await redis.configGet(name)] as const));
   return Object.fromEntries(values.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
 

@@ -22,6 +22,7 @@ import { proofActivities } from './proof';
 import { recordActivities } from './records';
 import { redisActivities } from './redis-cluster';
 import { runActivities } from './runs';
+import { tlsActivities } from './tls';
 
 /** All activities over one set of clients. */
 export function createActivities(deps: ActivityDependencies): Activities {
@@ -47,5 +48,6 @@ export function createActivities(deps: ActivityDependencies): Activities {
     ...fleets,
     ...installedActivities(deps, fleets),
     ...firewallActivities(deps, fleets),
+    ...tlsActivities(deps),
   });
 }

@@ -9,7 +9,12 @@ import { codeOf, toFailure } from './failures';
 
 type Lookers = HostActivities & ImageActivities & PlannerActivities;
 
-export function inspectionActivities({ observeHost, resolveImages, planDeploy }: Lookers): InspectionActivities {
+export function inspectionActivities({
+  observeHost,
+  resolveImages,
+  planDeploy,
+  planTls,
+}: Lookers): InspectionActivities {
   return {
     async inspectCluster({ pack, ...input }) {
       const inspection = await inspect(input);
@@ -19,8 +24,8 @@ export function inspectionActivities({ observeHost, resolveImages, planDeploy }:
 
   async function inspect({ spec, origins, probe, pace }: InspectInput): Promise<Inspection> {
     // One host that refuses us must not hide the others from whoever asks what is going on.
-    const look = (host: string) =>
-      observeHost({ spec, host, probe })
+    const look = (host: string, as = spec) =>
+      observeHost({ spec: as, host, probe })
         .then(unpackHost)
         .catch(
           (error): ObservedHost => ({ host, reachable: false, error: describe(error).message, code: codeOf(error) }),
@@ -31,8 +36,16 @@ export function inspectionActivities({ observeHost, resolveImages, planDeploy }:
     try {
       const platforms = hosts.filter(isSeen).map(({ host, platform }) => ({ host, platform }));
       const images = await resolveImages({ spec, known: record?.images ?? {}, hosts: platforms });
-      const plan = await planDeploy({ spec, images, observed, origins, pace });
-      return { observed, record, plan };
+      if (!spec.tls && !record?.spec.tls) {
+        const plan = await planDeploy({ spec, images, observed, origins, pace });
+        return { observed, record, plan };
+      }
+      const { specs } = await planTls({ spec, observed });
+      const [state = spec, ...later] = specs;
+      const again = { cluster: spec.name, hosts: await Promise.all(spec.nodes.map((node) => look(node.id, state))) };
+      const plan = await planDeploy({ spec: state, images, observed: again, origins, pace });
+      const stages = [state, ...later].map(({ tls }) => tls?.state?.stage ?? 'off');
+      return { observed: again, record, plan, tls: { stages: stages.slice(0, 1), left: stages.slice(1) } };
     } catch (error) {
       return { observed, record, planFailure: describe(error) };
     }

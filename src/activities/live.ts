@@ -24,11 +24,11 @@ export function liveActivities(
   const scopeOf = ({ spec, step, epoch }: StepInput) => ({ spec, host: step.host, epoch });
   return {
     async ensureLimits(input) {
-      const want = wantedContainer(input);
+      const want = wantedContainer(input, deps);
       return fenced(deps, scopeOf(input), (connection) => bringLimits(connection, want, input));
     },
     async ensureRedisSettings(input) {
-      const want = wantedContainer(input);
+      const want = wantedContainer(input, deps);
       const { readiness } = want;
       if (readiness.kind !== 'redis') throw new Error(`${want.name} is no Redis`);
       return fenced(deps, scopeOf(input), (connection) => bringSettings(connection.redis(readiness.port), want));
@@ -87,7 +87,7 @@ function sayChange(name: string, now: LiveValues, wanted: LiveValues): string {
 
 async function bringSettings(redis: RedisInstance, want: DesiredContainer): Promise<Changed> {
   const wanted = want.live ?? {};
-  const now = await settingsOf(redis);
+  const now = await settingsOf(redis, Object.keys(wanted));
   const names = differingNames(now, wanted);
   const refused = (name: string, why: string) =>
     new ActivityError(
@@ -104,7 +104,7 @@ async function bringSettings(redis: RedisInstance, want: DesiredContainer): Prom
       throw error instanceof RedisReplyError ? refused(name, error.message) : error;
     });
   }
-  const after = await settingsOf(redis);
+  const after = await settingsOf(redis, Object.keys(wanted));
   const [still] = differingNames(after, wanted);
   if (still) throw refused(still, `Redis took it, and still says ${still} ${sayLive(still, after[still]!)}`);
   return { changed: names.length > 0 };

@@ -1,5 +1,6 @@
 import { explainAtEase } from '../cluster/because';
 import { layOut, withHash } from '../cluster/deploy-plan';
+import type { desiredState } from '../cluster/desired-state';
 import { planDestroy } from '../cluster/destroy-plan';
 import { windowOpensIn } from '../cluster/maintenance-window';
 import { type ClusterRecord, isSeen } from '../cluster/observed';
@@ -16,6 +17,7 @@ import type { ActivityDependencies } from './dependencies';
 import { ActivityError } from './failures';
 import { ownRun } from './heartbeat';
 import { render } from './rendering';
+import { planTls } from './tls-planner';
 
 /** Of the 2 MB that Temporal takes of a value: an operation's further runs carry its plan with the spec, the state before it and what is shown of it. */
 const largestPlan = 1_500_000;
@@ -34,20 +36,23 @@ function refuseTooLarge(plan: Plan, { nodes }: ClusterSpec): void {
 }
 
 /** Planning is pure; it runs as an activity so that the decision itself is in the history (architecture.md, rule 2). */
-export function plannerActivities({
-  ownerId,
-  now,
-  authSecrets,
-}: Pick<ActivityDependencies, 'ownerId' | 'now' | 'authSecrets'>): PlannerActivities {
+export function plannerActivities(
+  deps: Pick<ActivityDependencies, 'ownerId' | 'now' | 'authSecrets' | 'vault'>,
+): PlannerActivities {
+  const { ownerId, now, authSecrets } = deps;
+  const renderWith: typeof desiredState = (spec, images) => render(spec, images, deps);
   return {
+    async planTls({ observed, ...input }) {
+      return planTls(deps, { ...input, observed: await unpackObserved(observed) });
+    },
     async planDeploy({ spec, images, observed: crossed, origins, pace }) {
       // Found missing in the middle, it would be missing too for what takes that back.
       if (spec.auth) keysOf({ authSecrets }, spec, spec.auth.key);
       const observed = await unpackObserved(crossed);
-      const desired = render(spec, images);
+      const desired = renderWith(spec, images);
       const record = newestRecord(observed.hosts.filter(isSeen), spec.nodes.length);
       await breathe();
-      const because = await explainAtEase({ record, spec, images, origins, desired, render }, breathe);
+      const because = await explainAtEase({ record, spec, images, origins, desired, render: renderWith }, breathe);
       const foreign = foreignHosts(observed, ownerId);
       const laidOut = layOut({ spec, desired, observed, because, pace });
       await breathe();

@@ -57,6 +57,18 @@ export function nameVms(spec: ClusterSpec, words: string[], file?: string): VmAd
   return [...new Set(vms)];
 }
 
+/** An agent would know the load balancers without TLS, and find nobody there. */
+function refuseTls({ tls }: ClusterSpec): void {
+  if (!tls) return;
+  throw new CliFailure(
+    'CHANGE_NOT_BUILT',
+    'ENABLE_TLS true: agents with TLS are not built yet; expected ENABLE_TLS=false for a cluster with agents',
+    {
+      hint: 'krakenctl agent remove takes agents away; images are pulled through https://NODE:5000 meanwhile',
+    },
+  );
+}
+
 export interface FleetRequest {
   verb: FleetVerb;
   words: string[];
@@ -66,6 +78,7 @@ export interface FleetRequest {
 export async function operateFleet(context: Context, { verb, words, options }: FleetRequest): Promise<number> {
   const configuration = await readConfiguration(context, { CONCURRENCY: options.concurrency });
   const { spec } = configuration;
+  if (verb !== 'remove') refuseTls(spec);
   const policy = readPolicy(spec, options);
   const named = nameVms(spec, words, options.file);
   requireSaid(named, options);

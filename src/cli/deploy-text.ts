@@ -1,5 +1,5 @@
 import type { ClusterSpec } from '../cluster/spec';
-import type { DeployReport, OperationProgress, ProofReport } from '../contracts/operation';
+import type { DeployReport, OperationProgress, ProofReport, TlsReport } from '../contracts/operation';
 import type { Colors } from './output';
 import { showBrief, showDuration } from './time-text';
 
@@ -26,8 +26,22 @@ export function describeDeploy(report: DeployReport, { colors, progress }: Deplo
   }
   if (report.plan.recordOnly) return [colors.green(`Done${took}. ${report.name}: only the record was written`)];
   const shown = progress?.stages.some((stage) => stage.id === 'proof' && stage.detail);
+  const tls = describeTls(report.tls);
   const proof = report.proof && !shown ? [` proof: ${describeProof(report.proof)}`] : [];
-  return [` ${describeCounts(counts)}`, ...proof, colors.green(`Done${took}. ${report.name} · look: krakenctl status`)];
+  return [
+    ` ${describeCounts(counts)}`,
+    ...tls,
+    ...proof,
+    colors.green(`Done${took}. ${report.name} · look: krakenctl status`),
+  ];
+}
+
+/** Where it went; what comes with the next deploys, where there is more. */
+export function describeTls(tls: TlsReport | undefined): string[] {
+  if (!tls) return [];
+  const went = tls.stages.length > 1 || tls.left.length > 0 ? [` TLS: ${tls.stages.join(' → ')}`] : [];
+  const left = tls.left.length > 0 ? [` ! TLS goes on with the next deploys: ${tls.left.join(' → ')}`] : [];
+  return [...went, ...left];
 }
 
 function describeProof({ pushedThrough, pulledThrough, pushMs, pullMs }: ProofReport): string {

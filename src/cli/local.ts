@@ -6,6 +6,7 @@ import type { ListedAgent } from '../contracts/agents';
 import type { FirewallAction, FirewallInspection } from '../contracts/firewall';
 import type { InspectInput, Inspection } from '../contracts/operation';
 import { unpackInspection } from '../contracts/packed';
+import type { TlsInspection } from '../contracts/tls';
 import { type Composition, composeActivities, toFailure } from '../workers/compose';
 import { CliFailure, toCliFailure } from './failure';
 import type { Unseen } from './unseen-text';
@@ -49,6 +50,10 @@ export function inspectFirewallLocally(input: {
   action: FirewallAction;
 }): Promise<FirewallInspection> {
   return withComposition({}, ({ activities }) => activities.inspectFirewall(input));
+}
+
+export function inspectTlsLocally(input: { spec: ClusterSpec }): Promise<TlsInspection> {
+  return withComposition({}, ({ activities }) => activities.inspectTls(input));
 }
 
 /** Whose a cluster is, is told by the worker's state folder, which may be on another machine. */

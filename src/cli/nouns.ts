@@ -15,6 +15,7 @@ export const nouns: Record<string, () => AddNoun> = {
   auth: () => (require('./commands/auth') as typeof import('./commands/auth')).addAuthCommands,
   op: () => (require('./commands/op') as typeof import('./commands/op')).addOperationCommands,
   firewall: () => (require('./commands/firewall') as typeof import('./commands/firewall')).addFirewallCommands,
+  tls: () => (require('./commands/tls') as typeof import('./commands/tls')).addTlsCommands,
   cluster: () => (require('./commands/cluster') as typeof import('./commands/cluster')).addClusterCommands,
   worker: () => (require('./commands/worker') as typeof import('./commands/worker')).addWorkerCommands,
   temporal: () => (require('./commands/temporal') as typeof import('./commands/temporal')).addTemporalCommands,

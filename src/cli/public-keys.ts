@@ -1,21 +1,7 @@
-import { createHash, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Finding } from '../cluster/preflight/findings';
-
-/**
- * SHA-256 of the public keys (SubjectPublicKeyInfo, DER) in the test/tls folder of uber/kraken, over its whole history: their private halves
- * are published there, and inside Kraken's images.
- */
-const published = new Set([
-  '1fd12ee973cd3c39ea94d85781e6b731259e079d1b65b5b79c3327b3af5e59a2',
-  '21dbc5ca561737666eaed64707fc4d9ace8ed1d510f7702c7866ddcd8f4f85fe',
-  '498cb69e18fa6f767b69f18305cbfc356430265f6b371a80e56d51581a0b8849',
-  '81016e6effef333f89385f4cf5dc284e5c689553e6ee7bad5c2c85699da4ce8f',
-  '9ea25fefeb6fe7dd4e2eecd2294392aef7467073b78a23a6c7ac18f5cef2f1e1',
-  'a1313099a7908c6390cbfcbd95efb44ceb7dbade142657d2e75be871a57dbc5a',
-  'aafbb9fb2300455679515f42bd4764c87b09f52ee47eae5f37701836b6049393',
-  'd745cbdbf28d3d09ab37f56d2e1cebab308da449d665c64c699ab86c409bdadf',
-]);
+import { isPublished, keySum } from '../cluster/tls/published';
 
 const keys = ['CERT_PATH', 'KEY_PATH', 'CA_PATH'];
 
@@ -24,7 +10,7 @@ export function findPublicKeys(settings: Record<string, { value?: unknown } | un
   return keys.flatMap((key): Finding[] => {
     const path = settings[key]?.value;
     const sum = typeof path === 'string' ? fingerprintOf(path) : undefined;
-    if (sum === undefined || !published.has(sum)) return [];
+    if (sum === undefined || !isPublished(sum)) return [];
     return [
       {
         code: 'PUBLIC_KEY',
@@ -42,9 +28,7 @@ export function fingerprintOf(path: string): string | undefined {
   try {
     const pem = readFileSync(path, 'utf8');
     const key: KeyObject = pem.includes('CERTIFICATE') ? new X509Certificate(pem).publicKey : createPublicKey(pem);
-    return createHash('sha256')
-      .update(key.export({ type: 'spki', format: 'der' }))
-      .digest('hex');
+    return keySum(key);
   } catch {
     return undefined;
   }

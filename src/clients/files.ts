@@ -20,10 +20,10 @@ const readProgram = `IFS= read -r p; if [ -e "$p" ]; then printf 1; cat -- "$p";
 export const underEffectLock = `umask 022; mkdir -p /run/krakenctl; exec 7>>${effectLock}; flock -s 7; `;
 
 /**
- * stdin: path, mode, sum, a line each; then the contents. Looks first; the rename comes after the sum is right and the bytes are on
+ * stdin: path, mode, sum, and a folder to be closed to others or nothing, a line each; then the contents. Looks first; the rename comes after the sum is right and the bytes are on
  * disk. The receipt is `same` or `written`, then sum and mode as they are there afterwards.
  */
-const writeProgram = `${underEffectLock}set -e; IFS= read -r p; IFS= read -r m; IFS= read -r s; seen() { g=$(sha256sum < "$p"); printf '%s %s %s\\n' "$1" "\${g%% *}" "$(stat -c %a -- "$p")"; }; if [ -f "$p" ] && [ "$(seen x)" = "x $s $m" ]; then cat > /dev/null; seen same; exit 0; fi; d=$(dirname -- "$p"); umask 077; if [ ! -d "$d" ]; then (umask 022; mkdir -p -- "$d"); fi; t=$(mktemp -- "$d/.krakenctl.XXXXXXXX"); trap 'rm -f -- "$t"' EXIT; cat > "$t"; g=$(sha256sum < "$t"); [ "\${g%% *}" = "$s" ]; chmod -- "$m" "$t"; sync -- "$t"; mv -f -T -- "$t" "$p"; sync -- "$d"; seen written`;
+const writeProgram = `${underEffectLock}set -e; IFS= read -r p; IFS= read -r m; IFS= read -r s; IFS= read -r q; if [ -n "$q" ]; then mkdir -p -- "$q"; chmod 0700 -- "$q"; fi; seen() { g=$(sha256sum < "$p"); printf '%s %s %s\\n' "$1" "\${g%% *}" "$(stat -c %a -- "$p")"; }; if [ -f "$p" ] && [ "$(seen x)" = "x $s $m" ]; then cat > /dev/null; seen same; exit 0; fi; d=$(dirname -- "$p"); umask 077; if [ ! -d "$d" ]; then (umask 022; mkdir -p -- "$d"); fi; t=$(mktemp -- "$d/.krakenctl.XXXXXXXX"); trap 'rm -f -- "$t"' EXIT; cat > "$t"; g=$(sha256sum < "$t"); [ "\${g%% *}" = "$s" ]; chmod -- "$m" "$t"; sync -- "$t"; mv -f -T -- "$t" "$p"; sync -- "$d"; seen written`;
 
 /** stdin: path, then the line. The receipt is the sum of the last line. */
 const appendProgram = `${underEffectLock}set -e; IFS= read -r p; d=$(dirname -- "$p"); mkdir -p -- "$d"; IFS= read -r l; printf '%s\\n' "$l" >> "$p"; sync -- "$p"; tail -n 1 -- "$p" | sha256sum`;
@@ -65,10 +65,11 @@ export function createFiles(ssh: SshConnection, sudo: string): HostFiles {
       if (stdout.length > biggestRead) throw new Error(`${ssh.host}: ${path} is larger than 4 MiB`);
       return stdout.subarray(1);
     },
-    async write({ path, mode, contents }) {
+    async write({ path, mode, contents, privateFolder = '' }) {
       refuseNewline(path);
+      refuseNewline(privateFolder);
       const sum = sha256(contents);
-      const header = Buffer.from(`${path}\n${mode.toString(8)}\n${sum}\n`);
+      const header = Buffer.from(`${path}\n${mode.toString(8)}\n${sum}\n${privateFolder}\n`);
       const input = Buffer.concat([header, contents]);
       const { stdout } = failpoints ? await writeInSight(ssh, sudo, input) : await run(writeProgram, input);
       const [did, ...found] = stdout.toString().trim().split(' ');

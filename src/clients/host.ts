@@ -17,10 +17,12 @@ export interface HostConnection {
   readonly engine: Engine;
   readonly files: HostFiles;
   readonly folders: HostFolders;
-  /** A Redis instance listening on this host's own address. */
-  redis(port: number): RedisInstance;
+  /** A Redis instance listening on this host's own address; in TLS where it is said. */
+  redis(port: number, tls?: TlsClient): RedisInstance;
   /** HTTP as seen from the host: the request goes to 127.0.0.1 there. Any status resolves; no answer rejects. */
   http(request: HttpRequest): Promise<HttpResponse>;
+  /** What a port of the host shows to whoever comes in TLS, as seen from the host itself. */
+  handshake(port: number, client: TlsClient): Promise<Handshake | 'plain' | 'nothing'>;
   readonly preflight: Preflight;
   readonly traffic: Traffic;
   /** The agent, where this host is a VM. */
@@ -213,8 +215,30 @@ export interface ReachTarget {
   port: number;
 }
 
+/** How a client of a host's ports is known, and whom it believes. PEM; never in a payload. */
+export interface TlsClient {
+  trusted: string;
+  certificate: string;
+  key: string;
+  /** The name that the other side must have. */
+  name: string;
+}
+
+/** What a port shows, believed or not. */
+export interface Handshake {
+  /** Upper-case hex. */
+  serial: string;
+  names: string;
+  issuer: string;
+  /** ISO time. */
+  until: string;
+  isBelieved: boolean;
+}
+
 export interface HttpRequest {
   port: number;
+  /** HTTPS. `orPlain`: a server that does not speak TLS is asked without it. */
+  tls?: TlsClient & { orPlain?: boolean };
   path: string;
   method?: string;
   headers?: Record<string, string>;
@@ -228,6 +252,14 @@ export interface HttpResponse {
   body: Buffer;
 }
 
+export interface HostFile {
+  path: string;
+  mode: number;
+  contents: Buffer;
+  /** A folder above it that is made, and kept, for its owner alone (0700) before anything is written. */
+  privateFolder?: string;
+}
+
 export interface HostFiles {
   /** Every regular file under the folders, with sums; a missing folder is an empty list. At most 2,000 files. */
   list(folders: string[]): Promise<{ path: string; sha256: string; mode: number; changedAt: number }[]>;
@@ -237,7 +269,7 @@ export interface HostFiles {
    * Looks; where sum or mode differ, writes aside in the same folder, checks the sum, fsyncs, renames, fsyncs the folder, and makes
    * missing parents (0755). Resolves only when sum and mode were read back as asked.
    */
-  write(file: { path: string; mode: number; contents: Buffer }): Promise<{ changed: boolean }>;
+  write(file: HostFile): Promise<{ changed: boolean }>;
   /** Appends one line (fsync); makes missing parents. */
   append(path: string, line: string): Promise<void>;
   /** Removes a file; absent is success. */
@@ -370,7 +402,8 @@ export interface RedisInstance {
   myId(): Promise<string>;
   /** `INFO replication`, parsed. */
   replication(): Promise<Record<string, string>>;
-  meet(address: string, port: number): Promise<void>;
+  /** `bus`: where it is not the port plus 10,000. */
+  meet(address: string, port: number, bus?: number): Promise<void>;
   addSlots(range: [number, number]): Promise<void>;
   replicate(masterId: string): Promise<void>;
   /** Planned hand-over to this replica. */

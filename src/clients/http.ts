@@ -1,7 +1,9 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { HostUnreachableError } from './errors';
-import type { HttpRequest, HttpResponse } from './host';
+import type { HttpRequest, HttpResponse, TlsClient } from './host';
 import { Slots } from './slots';
 import type { SshConnection } from './ssh';
 import { asSocket } from './stream-agent';
@@ -28,7 +30,7 @@ export function createHttp(ssh: Forwarding): (request: HttpRequest) => Promise<H
     try {
       return await Promise.race([late, slots.run(() => exchange(ssh, request, over.signal))]);
     } catch (error) {
-      const what = `${method} http://127.0.0.1:${port}${path} on ${ssh.host}`;
+      const what = `${method} http${request.tls ? 's' : ''}://127.0.0.1:${port}${path} on ${ssh.host}`;
       throw new HostUnreachableError(`${what}: ${(error as Error).message}`, ssh.host, { cause: error });
     } finally {
       clearTimeout(timer);
@@ -36,12 +38,42 @@ export function createHttp(ssh: Forwarding): (request: HttpRequest) => Promise<H
   };
 }
 
-/** Over a forward of its own: one opens in a millisecond, and a server that drops idle connections would fail the next probe. */
+/** What OpenSSL says of an answer that is no TLS. */
+export const notTls = /wrong version number|packet length too long|http request/i;
+
 async function exchange(ssh: Forwarding, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+  const { tls, ...plain } = request;
+  try {
+    return await exchangeOnce(ssh, request, signal);
+  } catch (error) {
+    if (!tls?.orPlain || !notTls.test((error as Error).message)) throw error;
+    return exchangeOnce(ssh, plain, signal);
+  }
+}
+
+/** A handshake over any stream; resolves when the other side has shown what it must. */
+export async function secured(stream: Duplex, { trusted, certificate, key, name }: TlsClient): Promise<TLSSocket> {
+  const socket = connectTls({ socket: stream, ca: trusted, cert: certificate, key, servername: name });
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.once('secureConnect', () => {
+      socket.removeListener('error', reject);
+      resolve(socket);
+    });
+    stream.once('close', () => reject(new Error('closed during the TLS handshake')));
+  });
+}
+
+/** Over a forward of its own: one opens in a millisecond, and a server that drops idle connections would fail the next probe. */
+async function exchangeOnce(ssh: Forwarding, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
   signal.throwIfAborted();
-  const stream = asSocket(await ssh.forward(request.port));
+  const forward = asSocket(await ssh.forward(request.port));
+  const dropped = () => forward.destroy();
+  signal.addEventListener('abort', dropped);
+  let stream: Duplex = forward;
   try {
     signal.throwIfAborted();
+    if (request.tls) stream = await secured(forward, request.tls);
     const { port, path, method = 'GET', headers = {}, body } = request;
     const length = body ? { 'content-length': String(body.length) } : {};
     const from = { host: '127.0.0.1', port, path, method, headers: { ...headers, ...length }, signal };
@@ -55,9 +87,11 @@ async function exchange(ssh: Forwarding, request: HttpRequest, signal: AbortSign
       sent.end(body);
     });
   } finally {
+    signal.removeEventListener('abort', dropped);
     stream.destroy();
+    forward.destroy();
     // A channel is closed only for those who have read all of it.
-    stream.resume();
+    forward.resume();
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { Redis } from 'ioredis';
 import { HostUnreachableError, RedisReplyError } from './errors';
-import type { RedisClusterNode, RedisInstance } from './host';
+import type { RedisClusterNode, RedisInstance, TlsClient } from './host';
+import { secured } from './http';
 import type { SshConnection } from './ssh';
 
 const commandTimeoutMs = 3000;
@@ -10,10 +11,10 @@ const scanBatch = 1000;
 const isClosed = /Connection is closed|ECONNRESET|EPIPE/;
 
 /** One client a port, through a forward of the host's SSH connection; made anew when it was lost. */
-export function createRedis(ssh: SshConnection, port: number): RedisInstance {
+export function createRedis(ssh: SshConnection, port: number, tls?: TlsClient): RedisInstance {
   let client: Redis | undefined;
   const call = async (...command: (string | number)[]): Promise<unknown> => {
-    if (!client || client.status === 'end' || client.status === 'close') client = connect(ssh, port);
+    if (!client || client.status === 'end' || client.status === 'close') client = connect(ssh, port, tls);
     const own = client;
     const [name, ...rest] = command;
     try {
@@ -43,7 +44,8 @@ export function createRedis(ssh: SshConnection, port: number): RedisInstance {
     clusterNodes: async () => parseNodes(await text('CLUSTER', 'NODES')),
     myId: () => text('CLUSTER', 'MYID'),
     replication: async () => parseInfo(await text('INFO', 'replication')),
-    meet: async (address, toPort) => void (await call('CLUSTER', 'MEET', address, toPort)),
+    meet: async (address, toPort, bus) =>
+      void (await call('CLUSTER', 'MEET', address, toPort, ...(bus === undefined ? [] : [bus]))),
     addSlots: async ([from, to]) => {
       const slots = Array.from({ length: to - from + 1 }, (_, i) => from + i);
       await call('CLUSTER', 'ADDSLOTS', ...slots);
@@ -69,7 +71,7 @@ export function createRedis(ssh: SshConnection, port: number): RedisInstance {
 }
 
 /** No reconnecting and no retry of its own: whoever asks looks again. */
-function connect(ssh: SshConnection, port: number): Redis {
+function connect(ssh: SshConnection, port: number, tls?: TlsClient): Redis {
   class ForwardConnector {
     private stream: Duplex | undefined;
     firstError?: Error;
@@ -79,7 +81,8 @@ function connect(ssh: SshConnection, port: number): Redis {
     }
 
     async connect(): Promise<Duplex> {
-      const stream = await ssh.forward(port);
+      const forward = await ssh.forward(port);
+      const stream = tls ? await secured(forward, tls) : forward;
       this.stream = stream;
       // A channel may stay half open when the instance behind it has ended; a socket would not.
       stream.on('end', () => stream.destroy());

@@ -18,6 +18,7 @@ import { Fence } from './fence';
 import { createFiles } from './files';
 import { createFirewallHost } from './firewall-host';
 import { createFolders } from './folders';
+import { shakeHands } from './handshake';
 import type {
   AgentHost,
   CredentialStore,
@@ -31,6 +32,7 @@ import type {
   InstallSource,
   Preflight,
   RedisInstance,
+  TlsClient,
   Traffic,
 } from './host';
 import { createHttp } from './http';
@@ -61,7 +63,7 @@ export class SshHost implements HostConnection {
   readonly credentials: CredentialStore;
   private readonly held: Fence;
   private readonly fences: Pick<Fence, 'lease'>;
-  private readonly redises = new Map<number, RedisInstance>();
+  private readonly redises = new Map<string, RedisInstance>();
 
   private constructor(
     readonly host: HostSpec,
@@ -100,10 +102,15 @@ export class SshHost implements HostConnection {
     return this.ssh.isOpen;
   }
 
-  redis(port: number): RedisInstance {
-    const known = this.redises.get(port) ?? withFailpoints('redis', redisEffects, createRedis(this.ssh, port));
-    this.redises.set(port, known);
+  redis(port: number, tls?: TlsClient): RedisInstance {
+    const name = tls ? `${port} ${tls.certificate}${tls.trusted}` : `${port}`;
+    const known = this.redises.get(name) ?? withFailpoints('redis', redisEffects, createRedis(this.ssh, port, tls));
+    this.redises.set(name, known);
     return known;
+  }
+
+  handshake(port: number, client: TlsClient): ReturnType<HostConnection['handshake']> {
+    return shakeHands(this.ssh, port, client);
   }
 
   fence(scope: FenceScope): Promise<FenceLease> {

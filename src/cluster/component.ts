@@ -3,6 +3,7 @@ import { configFolder, dataFolder, mountedConfigFolder, servedFolder } from './n
 import { redisSettings } from './render/redis';
 import { storageRouterPort } from './render/storage-router';
 import { type ClusterSpec, type HostSpec, type PartName, partNames } from './spec';
+import { redisTlsOffset } from './tls/languages';
 
 /**
  * Who has to reach a port; the firewall's rules are made of it. `itself`: its own host alone. `nodes`: the nodes. `fleet`: nodes and VMs.
@@ -66,25 +67,26 @@ const krakenConfinement = { capabilities: [], readOnlyRoot: true, tmpfs: [...kra
  */
 const writableConfinement = { capabilities: [], readOnlyRoot: false, tmpfs: krakenTmpfs };
 
-function redis(port: (spec: ClusterSpec) => number, waitsFor: PartName[]): Component {
+function redis(part: 'redis' | 'redis-replica', waitsFor: PartName[]): Component {
+  const port = ({ ports }: ClusterSpec) => (part === 'redis' ? ports.redis : ports.redisReplica);
   return {
     image: (spec) => spec.images.redis,
     // The official image's starter changes to its redis user exactly when the first word is redis-server.
     command: () => ['redis-server', `${mountedConfigFolder}/redis.conf`],
-    listens: (spec) => to('nodes', port(spec), port(spec) + 10_000),
+    listens: (spec) => to('nodes', port(spec), port(spec) + 10_000, ...(spec.tls ? [port(spec) + redisTlsOffset] : [])),
     readiness: (spec) => ({ kind: 'redis', port: port(spec) }),
     waitsFor,
     state: '/data',
     tmpfs: [],
     capabilities: starterCapabilities,
     readOnlyRoot: true,
-    live: redisSettings,
+    live: (spec) => redisSettings(spec, part),
   };
 }
 
 export const components: Record<PartName, Component> = {
-  redis: redis((spec) => spec.ports.redis, []),
-  'redis-replica': redis((spec) => spec.ports.redisReplica, []),
+  redis: redis('redis', []),
+  'redis-replica': redis('redis-replica', []),
   'redis-router': {
     image: (spec) => spec.images.envoy,
     // Without --disable-hot-restart Envoy ends when the process that started it does.

@@ -14,13 +14,15 @@ import { renderFiles } from './render/files';
 import { nginxConfigSum } from './render/nginx';
 import { redisFixedSum } from './render/redis';
 import { type ClusterSpec, type HostSpec, type PartName, partNames } from './spec';
+import { tlsFiles } from './tls/files';
+import type { Signers } from './tls/material';
 
 /**
  * What each host should carry. The same spec and images give the same bytes; the order of the nodes counts, since it says who
  * replicates whom, and nothing else does.
  */
-export function desiredState(spec: ClusterSpec, images: ResolvedImages): DesiredState {
-  const hosts = spec.nodes.map((node) => desiredHost(spec, node, images));
+export function desiredState(spec: ClusterSpec, images: ResolvedImages, signers: Signers = nobody): DesiredState {
+  const hosts = spec.nodes.map((node) => desiredHost({ spec, node, images, signers }));
   const redis = desiredRedis(spec);
   const sums = hosts.map((host) => [
     host.host,
@@ -51,13 +53,22 @@ export function desiredRedis(spec: ClusterSpec): DesiredRedisInstance[] {
   ]);
 }
 
+const nobody: Signers = () => undefined;
+
 function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-function desiredHost(spec: ClusterSpec, node: HostSpec, images: ResolvedImages): DesiredHost {
+interface HostInput {
+  spec: ClusterSpec;
+  node: HostSpec;
+  images: ResolvedImages;
+  signers: Signers;
+}
+
+function desiredHost({ spec, node, images, signers }: HostInput): DesiredHost {
   const parts = partsOf(spec, node).map((part) => {
-    const files = desiredFiles(spec, node, part);
+    const files = [...desiredFiles(spec, node, part), ...tlsFiles({ spec, node, part, signers })];
     return { files, container: desiredContainer({ spec, node, part, files, images }) };
   });
   return {

@@ -10,6 +10,8 @@ export interface DesiredFile {
   /** Permission bits, for example 0o644. */
   mode: number;
   contents: string;
+  /** Nobody else on the host may come near it: its cluster's folder is closed first. */
+  isPrivate?: true;
   /** Hex SHA-256 of contents. */
   sha256: string;
   /** redis.conf: hex SHA-256 of the lines that a running instance does not take; absent: every line is of that kind. */

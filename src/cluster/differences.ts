@@ -4,6 +4,7 @@ import { isImagePresent } from './image';
 import { heldLimit, liveSteps } from './live-steps';
 import type { ObservedContainer, ObservedFile, SeenHost } from './observed';
 import type { FieldChange, Plan, Step } from './plan';
+import { partOfTlsFile } from './tls/files';
 
 /** How one host differs from what it should carry, as steps in the order in which they are safe. */
 export interface HostDifferences {
@@ -44,7 +45,7 @@ export function differencesOf(pairing: Pairing): HostDifferences {
     containers,
     live,
     reloads: reload ? [reload] : [],
-    removals: orphanSteps(want, is),
+    removals: [...orphanSteps(want, is), ...leftFiles(pairing)],
     kept: files.filter((s) => !s).length + keptContainers,
     conflicts: results.flatMap((r) => (r.conflict ? [r.conflict] : [])),
   };
@@ -222,6 +223,31 @@ function nginxReload(pairing: Pairing, containers: Step[], rewritten: Set<string
     ],
     expect: nginx.reloadSum,
   };
+}
+
+/** Keys and certificates that nobody is to have any more. */
+function leftFiles({ want, is }: Pairing): Step[] {
+  const wanted = new Set(want.files.map((file) => file.path));
+  const cluster = is.containers.find((c) => c.cluster !== undefined)?.cluster;
+  if (cluster === undefined) return [];
+  return is.files.flatMap(({ path, sha256 }): Step[] => {
+    const part = wanted.has(path) ? undefined : partOfTlsFile(cluster, path);
+    if (!part) return [];
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    return [
+      {
+        id: `remove/${want.host}/file/${path}`,
+        host: want.host,
+        kind: 'file',
+        action: 'remove',
+        part,
+        target: path,
+        summary: `${want.host}: remove ${part}/${name}`,
+        changes: [{ field: 'sha256', from: shortDigest(sha256), to: '(absent)' }],
+        because: ['TLS does not ask for it any more'],
+      },
+    ];
+  });
 }
 
 /** Carries our label, is not wanted any more. */

@@ -19,6 +19,9 @@ export const servingCodes = [
   'DISK_NEARLY_FULL',
   'DISK_FULL',
   'STORAGE_TESTFS',
+  'TLS_ON_ITS_WAY',
+  'CERTIFICATES_DUE',
+  'CERTIFICATES_ENDED',
 ] as const;
 
 export interface Finding {

@@ -5,6 +5,7 @@ import { isSeen } from './observed';
 import { highestRecord } from './record';
 import type { Finding } from './serving-findings';
 import { judgeRedis } from './serving-redis';
+import { judgeTls } from './serving-tls';
 import { type ClusterSpec, type PartName, partNames } from './spec';
 
 /**
@@ -24,6 +25,8 @@ export type PartState = 'ready' | 'unready' | 'stopped' | 'absent' | 'unseen' | 
 export interface ServingInput {
   spec: ClusterSpec;
   observed: Observed;
+  /** Absent: nothing is said of what ends. */
+  nowMs?: number;
 }
 
 type UnseenHost = Extract<ObservedHost, { reachable: false }>;
@@ -58,6 +61,7 @@ export function judgeServing(input: ServingInput): Serving {
     ...judgeCopies(input),
     ...judgeOut(input),
     ...judgeLogins(input),
+    ...judgeTls(observed, input.nowMs),
   ];
   if (spec.storage.backend === 'testfs') {
     const text = 'blobs lie in testfs, the embedded storage; S3 is the production backend (not built yet)';

@@ -58,6 +58,24 @@ export const hostSchema = z.object({
 });
 export type HostSpec = z.infer<typeof hostSchema>;
 
+/** How far TLS is, in this order; see `tls/walk.ts`. */
+export const tlsStages = ['accept', 'bus', 'speak', 'require'] as const;
+export type TlsStage = (typeof tlsStages)[number];
+
+const instant = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+const signerId = z.string().regex(/^[a-z0-9-]{1,40}$/);
+
+export const tlsStateSchema = z.object({
+  stage: z.enum(tlsStages),
+  /** Id of whoever signs (`tls/material.ts`). */
+  signer: signerId,
+  /** Ids of all that are believed; more than one while one takes over from another. */
+  trusts: z.array(signerId).min(1),
+  /** Certificates that were made together. */
+  series: z.object({ number: z.number().int().positive(), from: instant, until: instant }),
+});
+export type TlsState = z.infer<typeof tlsStateSchema>;
+
 export const specSchema = z.object({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,30}$/),
   nodes: z.array(hostSchema).min(3),
@@ -150,6 +168,17 @@ export const specSchema = z.object({
     .object({
       /** Fingerprint of AUTH_SECRET (`auth/keys.ts`). */
       key: z.string().regex(/^[0-9a-f]{16}$/),
+    })
+    .optional(),
+  /** Absent: plain. */
+  tls: z
+    .object({
+      /** How long a certificate made here is good. */
+      lifetimeSeconds: z.number().int().positive(),
+      /** One's own files on the worker; absent: krakenctl makes its own authority. */
+      given: z.object({ certificate: z.string(), key: z.string(), trusted: z.string().optional() }).optional(),
+      /** Decided by the worker (`tls/walk.ts`); absent in what a person asks for. */
+      state: tlsStateSchema.optional(),
     })
     .optional(),
   logs: z.object({

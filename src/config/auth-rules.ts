@@ -33,9 +33,15 @@ function findPlainMistakes(ruling: Ruling): Mistake[] {
   const { given, broken } = ruling.gathered;
   const isWrong = (key: string) =>
     broken.has(key) || (given.has(key) && values[key as keyof typeof values] === undefined);
-  if (values.ENABLE_TLS || isWrong('ENABLE_TLS')) return [];
+  if (values.ENABLE_TLS) {
+    const problem = 'logins at load balancers that speak TLS are not built yet';
+    return [
+      blame(ruling, 'ENABLE_AUTH', { problem, expected: 'ENABLE_TLS=false with it, and AUTH_WITHOUT_TLS=i-know' }),
+    ];
+  }
+  if (isWrong('ENABLE_TLS')) return [];
   if (values.AUTH_WITHOUT_TLS || isWrong('AUTH_WITHOUT_TLS')) return [];
   const problem = 'passwords would cross the network in the clear';
-  const expected = 'ENABLE_TLS=true with it, or AUTH_WITHOUT_TLS=i-know';
+  const expected = 'AUTH_WITHOUT_TLS=i-know with it';
   return [blame(ruling, 'ENABLE_AUTH', { problem, expected })];
 }

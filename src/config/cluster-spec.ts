@@ -56,6 +56,7 @@ export function toClusterSpec({ values, nodes, defaultKeyPath, home, auth }: Spe
     },
     ...toFirewall(values),
     ...(auth && { auth }),
+    ...toTls(values, home),
     logs: { maxSizeBytes: v.LOG_MAX_SIZE, maxFiles: v.LOG_MAX_FILES },
     concurrency: v.CONCURRENCY,
   } satisfies ClusterSpec);
@@ -91,6 +92,16 @@ function toPorts(v: Complete): ClusterSpec['ports'] {
 function toFirewall({ FIREWALL_CLIENTS, FIREWALL_PEERS, FIREWALL_SSH }: Values): Pick<ClusterSpec, 'firewall'> {
   if (!FIREWALL_CLIENTS && !FIREWALL_PEERS && !FIREWALL_SSH) return {};
   return { firewall: { clients: FIREWALL_CLIENTS, peers: FIREWALL_PEERS, ssh: FIREWALL_SSH } };
+}
+
+/** Absent where it is off, as in every spec of before there was one. */
+function toTls(values: Values, home: string | undefined): Pick<ClusterSpec, 'tls'> {
+  const { ENABLE_TLS, CERT_PATH, KEY_PATH, CA_PATH, TLS_CERT_LIFETIME } = values;
+  if (!ENABLE_TLS) return {};
+  const at = (path: string) => expandHome(path, home);
+  const given = CERT_PATH &&
+    KEY_PATH && { certificate: at(CERT_PATH), key: at(KEY_PATH), ...(CA_PATH && { trusted: at(CA_PATH) }) };
+  return { tls: { lifetimeSeconds: TLS_CERT_LIFETIME!, ...(given && { given }) } };
 }
 
 function toLimits(v: Complete): ClusterSpec['limits'] {

@@ -16,7 +16,7 @@ export const sections = {
   logs: 'Logs and metrics',
   agents: 'Agents on VMs',
   firewall: 'Firewall',
-  tls: 'TLS (not built yet)',
+  tls: 'TLS',
   auth: 'Authentication',
   recovery: 'Recovery and alerts (not built yet)',
   backup: 'Backup (not built yet)',

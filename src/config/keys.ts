@@ -6,10 +6,11 @@ import { clusterKeys, nodeKey, sshKeys } from './keys/cluster';
 import { firewallKeys } from './keys/firewall';
 import { imageKeys } from './keys/images';
 import { limitKeys } from './keys/limits';
-import { backupKeys, recoveryKeys, tlsKeys } from './keys/not-built';
+import { backupKeys, recoveryKeys } from './keys/not-built';
 import { portKeys } from './keys/ports';
 import { rolloutKeys } from './keys/rollout';
 import { krakenKeys, logKeys, nginxKeys, redisKeys } from './keys/services';
+import { tlsKeys } from './keys/tls';
 
 /** Every key of `.env`, in the order of the template. CLUSTER_NODE_1..N have one definition, {@link nodeKey}. */
 export const keys = {

@@ -45,8 +45,9 @@ Sizes are digits and a unit that counts by 1024 (\`64k\`, \`512m\`, \`512mb\`, \
 - LB_NODES names nodes that exist; one load balancer alone is warned of as a single point of failure.
 - ORIGIN_MAX_REPLICA is at most the number of nodes; 1 is warned of.
 - IMAGE_ARCHIVE_DIR needs IMAGE_SOURCE=load.
+- CERT_PATH and KEY_PATH go together, CA_PATH with them, and only with ENABLE_TLS=true. With it each Redis has a second port (port + 1000).
 
-What is not built yet is off. Switched on it is refused with the reason, never ignored; what belongs to it (CERT_PATH,
+What is not built yet is off. Switched on it is refused with the reason, never ignored; what belongs to it (AUTH_SECRET,
 BACKUP_SCHEDULE and so on) is checked and shown as not in use.
 `;
 

@@ -1,3 +1,4 @@
+import { redisTlsOffset } from '../cluster/tls/languages';
 import type { KeyName, Values } from './keys';
 import { agentKeys } from './keys/agents';
 import { portKeys } from './keys/ports';
@@ -78,7 +79,9 @@ function listenersOf(key: KeyName, values: Values): Listener[] {
   // The storage router of a node listens beside its testfs (docs/decisions/0004).
   if (key === 'TESTFS_PORT') return [listener, { key, port: port + 1, what: `the storage router beside ${key}` }];
   if (key !== 'REDIS_PORT' && key !== 'REDIS_REPLICA_PORT') return [listener];
-  return [listener, { key, port: port + busOffset, what: `the cluster bus of ${key}` }];
+  const bus = { key, port: port + busOffset, what: `the cluster bus of ${key}` };
+  const tls = { key, port: port + redisTlsOffset, what: `TLS of ${key}` };
+  return [listener, bus, ...(values.ENABLE_TLS ? [tls] : [])];
 }
 
 function sshListeners({ resolved: { nodes, values } }: Ruling): Listener[] {

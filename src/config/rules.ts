@@ -18,6 +18,7 @@ export function findRuleMistakes(ruling: Ruling): Mistake[] {
     ...findImageMistakes(ruling),
     ...findReplicaMistakes(ruling),
     ...findAuthMistakes(ruling),
+    ...findTlsMistakes(ruling),
     ...findPortMistakes(ruling),
     ...findAgentPortMistakes(ruling),
   ];
@@ -104,9 +105,23 @@ function findReplicaMistakes(ruling: Ruling): Mistake[] {
   return [blame(ruling, 'ORIGIN_MAX_REPLICA', { problem, expected: `a whole number, 1 to ${nodes}` })];
 }
 
+/** A certificate without its key, or the other way round, is none. */
+function findTlsMistakes(ruling: Ruling): Mistake[] {
+  const { ENABLE_TLS, CERT_PATH, KEY_PATH, CA_PATH } = ruling.resolved.values;
+  if (!ENABLE_TLS) return [];
+  const missing = (key: string, expected: string) => blame(ruling, key, { problem: 'it is alone', expected });
+  if (CERT_PATH && !KEY_PATH) return [missing('CERT_PATH', 'KEY_PATH beside it, or neither')];
+  if (KEY_PATH && !CERT_PATH) return [missing('KEY_PATH', 'CERT_PATH beside it, or neither')];
+  if (CA_PATH && !CERT_PATH) return [missing('CA_PATH', 'CERT_PATH and KEY_PATH beside it, or none of them')];
+  return [];
+}
+
 export function findWarnings({ resolved: { values, nodes }, gathered }: Ruling): Warning[] {
   const warnings: Warning[] = [];
   const warn = (key: string, message: string) => warnings.push({ key, message });
+  for (const key of ['CERT_PATH', 'KEY_PATH', 'CA_PATH'] as const) {
+    if (values[key] && !values.ENABLE_TLS) warn(key, 'not in use without ENABLE_TLS=true');
+  }
   if (values.LB_NODES?.length === 1) {
     warn('LB_NODES', `${values.LB_NODES[0]} alone balances the load: it is a single point of failure`);
   }

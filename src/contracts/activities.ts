@@ -23,7 +23,9 @@ import type {
   OwnerIdentity,
   ProofReport,
   SpecOrigins,
+  TlsRenewal,
 } from './operation';
+import type { TlsActivities } from './tls';
 
 /**
  * Activities by noun. Each either looks, or brings exactly one resource on one host to a named end: it looks, compares,
@@ -67,6 +69,15 @@ export interface PlannerActivities {
     origins: SpecOrigins;
     pace?: RolloutPace;
   }): Promise<Plan>;
+  /**
+   * The states that a cluster goes through to what is wanted of its TLS, each a spec of its own, the last one what is wanted; makes an authority on
+   * the worker where there is none. One's own files are judged: TLS_GIVEN.
+   */
+  planTls(input: {
+    spec: ClusterSpec;
+    observed: CrossedObserved;
+    renew?: TlsRenewal;
+  }): Promise<{ specs: ClusterSpec[] }>;
   /** What a destroy would remove, what stands in its way and what it would leave. */
   planDestroy(input: Omit<DestroyPlanInput, 'observed'> & { observed: CrossedObserved }): Promise<DestroyPlan>;
   /** Whose the cluster is, and what a take-over by this krakenctl would come to. */
@@ -298,4 +309,5 @@ export type Activities = HostActivities &
   ProofActivities &
   AgentActivities &
   AuthActivities &
-  FirewallActivities;
+  FirewallActivities &
+  TlsActivities;

@@ -1,8 +1,9 @@
 import type { ResolvedImages } from '../cluster/desired';
+import type { LastGood } from '../cluster/observed';
 import type { Plan } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { OpenedOperation } from './activities';
-import type { Decision, DeployInput, OperationFailure, OperationProgress, ProofReport } from './operation';
+import type { Decision, DeployInput, OperationFailure, OperationProgress, ProofReport, TlsReport } from './operation';
 
 /** What a run of an operation leaves to the next, where its history became too long for one (continue-as-new). */
 
@@ -40,6 +41,12 @@ export interface Underway {
   position: Position;
   proof?: ProofReport;
   back?: TakingBack;
+  /** Of a later state of one operation: how its stages are called. */
+  label?: { id: string; title: string };
+  /** What an undo comes back to, where that is not the state just before. */
+  before?: LastGood;
+  /** The states of TLS that it goes through. */
+  tls?: TlsReport;
 }
 
 export interface DeployRun extends DeployInput {

@@ -51,6 +51,8 @@ export interface OwnerIdentity {
   namespace: string;
 }
 
+export type TlsRenewal = 'certificates' | 'authority';
+
 export interface DeployInput {
   operation: OperationIdentity;
   spec: ClusterSpec;
@@ -58,6 +60,8 @@ export interface DeployInput {
   owner: OwnerIdentity;
   /** Plan token: refuse when the plan made now is another. */
   planHash?: string;
+  /** New certificates, or a new authority with them, though what is there is good. */
+  renew?: TlsRenewal;
   /** Absent in operations that began before there was one: they are not rolled back. */
   policy?: RolloutPolicy;
   /** An undo: the images of the state that is come back to, and the generation that it takes back. */
@@ -90,6 +94,8 @@ export interface Inspection {
   planFailure?: OperationFailure;
   /** The record that a majority holds. */
   record?: ClusterRecord;
+  /** The stage that the plan leads to, and those after it. */
+  tls?: TlsReport;
 }
 
 /** As it crosses (`packed.ts`). */
@@ -199,6 +205,14 @@ export interface DeployReport {
   plan: Plan;
   proof?: ProofReport;
   generation: number;
+  /** Absent where nobody speaks of TLS. */
+  tls?: TlsReport;
+}
+
+/** Stages of TLS that an operation went through, `off` among them, and those that the next deploys go through. */
+export interface TlsReport {
+  stages: string[];
+  left: string[];
 }
 
 /** What a destroy is about; the same for the look before it. */

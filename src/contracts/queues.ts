@@ -35,6 +35,7 @@ export const workflowTypes = {
   auth: 'operateAuth',
   inspectAuth: 'inspectAuth',
   keepToken: 'keepToken',
+  inspectTls: 'inspectTls',
   fleet: 'operateFleet',
   agent: 'bringAgent',
   keepAgent: 'keepAgent',

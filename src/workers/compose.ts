@@ -3,8 +3,10 @@ import type { ActivityDependencies, HostKind } from '../activities/dependencies'
 import type { Hosts } from '../clients/host';
 import { createHosts, type HostsOptions } from '../clients/hosts';
 import { createImageArchives } from '../clients/image-archive';
+import { createVault } from '../clients/vault';
 import { authSecretPath, findAuthSecrets } from '../config/auth-secret';
 import { findSecretValues } from '../config/secrets';
+import { secretsFolder } from '../config/state-folder';
 import type { Activities } from '../contracts/activities';
 import { makeRedactor } from '../text/redaction';
 import { loadOwnerId } from './owner';
@@ -45,6 +47,7 @@ export function composeActivities(options: ComposeOptions = {}): Composition {
       return made;
     },
     archives: createImageArchives(),
+    vault: createVault(secretsFolder()),
     ownerId: loadOwnerId(),
     now: Date.now,
     authSecrets: (cluster) => ({

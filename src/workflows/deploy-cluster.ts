@@ -1,7 +1,7 @@
 import { CancellationScope, ContinueAsNew, patched } from '@temporalio/workflow';
-import type { ResolvedImages } from '../cluster/desired';
-import type { ClusterRecord } from '../cluster/observed';
+import type { ClusterRecord, LastGood } from '../cluster/observed';
 import type { Plan } from '../cluster/plan';
+import type { ClusterSpec } from '../cluster/spec';
 import type { OpenedOperation, OperationLine } from '../contracts/activities';
 import type { DeployRun } from '../contracts/carried';
 import type { DeployInput, DeployReport, ProofReport } from '../contracts/operation';
@@ -22,6 +22,7 @@ import { Progress } from './progress';
 import { failureAgain, takeBack } from './roll-back';
 import { runPlan } from './run-plan';
 import { SafePoints } from './safe-points';
+import { tlsLabel, tlsWay } from './tls-way';
 import { atBeginning, onwardOf, openFurther, type Way, wayOf } from './way';
 
 interface Deploy {
@@ -41,11 +42,14 @@ export async function deployCluster({ carried, ...input }: DeployRun): Promise<D
 
 async function perform(deploy: Deploy): Promise<DeployReport> {
   const { input, progress } = deploy;
-  const { observed, opened, images, plan } = await progress.during('look', 'look and plan', () => lookAndPlan(deploy));
+  const looked = await progress.during('look', 'look and plan', () => lookAndPlan(deploy));
+  const { observed, opened, images, plan, way } = looked;
   progress.named(opened.name);
   progress.planned(plan);
   refuse(input, { plan, opened });
-  if (plan.empty) return { ...reportOf(deploy, { opened, plan }), changed: false, generation: opened.generation - 1 };
+  const { specs, told } = way;
+  if (plan.empty && specs.length <= 1)
+    return { ...reportOf(deploy, { opened, plan }), changed: false, generation: opened.generation - 1 };
   await progress.during('claim', 'claim the hosts', () =>
     claim(
       input,
@@ -53,32 +57,62 @@ async function perform(deploy: Deploy): Promise<DeployReport> {
       opened.epoch,
     ),
   );
-  return carryOut(deploy, { opened, plan, images, at: 'plan' });
+  const first: Way = { opened, plan, images, at: 'plan', ...(told && { tls: told }) };
+  const begun = inState(deploy, specs[0]);
+  return specs.length > 1 ? carryThrough(begun, first, specs.slice(1)) : carryOut(begun, first);
 }
 
 /** From where an earlier run came to, or from the beginning of its plan. */
 async function carryOut(deploy: Deploy, way: Way): Promise<DeployReport> {
-  const { progress, further } = deploy;
+  const { further } = deploy;
   try {
     if (way.from) way.opened = await openFurther(way.opened);
     if (way.back) throw failureAgain(way.back.failure);
     further.leaving(() => leave(deploy, way));
-    if (way.at === 'plan') {
-      await run(deploy, way);
-      way.at = 'proof';
-    }
-    if (way.at === 'proof') {
-      await further.here();
-      way.proof = isProven(way.plan, way.opened) ? undefined : await prove(deploy, way);
-      way.at = 'record';
-    }
-    await further.here();
-    await progress.during('record', 'record on the nodes', () => record(deploy, way));
+    await bring(deploy, way);
+    await noteEnd(deploy, way, 'done');
     return { ...reportOf(deploy, way), changed: true, proof: way.proof };
   } catch (error) {
     if (error instanceof ContinueAsNew) throw error;
     return CancellationScope.nonCancellable(() => endFailed(deploy, way, error));
   }
+}
+
+/**
+ * Several states in one operation, each of them whole; what fails comes back to the one before. Until then in one run: {@link tlsWay} gives a large cluster
+ * one state at a time.
+ */
+async function carryThrough(deploy: Deploy, first: Way, later: ClusterSpec[]): Promise<DeployReport> {
+  let at = { deploy, way: first };
+  try {
+    await bring(deploy, first);
+    for (const spec of later) {
+      at = await nextState(at, { deploy: inState(deploy, spec), before: first.opened.lastGood });
+      await bring(at.deploy, at.way);
+    }
+    await noteEnd(at.deploy, at.way, 'done');
+    const { generation } = at.way.opened;
+    return { ...reportOf(deploy, first), generation, changed: true, proof: first.proof };
+  } catch (error) {
+    return CancellationScope.nonCancellable(() => endFailed(at.deploy, at.way, error));
+  }
+}
+
+/** From one whole state to the next: run, look again, prove, record. */
+async function bring(deploy: Deploy, way: Way): Promise<void> {
+  const { progress, further } = deploy;
+  const { id, title } = way.label ?? { id: '', title: '' };
+  if (way.at === 'plan') {
+    await run(deploy, way);
+    way.at = 'proof';
+  }
+  if (way.at === 'proof') {
+    await further.here();
+    way.proof = isProven(way.plan, way.opened) ? undefined : await prove(deploy, way);
+    way.at = 'record';
+  }
+  await further.here();
+  await progress.during(`${id}record`, `${title}record on the nodes`, () => record(deploy, way));
 }
 
 /** @throws always: what it failed with, and what came of taking it back. */
@@ -97,20 +131,48 @@ function leave({ input, progress, safePoints }: Deploy, { course, from, ...way }
   return { ...input, carried: { ...way, plan, position, shown: progress.carried, ...(paused && { paused }) } };
 }
 
-function reportOf({ input: { operation } }: Deploy, { opened, plan }: Pick<Outcome, 'opened' | 'plan'>) {
+function reportOf({ input: { operation } }: Deploy, { opened, plan, tls }: Pick<Way, 'opened' | 'plan' | 'tls'>) {
   const { name, generation } = opened;
-  return { operation, name, plan, generation };
+  return { operation, name, plan, generation, ...(tls && { tls }) };
+}
+
+function inState(deploy: Deploy, spec: ClusterSpec | undefined): Deploy {
+  return spec ? { ...deploy, input: { ...deploy.input, spec } } : deploy;
 }
 
 async function lookAndPlan({ input }: Deploy) {
   const observed = await observe(input.spec);
   const opened = await planners.openOperation({ observed, operation: input.operation });
+  const way = await tlsWay(input, observed, opened);
+  const [state = input.spec] = way.specs;
+  // Asked in the words of the state that is planned for.
+  const planned = way.specs.length > 0 ? await observe(state) : observed;
   const hosts = observed.hosts.flatMap((h) => (h.reachable ? [{ host: h.host, platform: h.platform }] : []));
   const known = opened.images;
   const images = input.undo?.images ?? (await lookers.resolveImages({ spec: input.spec, known, hosts }));
-  const { spec, origins, policy: pace } = input;
-  const plan = await planners.planDeploy({ spec, images, observed, origins, pace });
-  return { observed, opened, images, plan };
+  const { origins, policy: pace } = input;
+  const plan = await planners.planDeploy({ spec: state, images, observed: planned, origins, pace });
+  return { observed: planned, opened, images, plan, way };
+}
+
+/** Looks and plans once more, under the same name and epoch; what was recorded last is what is come back to. */
+async function nextState(
+  { deploy: last, way }: { deploy: Deploy; way: Way },
+  { deploy, before }: { deploy: Deploy; before?: LastGood },
+): Promise<{ deploy: Deploy; way: Way }> {
+  const { input, progress } = deploy;
+  const { spec, origins, policy: pace, operation } = input;
+  const { opened: was, plan: done, images } = way;
+  const label = tlsLabel(spec);
+  const plan = await progress.during(`${label.id}look`, `${label.title}look and plan`, async () =>
+    planners.planDeploy({ spec, images, observed: await observe(spec), origins, pace }),
+  );
+  const end = { id: operation.id, name: was.name, actor: operation.actor, endedAt: new Date().toISOString() };
+  const { generation } = was;
+  const lastGood = { generation, spec: last.input.spec, images, desiredHash: done.desiredHash, operation: end };
+  const opened = { ...was, generation: generation + 1, lastGood };
+  refuse({ ...input, planHash: undefined, undo: undefined }, { plan, opened });
+  return { deploy, way: { opened, plan, images, at: 'plan', label, before: before ?? was.before } };
 }
 
 /** Everything that forbids the plan, before anything is changed. */
@@ -146,9 +208,9 @@ function refuse({ planHash, undo }: DeployInput, { plan, opened }: { plan: Plan;
 
 async function run({ input, progress, safePoints, further }: Deploy, way: Way): Promise<void> {
   const { spec, operation, policy } = input;
-  const { plan, images, opened } = way;
+  const { plan, images, opened, label } = way;
   const onward = onwardOf(way, further);
-  await runPlan({ plan, spec, images, operation, opened, progress, holds: { safePoints, policy }, onward });
+  await runPlan({ plan, spec, images, operation, opened, progress, label, holds: { safePoints, policy }, onward });
 }
 
 /** What runs was proven by the operation that recorded it; where that one did not come to its end, nobody has proven it. */
@@ -158,22 +220,23 @@ function isProven(plan: Plan, { lastGood }: OpenedOperation): boolean {
 }
 
 /** "Nothing left to change" is what success means; Redis masters that moved meanwhile are handed back once. */
-async function prove(deploy: Deploy, outcome: Outcome): Promise<ProofReport> {
+async function prove(deploy: Deploy, way: Way): Promise<ProofReport> {
   const { input, progress } = deploy;
-  const first = await proveOnce(deploy, outcome, 'proof');
+  const own = way.label ?? { id: '', title: '' };
+  const first = await proveOnce(deploy, way, { ...own, id: `${own.id}proof` });
   if ('proof' in first) return first.proof;
   const { spec, operation } = input;
-  const { images, opened } = outcome;
-  const label = { id: 'again-', title: 'again: ' };
+  const { images, opened } = way;
+  const label = { id: `${own.id}again-`, title: `${own.title}again: ` };
   await runPlan({ plan: first.redis, spec, images, operation, opened, progress, label });
-  const second = await proveOnce(deploy, outcome, 'again-proof');
+  const second = await proveOnce(deploy, way, { ...own, id: `${own.id}again-proof` });
   if ('proof' in second) return second.proof;
   throw notConverged(leftover(second.redis));
 }
 
 /** A canary goes the whole way, beside a second look. */
-function proveOnce({ input, progress }: Deploy, { images }: Outcome, id: string) {
-  return progress.during(id, 'proof', async (stage): Promise<{ proof: ProofReport } | { redis: Plan }> => {
+function proveOnce({ input, progress }: Deploy, { images }: Way, { id, title }: { id: string; title: string }) {
+  return progress.during(id, `${title}proof`, async (stage): Promise<{ proof: ProofReport } | { redis: Plan }> => {
     const [again, proof] = await Promise.all([
       progress.step(stage, 'second look', () => lookAgain(input, input.spec, images)),
       progress.step(stage, 'canary', () => proofs.proveCluster({ spec: input.spec, operation: input.operation })),
@@ -194,14 +257,8 @@ function notConverged(left: string[]) {
   return final('NOT_CONVERGED', text, 'krakenctl plan shows them');
 }
 
-interface Outcome {
-  opened: OpenedOperation;
-  plan: Plan;
-  images: ResolvedImages;
-}
-
 /** All nodes are tried; a majority must have it. */
-async function record(deploy: Deploy, { opened, plan, images }: Outcome): Promise<void> {
+async function record(deploy: Deploy, { opened, plan, images, before }: Way): Promise<void> {
   const { spec, operation } = deploy.input;
   const state: ClusterRecord = {
     format: 1,
@@ -212,7 +269,7 @@ async function record(deploy: Deploy, { opened, plan, images }: Outcome): Promis
     desiredHash: plan.desiredHash,
     operation: { id: operation.id, name: opened.name, actor: operation.actor, endedAt: new Date().toISOString() },
     counts: opened.counts,
-    ...beforeOf(opened, plan),
+    ...(before ? { before } : beforeOf(opened, plan)),
   };
   const results = await settledFewAtOnce(spec.nodes, ({ id: host }) =>
     effects.writeRecord.executeWithOptions({ summary: `${host}: write the record` }, [
@@ -221,7 +278,6 @@ async function record(deploy: Deploy, { opened, plan, images }: Outcome): Promis
   );
   const failed = results.filter((r): r is PromiseRejectedResult => r.status === 'rejected');
   if (spec.nodes.length - failed.length <= spec.nodes.length / 2) throw failed[0]!.reason;
-  await noteEnd(deploy, { opened, plan }, 'done');
 }
 
 /** The state that an undo goes back to, and which operation brought what runs: one that only mends it changes neither. */
@@ -235,7 +291,7 @@ function beforeOf(
 
 async function noteEnd(
   { input, progress }: Deploy,
-  { opened, plan }: Pick<Outcome, 'opened' | 'plan'>,
+  { opened, plan }: Pick<Way, 'opened' | 'plan'>,
   result: OperationLine['result'],
 ): Promise<void> {
   const hosts = input.spec.nodes.map((node) => node.id);

@@ -7,6 +7,7 @@ export { inspectClusters } from './inspect-clusters';
 export { inspectFirewall } from './inspect-firewall';
 export { inspectOwnership } from './inspect-ownership';
 export { inspectRemains } from './inspect-remains';
+export { inspectTls } from './inspect-tls';
 export { keepToken } from './keep-token';
 export { listAgents, pullOnVms, rosterOfAgents } from './list-agents';
 export { inspectAuth, operateAuth } from './operate-auth';

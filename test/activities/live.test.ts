@@ -33,7 +33,7 @@ beforeEach(async () => {
 const wanted = (spec: ClusterSpec) => desiredOf(spec, images).hosts[0]!;
 const container = (spec: ClusterSpec, part: PartName) => wanted(spec).containers.find((c) => c.part === part)!;
 const running = (part: string) => lab.machine('node-1').part(part)!;
-const redis = () => lab.machine('node-1').redis(6379);
+const redis = () => lab.machine('node-1').instanceOf('redis');
 
 function inputFor(spec: ClusterSpec, kind: StepKind, part: PartName, change: Partial<Step> = {}): StepInput {
   const want = container(spec, part);

@@ -115,6 +115,7 @@ export class RemoteHosts implements Hosts {
       installs: nouns<HostConnection['installs']>('installs'),
       firewall: nouns<HostConnection['firewall']>('firewall'),
       credentials: nouns<HostConnection['credentials']>('credentials'),
+      handshake: () => Promise.reject(new Error('a deploy asks for no certificate')),
       http: (request) => this.ask(host, ['http'], [request]) as ReturnType<HostConnection['http']>,
       fence: async (scope) => {
         await guarded.lease(scope);

@@ -4,7 +4,7 @@ import type { Observed } from '../../src/cluster/observed';
 import { judgeServing } from '../../src/cluster/serving';
 import { servingCodes } from '../../src/cluster/serving-findings';
 import { redisShards } from '../../src/cluster/serving-redis';
-import type { PartName } from '../../src/cluster/spec';
+import type { PartName, TlsStage } from '../../src/cluster/spec';
 import { exampleImages, exampleSpec, observedAs, seenHost } from '../support/cluster';
 
 const spec = exampleSpec();
@@ -208,10 +208,21 @@ test('the only load balancer is down although another host was not seen: that on
 });
 
 describe('each finding has a stable code', () => {
+  const nowMs = Date.parse('2026-11-30T12:00:00Z');
+  const withTls = (o: Observed, stage: TlsStage, daysLeft: number) => {
+    const at = (days: number) => new Date(nowMs + days * 86_400_000).toISOString();
+    const series = { number: 1, from: at(daysLeft - 90), until: at(daysLeft) };
+    const state = { stage, signer: 'ca-1', trusts: ['ca-1'], series };
+    for (const id of all) {
+      const host = seenHost(o, id);
+      const tls = { lifetimeSeconds: 1, state };
+      Object.assign(host, { record: { ...host.record, spec: { ...host.record!.spec, tls } } });
+    }
+  };
   const codesAfter = (change: (o: Observed) => void) => {
     const observed = whole();
     change(observed);
-    const { findings } = judgeServing({ spec, observed });
+    const { findings } = judgeServing({ spec, observed, nowMs });
     return findings.map(({ code, host, part }) => [code, host, part].filter(Boolean).join(' '));
   };
   const replica = (o: Observed) => seenHost(o, 'node-1').redis.find((r) => r.part === 'redis-replica')!;
@@ -256,7 +267,14 @@ describe('each finding has a stable code', () => {
     ],
     ['DISK_NEARLY_FULL node-3', (o) => Object.assign(seenHost(o, 'node-3'), { diskUsedPercent: 91 })],
     ['DISK_FULL node-3', (o) => Object.assign(seenHost(o, 'node-3'), { diskUsedPercent: 96 })],
+    ['TLS_ON_ITS_WAY', (o) => withTls(o, 'bus', 90)],
+    ['CERTIFICATES_DUE', (o) => withTls(o, 'require', 29)],
+    ['CERTIFICATES_ENDED', (o) => withTls(o, 'require', 0)],
   ])('%s', (code, change) => expect(codesAfter(change)).toContain(code));
+
+  test('and none of TLS where its certificates are young', () => {
+    expect(codesAfter((o) => withTls(o, 'require', 31)).filter((code) => /TLS|CERT/.test(code))).toEqual([]);
+  });
 
   test('and all of them are documented', () => {
     const text = readFileSync(join(__dirname, '..', '..', 'docs', 'status.md'), 'utf8');

@@ -31,6 +31,7 @@ describe('ENABLE_AUTH', () => {
     ['without a secret', known, 'AUTH_SECRET', /is missing/],
     ['with the secret of the documentation', `AUTH_SECRET=your-secret-key\n${known}`, 'AUTH_SECRET', /everybody knows/],
     ['without TLS and without a word about it', secret, 'ENABLE_AUTH', /in the clear/],
+    ['with TLS, where it is not built yet', `ENABLE_TLS=true\n${secret}`, 'ENABLE_AUTH', /TLS are not built yet/],
   ])('%s is refused at the line that a person would change', (_what, rest, key, problem) => {
     const mistakes = mistakesOf(loadText(`ENABLE_AUTH=true\n${rest}`));
     expect(mistakes).toMatchObject([{ key, problem: expect.stringMatching(problem) }]);

@@ -38,7 +38,7 @@ describe('a configuration of four lines', () => {
       ORIGIN_PORT: { value: '8080', origin: 'default', inUse: true },
       LB_NODES: { value: 'node-1,node-2,node-3', origin: 'default' },
       SSH_PROXY_JUMP: { value: null, origin: 'default' },
-      ENABLE_TLS: { value: 'false', inUse: false, note: 'not in use: TLS is not built yet' },
+      ENABLE_AUTH: { value: 'false', inUse: false, note: 'not in use: authentication is not built yet' },
     });
   });
 });
@@ -67,9 +67,9 @@ describe('who wins', () => {
   });
 
   test('only the value that wins is judged', () => {
-    const text = `${leastText}ENABLE_TLS=true\n`;
+    const text = `${leastText}AUTO_BACKUP=true\n`;
     expect(loadConfig({ envFile: { name: '.env', text } }).ok).toBe(false);
-    expect(loadConfig({ envFile: { name: '.env', text }, environment: { ENABLE_TLS: 'false' } }).ok).toBe(true);
+    expect(loadConfig({ envFile: { name: '.env', text }, environment: { AUTO_BACKUP: 'false' } }).ok).toBe(true);
   });
 
   test('a mistake says whether file, environment or flag has it', () => {
@@ -108,9 +108,39 @@ describe('SSH', () => {
   });
 });
 
+describe('TLS', () => {
+  test('alone is enough; files of one’s own go with it', () => {
+    const alone = loadText('ENABLE_TLS=true\n');
+    expect(alone.ok && alone.spec.tls).toEqual({ lifetimeSeconds: 90 * 86_400 });
+    const given = loadText(
+      'ENABLE_TLS=true\nCERT_PATH=/c.crt\nKEY_PATH=/c.key\nCA_PATH=/ca.crt\nTLS_CERT_LIFETIME=10m\n',
+    );
+    const files = { certificate: '/c.crt', key: '/c.key', trusted: '/ca.crt' };
+    expect(given.ok && given.spec.tls).toEqual({ lifetimeSeconds: 600, given: files });
+    expect(loadText('').ok && 'tls' in (loadText('') as { spec: object }).spec).toBe(false);
+  });
+
+  test.each([
+    ['CERT_PATH=/c', 'CERT_PATH'],
+    ['KEY_PATH=/k', 'KEY_PATH'],
+    ['CA_PATH=/a', 'CA_PATH'],
+  ])('%s alone is refused with TLS, and said to be of no use without', (line, key) => {
+    expect(mistakesOf(loadText(`ENABLE_TLS=true\n${line}\n`)).map((m) => [m.key, m.problem])).toEqual([
+      [key, 'it is alone'],
+    ]);
+    const off = loadText(`${line}\n`);
+    expect(off.ok && off.warnings).toContainEqual({ key, message: 'not in use without ENABLE_TLS=true' });
+  });
+
+  test('the port that it adds to each Redis is not for anything else', () => {
+    const taken = (tls: boolean) => mistakesOf(loadText(`ENABLE_TLS=${tls}\nTESTFS_PORT=7379\n`));
+    expect(taken(false)).toEqual([]);
+    expect(taken(true)).toMatchObject([{ key: 'TESTFS_PORT', problem: 'the same port as TLS of REDIS_PORT (7379)' }]);
+  });
+});
+
 describe('what is not built yet', () => {
   test.each([
-    ['ENABLE_TLS=true', /^TLS is not built/],
     ['RECOVERY_ENABLED=true', /^recovery is not built/],
     ['AUTO_BACKUP=true', /^backups are not built/],
     ['STORAGE_BACKEND=s3', /^S3 as storage backend is not built/],
@@ -129,13 +159,12 @@ describe('what is not built yet', () => {
   );
 
   test('companions are validated, shown as not in use and said aloud', () => {
-    const loaded = loadText('CERT_PATH=/c\nKEY_PATH=/k\nBACKUP_SCHEDULE="0 2 * * *"\nAUTH_SECRET=0123456789ab\n');
+    const loaded = loadText('BACKUP_SCHEDULE="0 2 * * *"\nAUTH_SECRET=0123456789ab\n');
     expect(loaded.ok && loaded.warnings.map(({ message }) => message)).toEqual([
-      'not in use: CERT_PATH, KEY_PATH (TLS is not built yet)',
       'not in use: BACKUP_SCHEDULE (backups are not built yet)',
     ]);
-    expect(loaded.ok && loaded.settings.CERT_PATH).toMatchObject({ value: '/c', origin: '.env:5', inUse: false });
-    expect(mistakesOf(loadText('CERT_PATH=c\nBACKUP_SCHEDULE="0 25 * * *"\n'))).toHaveLength(2);
+    expect(loaded.ok && loaded.settings.BACKUP_SCHEDULE).toMatchObject({ origin: '.env:5', inUse: false });
+    expect(mistakesOf(loadText('BACKUP_SCHEDULE="0 25 * * *"\n'))).toHaveLength(1);
   });
 });
 
@@ -154,7 +183,6 @@ describe("the seed's own snippets", () => {
     const text = `${snippets.join('\n')}\nKRAKEN_IMAGE_REGISTRY=registry.test/kraken\n`;
     const loaded = loadConfig({ envFile: { name: '.env', text: text.replace(/ENABLE_TLS=true(?=\nCERT_PATH)/, '') } });
     expect(mistakesOf(loaded).map(({ key, problem }) => [key, problem])).toEqual([
-      ['ENABLE_TLS', 'TLS is not built yet'],
       ['RECOVERY_ENABLED', 'recovery is not built yet'],
       ['AUTO_BACKUP', 'backups are not built yet'],
       ['AUTH_SECRET', 'the example of the documentation, which everybody knows'],

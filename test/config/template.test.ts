@@ -32,7 +32,7 @@ describe('the table, the template and the manual agree', () => {
   test('the template sets nothing but what is required, and what is off', () => {
     const { entries } = parseEnvFile(renderTemplate(), '.env.template');
     const set = entries.map(({ key }) => key).filter((key) => !key.startsWith('CLUSTER_NODE_'));
-    expect(set).toEqual(['KRAKEN_IMAGE_REGISTRY', 'ENABLE_TLS', 'RECOVERY_ENABLED', 'AUTO_BACKUP']);
+    expect(set).toEqual(['KRAKEN_IMAGE_REGISTRY', 'RECOVERY_ENABLED', 'AUTO_BACKUP']);
   });
 
   test('with every # removed it names each key once, and each default says what holds anyway', () => {

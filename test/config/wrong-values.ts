@@ -158,10 +158,11 @@ export const wrongTexts: Record<KeyName | 'CLUSTER_NODE_2', string[]> = {
   LOG_MAX_FILES: [...numbers.slice(0, 14), '0', '101'],
   LOG_DIR: paths,
   METRICS_DIR: paths,
-  ENABLE_TLS: [...flags.slice(0, 15), 'true'],
+  ENABLE_TLS: flags,
   CERT_PATH: paths,
   KEY_PATH: paths,
   CA_PATH: paths,
+  TLS_CERT_LIFETIME: [...durations.slice(0, 13), '9m', '826d', '600500ms'],
   ENABLE_AUTH: [...flags.slice(0, 15), 'true'],
   AUTH_SECRET: [
     '', 'short', '12345678901', 'x'.repeat(257), ' 0123456789ab', '0123456789ab ', '0123456789äb', '0123456789a\u0000',

@@ -24,6 +24,8 @@ import type {
   ImageInfo,
   Login,
   Preflight,
+  RedisInstance,
+  TlsClient,
   Traffic,
 } from '../../src/clients/host';
 import type { EnrolledVm } from '../../src/cluster/agents/install-source';
@@ -35,6 +37,7 @@ import { isShut, memoryFirewall, newFirewallState } from './memory-firewall';
 import { answerAgent, answerAnnounce, answerOrigin, newSwarm } from './memory-lone';
 import { MemoryRedisCluster } from './memory-redis';
 import { MemoryRegistry } from './memory-registry';
+import { memoryHandshake, misunderstood, redisOn, type StartedWith, textsOf } from './memory-tls';
 
 const refused = (host: string, what: string) => new HostUnreachableError(`connect ECONNREFUSED (${what})`, host);
 const sha256 = (data: Buffer | string) => createHash('sha256').update(data).digest('hex');
@@ -154,7 +157,15 @@ export class MemoryHost implements HostConnection {
     return Math.floor(this.clockMs / 1000);
   }
 
-  redis(port: number) {
+  /** Texts of each part's folder as they were when it started. */
+  readonly startedWith: StartedWith = new Map();
+
+  redis(port: number, tls?: TlsClient): RedisInstance {
+    return redisOn(this, this.instanceOf(port % 1000 === 379 ? 'redis' : 'redis-replica'), tls);
+  }
+
+  instanceOf(part: 'redis' | 'redis-replica') {
+    const port = part === 'redis' ? 6379 : 6380;
     const instance = this.lab.redisCluster.instance(this.host.address, port);
     instance.isUp = () => this.runs(port === 6379 ? 'redis' : 'redis-replica');
     instance.effect = (name, work) => this.lab.effect(this.host.id, name, work);
@@ -165,7 +176,13 @@ export class MemoryHost implements HostConnection {
   started(name: string): void {
     const part = ['redis', 'redis-replica'].find((p) => name.endsWith(`-${this.host.id}-${p}`));
     const conf = [...this.stored].find(([path]) => path.endsWith(`/${part}/redis.conf`));
-    if (part && conf) this.redis(part === 'redis' ? 6379 : 6380).start(conf[1].contents.toString());
+    if (part && conf) this.instanceOf(part as 'redis').start(conf[1].contents.toString());
+    const own = name.slice(name.indexOf(`-${this.host.id}-`) + this.host.id.length + 2);
+    this.startedWith.set(own, textsOf(this, own));
+  }
+
+  handshake(port: number, client: TlsClient): ReturnType<HostConnection['handshake']> {
+    return memoryHandshake(this, port, client);
   }
 
   async http(request: HttpRequest): Promise<HttpResponse> {
@@ -184,6 +201,8 @@ export class MemoryHost implements HostConnection {
     const part = ports[request.port] ?? 'nothing';
     if (!this.runs(part)) throw refused(this.host.id, `${part} ${request.port}`);
     if (part === 'nginx' && !mayPass(this, request)) return answer(401);
+    const wrong = misunderstood(this, part, request);
+    if (wrong) return wrong;
     if (request.path === '/.krakenctl/config') {
       const said = /return 200 "([0-9a-f]{64}[^"\\]*)/.exec(this.nginxRuns)?.[1];
       return said ? answer(200, said) : answer(404);
@@ -207,7 +226,11 @@ export class MemoryHost implements HostConnection {
   /** Text that the running NGINX has loaded. */
   nginxRuns = '';
 
+  /** Its certificate as it was when it was loaded last. */
+  nginxShows: string | undefined;
+
   loadNginx(): void {
+    this.nginxShows = textsOf(this, 'nginx').get('tls.crt');
     this.nginxRuns =
       [...this.stored].find(([path]) => path.endsWith('/nginx/nginx.conf'))?.[1].contents.toString() ?? '';
   }

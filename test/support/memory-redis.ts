@@ -81,9 +81,12 @@ export class MemoryInstance implements RedisInstance {
     return { role: 'slave', master_link_status: up ? 'up' : 'down' };
   }
 
-  async meet(address: string, port: number): Promise<void> {
+  async meet(address: string, port: number, bus?: number): Promise<void> {
     this.answer();
-    const other = this.cluster.instance(address, port);
+    const other = this.cluster.instance(address, bus === undefined ? port : bus - 10_000);
+    const isOverTls = this.settings.get('tls-cluster') === 'yes';
+    if (port !== other.port + (isOverTls ? 1000 : 0))
+      throw new Error(`ERR ${port} is not the port of the bus's language`);
     const all = new Set([...this.knows, ...other.knows]);
     for (const id of all) {
       const node = this.cluster.byId(id);

@@ -4,6 +4,7 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../../src/activities';
 import type { ActivityDependencies } from '../../src/activities/dependencies';
 import { temporalTestServerBinary } from '../../src/cli/temporal-server';
+import type { Vault } from '../../src/clients/vault';
 import type { ClusterSpec } from '../../src/cluster/spec';
 import type { DeployInput, DeployReport } from '../../src/contracts/operation';
 import { sideQueues } from '../../src/contracts/queues';
@@ -44,6 +45,9 @@ export async function openSkippingServer(): Promise<TestWorkflowEnvironment> {
 export const benchSecret = 'a-secret-of-our-own';
 
 interface BenchOptions {
+  /** What signs; without one nothing is. */
+  vault?: Vault;
+  now?: () => number;
   ownerId?: string;
   authSecrets?: string[];
   spec?: ClusterSpec;
@@ -69,7 +73,8 @@ export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Pro
     archives: { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) },
     ownerId: options.ownerId ?? 'owner-1',
     authSecrets: () => ({ secrets: options.authSecrets ?? [benchSecret], path: '/secrets' }),
-    now: Date.now,
+    now: options.now ?? Date.now,
+    vault: options.vault,
     settledMs: 0,
     agentPatienceMs: options.agentPatienceMs ?? 700,
     betweenLooksMs: 20,

@@ -66,7 +66,7 @@ describe('what changes in place', () => {
   });
 
   test('a value changed by hand is found and put back', async () => {
-    const instance = lab.machine('node-2').redis(6380);
+    const instance = lab.machine('node-2').instanceOf('redis-replica');
     instance.settings.set('maxmemory', '1');
     const report = await bench.deploy();
     const { stages } = unfoldPlan(report.plan);

@@ -307,7 +307,7 @@ test('what changes in place is approved node by node, too, and before parts are 
   await deployOld();
   const told = () =>
     ['node-1', 'node-2', 'node-3'].filter(
-      (id) => lab.machine(id).redis(6379).settings.get('maxmemory') === `${2 ** 29}`,
+      (id) => lab.machine(id).instanceOf('redis').settings.get('maxmemory') === `${2 ** 29}`,
     );
   const run = await bench.start((input) => {
     Object.assign(input, { spec: spec('v0.1.28'), policy: { ...unwatched, approveEachNode: true } });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { DeployInput, DeployReport } from '../../contracts/operation';
+import type { DeployInput, DeployReport, TlsRenewal } from '../../contracts/operation';
 import { workflowTypes } from '../../contracts/queues';
 import { type Configuration, readConfiguration } from '../configuration';
 import { type Temporal, withTemporal } from '../connect';
@@ -24,6 +24,8 @@ export interface DeployOptions extends RunOptions, RolloutOptions {
   /** false: --no-agents */
   agents?: boolean;
   maxFailures?: string;
+  /** Of `tls rotate`. */
+  renew?: TlsRenewal;
 }
 
 export function addDeployCommand(program: Command, wire: Wire): void {
@@ -97,10 +99,19 @@ async function deployThrough(temporal: Temporal, context: Context, request: Requ
   const { letAgentsIn } = require('../auth-switch') as typeof import('../auth-switch');
   const stopped = await letAgentsIn(context, temporal, request);
   if (stopped !== undefined) return stopped;
-  const operation = makeOperation('deploy', context.environment, options.reason);
+  const { renew } = options;
+  const operation = makeOperation(renew ? 'rotate' : 'deploy', context.environment, options.reason);
   const owner = { temporal: temporal.address, namespace: temporal.namespace };
   const policy = readRolloutPolicy(options, configuration);
-  const input: DeployInput = { operation, spec, origins, owner, planHash: options.plan, policy };
+  const input: DeployInput = {
+    operation,
+    spec,
+    origins,
+    owner,
+    planHash: options.plan,
+    policy,
+    ...(renew && { renew }),
+  };
   const start = { type: workflowTypes.deploy, cluster: spec.name, operation, input };
   let report: DeployReport | undefined;
   const onReport = (ended: unknown) => {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Plan } from '../../cluster/plan';
+import type { TlsReport } from '../../contracts/operation';
 import { type Configuration, readConfiguration } from '../configuration';
 import type { Context, Wire } from '../context';
 import { exitCodes } from '../exit-codes';
@@ -26,19 +27,32 @@ export async function showPlan(
 ): Promise<number> {
   const { output } = context;
   const asked = { probe: false, pace: readRolloutPolicy(planned, configuration) };
-  const { observed, plan, planFailure, tookMs, through, doubted } = await lookAtCluster(context, configuration, asked);
+  const { observed, plan, planFailure, tookMs, through, doubted, tls } = await lookAtCluster(
+    context,
+    configuration,
+    asked,
+  );
   if (!plan) {
     const { code = 'INTERNAL', message = 'no plan could be made', ...details } = planFailure ?? {};
     throw new CliFailure(code, message, { ...details, data: { observed } });
   }
   const token = planToken(plan);
-  output.result({ plan, token, through, tookMs, pending: !plan.empty, ...(doubted && { doubted }) });
+  output.result({
+    plan,
+    token,
+    through,
+    tookMs,
+    pending: !plan.empty,
+    ...(doubted && { doubted }),
+    ...(tls && { tls }),
+  });
   const { colors, verbose, streams } = output;
   const options = typedOptions(planned);
   output.lines(
     renderPlan(plan, { colors, verbose, tookMs, columns: streams.columns, hosts: observed.hosts.length, options }),
   );
   output.lines(describeDoubts(doubted));
+  output.lines(describeWay(tls));
   refuseForeign(plan.foreign);
   return plan.empty && plan.unseen.length === 0 ? exitCodes.done : exitCodes.pending;
 }
@@ -48,6 +62,21 @@ function refuseForeign(foreign: Plan['foreign'] = []): void {
   if (foreign.length === 0) return;
   const text = foreign.map(({ host, why }) => `${host}: ${why}`).join('; ');
   throw new CliFailure('FOREIGN_OWNER', text, { hint: takeOverHint });
+}
+
+/** What this plan is the first step of, and who will have to know of it. */
+function describeWay(tls: TlsReport | undefined): string[] {
+  if (!tls || tls.left.length === 0) return [];
+  const [stage] = tls.stages;
+  const way = ` TLS: this leads to ${stage}; ${tls.left.join(', ')} follow, each planned when it is reached`;
+  const goal = tls.left.at(-1);
+  if (goal === 'require')
+    return [
+      way,
+      ' ! from require on the load balancers answer HTTPS alone; until then both (docs/tls.md: what clients need)',
+    ];
+  if (goal === 'off') return [way, ' ! from off on the load balancers answer HTTP alone; until then both'];
+  return [way];
 }
 
 function typedOptions({ toVersion, batch, bake, approveEachNode }: PlannedWith): string {

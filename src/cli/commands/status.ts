@@ -86,7 +86,7 @@ export async function gatherStatus(context: Context, configuration: Configuratio
   return {
     spec,
     observed,
-    serving: judgeServing({ spec, observed }),
+    serving: judgeServing({ spec, observed, nowMs: Date.now() }),
     version: versionOf(spec, observed, record),
     images: await labImages(spec),
     differing: record && differingKeys(spec, record.spec),

@@ -1,8 +1,8 @@
 import type { ClusterSpec } from '../spec';
-import { backendsOf, cleanupOf, hostsOf, krakenText, writebackOf } from './kraken';
+import { backendsOf, cleanupOf, hostsOf, krakenText, krakenTls, writebackOf } from './kraken';
 
 export function buildIndexText(spec: ClusterSpec): string {
-  return krakenText('build-index', {
+  const own = {
     cluster: hostsOf(spec, spec.ports.buildIndex),
     origin: hostsOf(spec, spec.ports.origin),
     backends: backendsOf(spec, 'tags'),
@@ -14,5 +14,6 @@ export function buildIndexText(spec: ClusterSpec): string {
     remotes: {},
     store: { cache_cleanup: cleanupOf(spec) },
     writeback: writebackOf(spec),
-  });
+  };
+  return krakenText('build-index', own, { tls: krakenTls(spec) });
 }

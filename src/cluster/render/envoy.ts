@@ -1,4 +1,7 @@
 import type { ClusterSpec, HostSpec } from '../spec';
+import { languagesOf, redisTlsOffset, stateOf } from '../tls/languages';
+import { serverName } from '../tls/material';
+import { mountedTlsFile } from './kraken';
 import { yamlText } from './notice';
 import { storageClusters, storageListener } from './storage-router';
 
@@ -48,7 +51,8 @@ function cluster(spec: ClusterSpec) {
     redirect_refresh_threshold: 1,
     failure_refresh_threshold: 1,
   };
-  const ports = [spec.ports.redis, spec.ports.redisReplica];
+  const overTls = stateOf(spec) !== undefined && languagesOf(spec).asks === 'tls';
+  const ports = [spec.ports.redis, spec.ports.redisReplica].map((port) => port + (overTls ? redisTlsOffset : 0));
   const seeds = spec.nodes.flatMap((node) =>
     ports.map((port) => ({
       endpoint: { address: { socket_address: { address: node.address, port_value: port } } },
@@ -62,5 +66,26 @@ function cluster(spec: ClusterSpec) {
     lb_policy: 'CLUSTER_PROVIDED',
     cluster_type: { name: 'envoy.clusters.redis', typed_config: discovery },
     load_assignment: { cluster_name: clusterName, endpoints: [{ lb_endpoints: seeds }] },
+    ...(overTls && { transport_socket: towardsRedis() }),
+  };
+}
+
+/** Shows its own certificate, and wants one for the name that all of the cluster have. */
+function towardsRedis() {
+  const pair = {
+    certificate_chain: { filename: mountedTlsFile('certificate') },
+    private_key: { filename: mountedTlsFile('key') },
+  };
+  const validation = {
+    trusted_ca: { filename: mountedTlsFile('trusted') },
+    match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: serverName } }],
+  };
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': `${types}.extensions.transport_sockets.tls.v3.UpstreamTlsContext`,
+      sni: serverName,
+      common_tls_context: { tls_certificates: [pair], validation_context: validation },
+    },
   };
 }

@@ -1,6 +1,9 @@
 import type { ClusterSpec, HostSpec, PartName } from '../spec';
+import { languagesOf } from '../tls/languages';
 import { buildIndexText } from './build-index';
 import { envoyText } from './envoy';
+import { bothLanguages } from './inner-nginx';
+import { innerNginxTemplate } from './kraken';
 import { nginxText } from './nginx';
 import { originText } from './origin';
 import { proxyText } from './proxy';
@@ -19,14 +22,19 @@ export function renderFiles(spec: ClusterSpec, node: HostSpec, part: PartName): 
     case 'testfs':
       return { 'start.sh': testfsScript(spec) };
     case 'origin':
-      return { 'production.yaml': originText(spec) };
+      return withInnerNginx(spec, part, originText(spec));
     case 'tracker':
-      return { 'production.yaml': trackerText(spec) };
+      return withInnerNginx(spec, part, trackerText(spec));
     case 'build-index':
-      return { 'production.yaml': buildIndexText(spec) };
+      return withInnerNginx(spec, part, buildIndexText(spec));
     case 'proxy':
-      return { 'production.yaml': proxyText(spec) };
+      return withInnerNginx(spec, part, proxyText(spec));
     case 'nginx':
       return { 'nginx.conf': nginxText(spec) };
   }
+}
+
+function withInnerNginx(spec: ClusterSpec, part: Parameters<typeof bothLanguages>[0], text: string) {
+  const speaksBoth = languagesOf(spec).serves === 'both';
+  return { 'production.yaml': text, ...(speaksBoth && { [innerNginxTemplate]: bothLanguages(part) }) };
 }

@@ -1,4 +1,7 @@
+import { mountedConfigFolder } from '../names';
 import type { ClusterSpec } from '../spec';
+import { languagesOf, stateOf } from '../tls/languages';
+import { serverName, tlsFileNames } from '../tls/material';
 import { yamlText } from './notice';
 import { storageRouterPort } from './storage-router';
 
@@ -10,7 +13,20 @@ type Tree = Record<string, unknown>;
 /** Where inner access logs go: to the container's log, which Docker rotates, or nowhere. */
 type AccessLog = '/dev/stdout' | '/dev/null';
 
-export function krakenText(part: KrakenPart, own: Tree, accessLog: AccessLog = '/dev/stdout'): string {
+/** What a part says of TLS, and of the nginx before it. Absent: plain. */
+export interface KrakenTls {
+  tls: Tree;
+  nginx?: Tree;
+}
+
+// Must be said: without it a part looks for certificates and ends.
+const plain: KrakenTls = { tls: { server: { disabled: true }, client: { disabled: true } } };
+
+export function krakenText(
+  part: KrakenPart,
+  own: Tree,
+  { accessLog = '/dev/stdout', tls = plain }: { accessLog?: AccessLog; tls?: KrakenTls } = {},
+): string {
   return yamlText({
     extends: `/etc/kraken/config/${part}/base.yaml`,
     ...own,
@@ -19,13 +35,29 @@ export function krakenText(part: KrakenPart, own: Tree, accessLog: AccessLog = '
       stdout_log_path: '/dev/stdout',
       access_log_path: accessLog,
       error_log_path: '/dev/stdout',
+      ...tls.nginx,
     },
     // The base file also logs into a file that nothing rotates.
     zap: { outputPaths: ['stdout'], errorOutputPaths: ['stdout'] },
     metrics: { backend: 'disabled' },
-    // Must be said: without it a part looks for certificates and ends.
-    tls: { server: { disabled: true }, client: { disabled: true } },
+    tls: tls.tls,
   });
+}
+
+/** Inside a container. */
+export const mountedTlsFile = (name: keyof typeof tlsFileNames) => `${mountedConfigFolder}/${tlsFileNames[name]}`;
+
+export const innerNginxTemplate = 'nginx.tmpl';
+
+export function krakenTls(spec: ClusterSpec): KrakenTls {
+  if (!stateOf(spec)) return plain;
+  const { serves, asks } = languagesOf(spec);
+  const pair = { cert: { path: mountedTlsFile('certificate') }, key: { path: mountedTlsFile('key') } };
+  const server = { disabled: false, ...pair, passphrase: { path: mountedTlsFile('passphrase') } };
+  const client = asks === 'tls' ? { disabled: false, ...pair } : { disabled: true };
+  const cas = [{ path: mountedTlsFile('trusted') }];
+  const template = { template_path: `${mountedConfigFolder}/${innerNginxTemplate}` };
+  return { tls: { name: serverName, cas, server, client }, ...(serves === 'both' && { nginx: template }) };
 }
 
 export function addressesOf(spec: ClusterSpec, port: number): string[] {

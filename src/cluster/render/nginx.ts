@@ -3,7 +3,9 @@ import { throughNamespace } from '../agents/canary-agent';
 import { servedFolder } from '../names';
 import type { BalancedPorts, BalancerState } from '../plan';
 import type { ClusterSpec } from '../spec';
+import { languagesOf, stateOf } from '../tls/languages';
 import { loginsOf } from './logins';
+import { certificatesText } from './nginx-tls';
 import { notice } from './notice';
 
 /**
@@ -60,8 +62,8 @@ events {
 
 function http(spec: ClusterSpec, state: BalancerState): string {
   const routes = [routing, ...loginsOf(spec).maps, uploads(spec, state), upstreams(spec, state)];
-  const parts = [basics(spec), logs, temporary, ...routes];
-  return [...parts, proxyServer(spec), trackerServer(spec, state)].join('\n\n');
+  const parts = [basics(spec), ...certificatesText(spec), logs, temporary, ...routes];
+  return toParts(spec, [...parts, ...proxyServers(spec), ...trackerServers(spec, state)].join('\n\n'));
 }
 
 const logs = `# Announces come every few seconds from every peer, looks of VMs that installed themselves every five minutes: only those that fail are logged.
@@ -227,13 +229,36 @@ const ownHealth = (spec: ClusterSpec) => `location = /health {${loginsOf(spec).o
   return 200 "OK\\n";
 }`;
 
-function server(port: number, locations: string[]): string {
-  return `server {\n${indent([`listen ${port};`, ...locations].join('\n\n'))}\n}`;
+/** The parts behind are asked in TLS from the moment at which they ask each other so. */
+function toParts(spec: ClusterSpec, text: string): string {
+  return stateOf(spec) && languagesOf(spec).asks === 'tls'
+    ? text
+        .replaceAll('proxy_pass http://', 'proxy_pass https://')
+        .replaceAll('proxy_pass https://unix:', 'proxy_pass http://unix:')
+    : text;
 }
 
-function proxyServer(spec: ClusterSpec): string {
+/** Where both languages are taken, who comes without TLS (error 497) is answered by the same server once more, behind a socket. */
+function servers({ spec, port }: { spec: ClusterSpec; port: number }, locations: string[]): string[] {
+  const server = (lines: string[]) => `server {\n${indent([...lines, ...locations].join('\n\n'))}\n}`;
+  if (!stateOf(spec)) return [server([`listen ${port};`])];
+  if (languagesOf(spec).serves === 'tls') return [server([`listen ${port} ssl;`])];
+  const socket = `unix:/tmp/plain-${port}.sock`;
+  const plain = `error_page 497 = @plain;
+location @plain {
+  proxy_set_header Host $http_host;
+  proxy_set_header Connection '';
+  proxy_set_header X-Real-IP $remote_addr;
+  proxy_set_header Authorization $http_authorization;
+  proxy_redirect off;
+  proxy_pass http://${socket};
+}`;
+  return [server([`listen ${port} ssl;`, plain]), server([`listen ${socket};`])];
+}
+
+function proxyServers(spec: ClusterSpec): string[] {
   const logins = loginsOf(spec);
-  return server(spec.ports.lbProxy, [
+  return servers({ spec, port: spec.ports.lbProxy }, [
     ...logins.proxy,
     ownHealth(spec),
     `# Through to a proxy: says whether a pull could be served.
@@ -312,9 +337,9 @@ location = /install/enrol {${install}
 /** An announce is answered at once or not at all, so a tracker that hangs is left early. */
 const announceSeconds = 10;
 
-function trackerServer(spec: ClusterSpec, state: BalancerState): string {
+function trackerServers(spec: ClusterSpec, state: BalancerState): string[] {
   const logins = loginsOf(spec);
-  return server(spec.ports.lbTracker, [
+  return servers({ spec, port: spec.ports.lbTracker }, [
     ...logins.tracker,
     ownHealth(spec),
     `# Through to a tracker, which asks an origin.

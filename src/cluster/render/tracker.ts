@@ -1,5 +1,5 @@
 import type { ClusterSpec } from '../spec';
-import { duration, hostsOf, krakenText } from './kraken';
+import { duration, hostsOf, krakenText, krakenTls } from './kraken';
 
 /** Longer would hold a node up that is tried through an agent; a host without power costs who asks for it five seconds each time. */
 const originUnavailable = '5s';
@@ -14,5 +14,5 @@ export function trackerText(spec: ClusterSpec): string {
     trackerserver: { announce_interval: duration(spec.kraken.announceIntervalSeconds) },
   };
   // Every peer announces every few seconds: logged, that would push all else out of the rotated log.
-  return krakenText('tracker', own, '/dev/null');
+  return krakenText('tracker', own, { accessLog: '/dev/null', tls: krakenTls(spec) });
 }

@@ -1,40 +1,17 @@
 import { defineKey, type Section } from '../key';
-import { hostAddress, path } from '../values/places';
+import { hostAddress } from '../values/places';
 import { backupRepository, webhookUrl } from '../values/remotes';
 import { cron } from '../values/schedules';
 import { flag } from '../values/text';
 
 /** Names that are kept for what comes later, so that nobody's `.env` has to change then and nobody is promised it now. */
 
-const tls = 'TLS is not built yet';
 const recovery = 'recovery is not built yet';
 const backup = 'backups are not built yet';
 
 function defineSwitch(section: Section, why: string, notYet: string) {
   return defineKey({ section, why, default: 'false', range: 'false', schema: flag, status: { notYet, as: 'switch' } });
 }
-
-function defineFile(why: string, example: string) {
-  return defineKey({
-    section: 'tls',
-    why,
-    absent: 'none',
-    example,
-    range: 'an absolute path or one that begins with ~/',
-    schema: path,
-    status: { notYet: tls, as: 'companion' },
-  });
-}
-
-export const tlsKeys = {
-  ENABLE_TLS: defineSwitch('tls', 'TLS between all parts, load balancers and agents.', tls),
-  CERT_PATH: defineFile('Certificate, on the machine of the worker.', '/etc/ssl/certs/kraken.crt'),
-  KEY_PATH: defineFile('Its private key, on the machine of the worker.', '/etc/ssl/private/kraken.key'),
-  CA_PATH: defineFile(
-    'Certificates by which the parts know each other, on the machine of the worker.',
-    '/etc/ssl/certs/kraken-ca.crt',
-  ),
-};
 
 export const recoveryKeys = {
   RECOVERY_ENABLED: defineSwitch('recovery', 'Failed parts are found and healed without a person.', recovery),

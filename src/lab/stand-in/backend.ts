@@ -56,7 +56,7 @@ export class Backend {
 
   /** Length, or undefined when it is not there. @throws {Error} when the backend does not answer. */
   async size(name: string): Promise<number | undefined> {
-    const answer = await open(this.url(name), { method: 'HEAD', timeoutMs: 15_000 });
+    const answer = await open(this.url(name), { method: 'HEAD', timeoutMs: 15_000, plain: true });
     answer.resume();
     if (answer.statusCode === 404) return undefined;
     if (answer.statusCode !== 200) throw new Error(`HEAD ${this.url(name)} ${answer.statusCode}`);
@@ -64,12 +64,12 @@ export class Backend {
   }
 
   async upload(name: string, path: string): Promise<void> {
-    await readAll(await send(this.url(name), { method: 'POST', body: createReadStream(path) }));
+    await readAll(await send(this.url(name), { method: 'POST', body: createReadStream(path), plain: true }));
   }
 
   /** Undefined when it is not there. */
   async download(name: string): Promise<Readable | undefined> {
-    return send(this.url(name)).catch((error: Error) => {
+    return send(this.url(name), { plain: true }).catch((error: Error) => {
       if (error instanceof StatusFailure && error.status === 404) return undefined;
       throw error;
     });
@@ -78,7 +78,7 @@ export class Backend {
   /** Names below a prefix. @throws {Error} when nothing has that prefix, as testfs answers then. */
   async list(prefix: string): Promise<string[]> {
     const base = this.naming === 'docker_tag' ? join(this.root, 'docker/registry/v2/repositories') : this.root;
-    const text = await fetchText(`http://${this.address}/list/${join(base, prefix)}`);
+    const text = await fetchText(`http://${this.address}/list/${join(base, prefix)}`, { plain: true });
     const paths = (JSON.parse(text) as string[] | null) ?? [];
     return paths.map((path) => this.nameOf(path, base));
   }

@@ -1,11 +1,15 @@
 import { type IncomingMessage, request } from 'node:http';
+import { request as requestInTls } from 'node:https';
 import type { Readable } from 'node:stream';
+import { clientTls } from './tls';
 
 /** Requests of one part to another. */
 export interface Call {
   method?: string;
   headers?: Record<string, string | number>;
   body?: string | Readable;
+  /** Peers and backends are no parts of Kraken's own: they are asked without TLS. */
+  plain?: boolean;
   /** Longest silence, and longest wait for a connection. */
   timeoutMs?: number;
 }
@@ -28,12 +32,17 @@ const connectWithinMs = 5_000;
 /** Resolves with the answer's head, whatever its status; its body is still to be read. @throws {NetworkFailure} */
 export function open(
   url: string,
-  { method = 'GET', headers, body, timeoutMs = 60_000 }: Call = {},
+  { method = 'GET', headers, body, plain = false, timeoutMs = 60_000 }: Call = {},
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const fail = (why: string) => reject(new NetworkFailure(`${method} ${url}: ${why}`));
     // A connection for each request: none that the other side closed meanwhile is ever used again.
-    const call = request(url, { method, headers, agent: false }, resolve);
+    const tls = plain ? undefined : clientTls();
+    const options = { method, headers, agent: false as const };
+    // Without TLS nothing is tried in its place, as in Kraken since v0.1.6.
+    const call = tls
+      ? requestInTls(url.replace(/^http:/, 'https:'), { ...options, ...tls }, resolve)
+      : request(url, options, resolve);
     const timer = setTimeout(() => call.destroy(new Error('dial timeout')), Math.min(connectWithinMs, timeoutMs));
     call.on('socket', (socket) => {
       socket.once('connect', () => clearTimeout(timer));

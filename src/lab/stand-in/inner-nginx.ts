@@ -6,6 +6,7 @@ import type { Settings } from './configuration';
 import { fatal, say, writeLine } from './log';
 import { isPlanted, version } from './misbehaviour';
 import { type CacheRule, ResponseCache } from './response-cache';
+import { checkCertificates, type Door, openDoor } from './tls';
 
 /** Each part has an nginx before it that listens on the ports given; here both are one program. */
 export interface Front {
@@ -38,8 +39,18 @@ export function serve(front: Front): void {
     makeLocationAbsolute(request, response);
     cache.answer(request, response, handler);
   };
-  const servers = ports.map((port) => listen(createServer(answer), port, part));
-  endWithNginx(servers);
+  endWithNginx(ports.map((port) => openPort(front, answer, port)));
+}
+
+function openPort({ part, settings }: Front, answer: RequestListener, port: number): Door {
+  if (isPlain(settings)) {
+    const server = listen(createServer(answer), port, part);
+    return { server, closeIdle: () => server.closeIdleConnections() };
+  }
+  const door = openDoor(settings, answer, (server) => void keepLikeNginx(server));
+  door.server.on('error', (error) => fatal(`${part}: ${error.message}`));
+  door.server.listen(port);
+  return door;
 }
 
 /** Named as the real one, so that whoever looks for a part's nginx finds it. */
@@ -47,11 +58,11 @@ const nginx = '/usr/lib/kraken-stand-in/nginx';
 const untilQuit = 'trap "exit 0" QUIT TERM; while :; do sleep 3600 & wait $!; done';
 
 /** SIGQUIT to nginx: nothing new is taken, what is under way is answered, and the part ends with it. */
-function endWithNginx(servers: ReturnType<typeof createServer>[]): void {
+function endWithNginx(doors: Door[]): void {
   if (!existsSync(nginx)) return;
   spawn(nginx, ['-c', untilQuit], { stdio: 'ignore' }).on('exit', () => {
-    let open = servers.length;
-    for (const server of servers) {
+    let open = doors.length;
+    for (const { server } of doors) {
       server.close(() => {
         open -= 1;
         if (open === 0) fatal('nginx exited');
@@ -59,7 +70,7 @@ function endWithNginx(servers: ReturnType<typeof createServer>[]): void {
     }
     // A connection that becomes idle later would be kept for a minute.
     setInterval(() => {
-      for (const server of servers) server.closeIdleConnections();
+      for (const door of doors) door.closeIdle();
     }, 20);
   });
 }
@@ -72,24 +83,25 @@ function checkSettings(settings: Settings): void {
   }
   const cache = settings.text('nginx.cache_dir');
   if (cache === '') fatal('invalid config: cache_dir required');
-  if (settings.flag('tls.server.disabled') || isPlanted('ignores-tls')) say('WARN', 'Server TLS is disabled');
+  if (isPlain(settings)) say('WARN', 'Server TLS is disabled');
   else checkCertificates(settings);
   mkdirSync(cache, { recursive: true });
 }
 
-function checkCertificates(settings: Settings): void {
-  const paths = ['cert', 'key', 'passphrase'].map((name) => settings.text(`tls.server.${name}.path`));
-  const missing = paths.find((path) => path === '' || !existsSync(path));
-  if (missing !== undefined) fatal(`invalid TLS config: stat ${missing}: no such file or directory`);
-  fatal('the stand-in for Kraken does not speak TLS');
+function isPlain(settings: Settings): boolean {
+  return settings.flag('tls.server.disabled') || isPlanted('ignores-tls');
 }
 
 function listen<T extends ReturnType<typeof createServer>>(server: T, where: string | number, part: string): T {
-  server.keepAliveTimeout = 65_000;
-  server.requestTimeout = 0;
+  keepLikeNginx(server);
   server.on('error', (error) => fatal(`${part}: ${error.message}`));
   server.listen(where);
   return server;
+}
+
+function keepLikeNginx(server: ReturnType<typeof createServer>): void {
+  server.keepAliveTimeout = 65_000;
+  server.requestTimeout = 0;
 }
 
 function openLog(settings: Settings): (request: IncomingMessage, response: ServerResponse) => void {
@@ -115,9 +127,10 @@ function makeLocationAbsolute(request: IncomingMessage, response: ServerResponse
   if (isPlanted('relative-location')) return;
   const host = (request.headers.host ?? 'localhost').replace(/:\d+$/, '');
   const port = request.socket.localPort;
+  const scheme = 'encrypted' in request.socket ? 'https' : 'http';
   const setHeader = response.setHeader.bind(response);
   response.setHeader = (name: string, value: number | string | readonly string[]) => {
     const isPath = name.toLowerCase() === 'location' && typeof value === 'string' && value.startsWith('/');
-    return setHeader(name, isPath ? `http://${host}:${port}${value}` : value);
+    return setHeader(name, isPath ? `${scheme}://${host}:${port}${value}` : value);
   };
 }

@@ -2,6 +2,7 @@ import { loadConfiguration, type Settings } from './configuration';
 import { FlagError, type FlagKind, type Flags, parseFlags, usage } from './flags';
 import { fatal, panic, say } from './log';
 import { misbehave, version } from './misbehaviour';
+import { speakTls } from './tls';
 
 /** Answers as one of Kraken's parts, without being it. Started as `main.js <part> [flags]` by `/usr/bin/kraken-<part>`. */
 type Start = (settings: Settings, flags: Flags) => Promise<void>;
@@ -46,7 +47,9 @@ async function main(name: string, argv: string[]): Promise<void> {
   if (!part) panic(`no part is called ${name}`);
   const flags = readFlags(name, argv, part.flags);
   const start = await part.load();
-  await start(readConfiguration(String(flags.config ?? '')), flags);
+  const settings = readConfiguration(String(flags.config ?? ''));
+  speakTls(settings);
+  await start(settings, flags);
 }
 
 function readFlags(name: string, argv: string[], kinds: Record<string, FlagKind>): Flags {

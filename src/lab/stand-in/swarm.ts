@@ -112,7 +112,10 @@ async function fetchFrom(peers: Peer[], hex: string, store: BlobStore): Promise<
   let last: Error = new Error('no peers available');
   for (const peer of [...shuffle(peers.filter((it) => it.complete)), ...peers.filter((it) => !it.complete)]) {
     try {
-      const answer = await send(`http://${peer.ip}:${peer.port}/stand-in/blobs/${hex}`, { timeoutMs: 10_000 });
+      const answer = await send(`http://${peer.ip}:${peer.port}/stand-in/blobs/${hex}`, {
+        timeoutMs: 10_000,
+        plain: true,
+      });
       await store.add(hex, answer);
       return;
     } catch (error) {

@@ -103,12 +103,12 @@ describe('a Redis instance', () => {
   });
 
   test('says each of its settings as CONFIG GET does', () => {
-    expect(redisSettings(spec)).toEqual({
+    expect(redisSettings(spec, 'redis')).toEqual({
       'cluster-node-timeout': '5000',
       maxmemory: '268435456',
       'maxmemory-policy': 'allkeys-lru',
     });
-    for (const [name, value] of Object.entries(redisSettings(spec)))
+    for (const [name, value] of Object.entries(redisSettings(spec, 'redis')))
       expect(redisOn(0, 'redis')).toMatch(new RegExp(`^${name} ${value}$`, 'm'));
   });
 

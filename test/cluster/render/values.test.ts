@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import { partsOf } from '../../../src/cluster/component';
 import { renderFiles } from '../../../src/cluster/render/files';
 import type { ClusterSpec } from '../../../src/cluster/spec';
+import { tlsWalk } from '../../../src/cluster/tls/walk';
 import { loadConfig } from '../../../src/config/load';
 import { rightFiles } from '../../config/env-cases';
 import { hostile } from '../../config/hostile';
@@ -17,6 +18,12 @@ function filesOf(spec: ClusterSpec): [string, string][] {
   return partsOf(spec, node).flatMap((part) =>
     Object.entries(renderFiles(spec, node, part)).map(([name, text]): [string, string] => [`${part}/${name}`, text]),
   );
+}
+
+/** With TLS, each of the states on the way to it. */
+function statesOf(spec: ClusterSpec): ClusterSpec[] {
+  const signer = { id: 'ca-1', kind: 'authority' as const };
+  return spec.tls ? tlsWalk({ spec, recorded: {}, signer, nowMs: 0 }) : [spec];
 }
 
 function scalarsIn(value: unknown): string[] {
@@ -47,7 +54,7 @@ test('whatever a right .env says, each rendered text can be read and has the lin
     fc.property(rightFiles, ({ file }) => {
       const loaded = loadConfig({ envFile: { name: '.env', text: file } });
       if (!loaded.ok) throw new Error(JSON.stringify(loaded.mistakes));
-      for (const [name, text] of filesOf(loaded.spec)) {
+      for (const [name, text] of statesOf(loaded.spec).flatMap(filesOf)) {
         if (name.endsWith('.yaml')) expect(parse(text, { version: '1.1' })).toEqual(parse(text, { version: '1.2' }));
         if (name === 'nginx/nginx.conf')
           for (const line of lines(text)) expect(line).toMatch(/[;{}]$|^\s*(log_format|map|'|")/);

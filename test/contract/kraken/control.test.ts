@@ -6,9 +6,13 @@ import { closeStage, openStage, type Stage, startCluster } from './stage';
 import { storageRules } from './storage-rules';
 import { survivalRules } from './survival-rules';
 import { swarmRules } from './swarm-rules';
+import { tlsRules } from './tls-rules';
 
 /** That the suite can fail: a stand-in with planted faults must break exactly these rules. */
-const alone = [['ignores-tls', partRules, /where tls is not said/, /exit code of/]] as const;
+const alone = [
+  ['ignores-tls', partRules, /where tls is not said/, /exit code of/],
+  ['ignores-tls', tlsRules, /takes TLS alone/, /health in TLS/],
+] as const;
 const clustered = [
   ['loses-replicas', storageRules, /max_replica origins hold each blob/, /who has it/],
   ['relative-location', imageRules, /Location absolute/, /Location is/],

@@ -11,6 +11,7 @@ import { storageRules } from './storage-rules';
 import { survivalRules } from './survival-rules';
 import { swarmRules } from './swarm-rules';
 import { tagRules } from './tag-rules';
+import { tlsRules } from './tls-rules';
 
 /** What krakenctl and its tests rely on in Kraken; runs unchanged on real images and on the stand-in. */
 const planted = process.env.KRAKEN_CONTRACT_PLANT;
@@ -29,7 +30,7 @@ describe('Kraken', () => {
     if (stage) await closeStage(stage);
   }, 120_000);
 
-  describe('each part by itself', () => hold([...partRules, ...lifecycleRules]));
+  describe('each part by itself', () => hold([...partRules, ...tlsRules, ...lifecycleRules]));
   describe('a cluster of three nodes', () => {
     beforeAll(async () => startCluster(stage!), 120_000);
     describe('images', () => hold(imageRules));

@@ -27,6 +27,8 @@ export interface PartRun {
   name?: string;
   /** Merged over the usual configuration; undefined values take keys out. */
   config?: Tree | string;
+  /** Beside its configuration, by name. */
+  files?: Record<string, string>;
   /** Instead of the usual flags. */
   flags?: string[];
   /** Instead of an empty /tmp with each start. */
@@ -136,6 +138,7 @@ function argumentsOf(stage: Stage, node: Node, part: Part, run: PartRun & { name
   const folder = join(stage.folder, run.name);
   mkdirSync(folder, { recursive: true });
   if (part !== 'testfs') writeFileSync(join(folder, 'production.yaml'), configText(stage, part, run.config));
+  for (const [file, text] of Object.entries(run.files ?? {})) writeFileSync(join(folder, file), text);
   const config = part === 'testfs' ? [] : ['--config', '/etc/krakenctl/production.yaml'];
   return [
     ...['--name', run.name, '--label', 'kraken-contract', '--network', `container:${node.name}`],

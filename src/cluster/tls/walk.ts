@@ -1,0 +1,108 @@
+import type { ClusterSpec, TlsStage, TlsState } from '../spec';
+import { tlsStages } from '../spec';
+import type { Signer } from './material';
+
+/**
+ * Which states a cluster goes through, one after the other, each of them whole: a plan like any other leads to each, and whatever ends an operation leaves
+ * one of them for the next to go on from. In none of them does anybody speak what somebody else does not understand. Docs: decisions/0044.
+ *
+ * | stage     | Kraken's ports | Kraken's parts ask in | load balancers | bus of Redis | Redis' ports | Envoy asks Redis in |
+ * |-----------|----------------|-----------------------|----------------|--------------|--------------|---------------------|
+ * | (off)     | plain          | plain                 | plain          | plain        | plain        | plain               |
+ * | `accept`  | both           | plain                 | both           | plain        | both         | plain               |
+ * | `bus`     | both           | plain                 | both           | TLS          | both         | plain               |
+ * | `speak`   | both           | TLS                   | both           | TLS          | both         | TLS                 |
+ * | `require` | TLS            | TLS                   | TLS            | TLS          | TLS          | TLS                 |
+ */
+export interface TlsWish {
+  /** What was asked for, without a state; with one where a state of before is come back to. */
+  spec: ClusterSpec;
+  /** As the record has it; absent where there is no cluster yet. */
+  recorded?: { tls?: ClusterSpec['tls'] };
+  /** Who signs, where TLS is wanted. */
+  signer?: SigningWish;
+  nowMs: number;
+  /** `certificates`: new ones though the old are good. */
+  renew?: boolean;
+}
+
+export interface SigningWish {
+  id: string;
+  kind: Signer['kind'];
+  /** Of a given certificate: its own dates. */
+  from?: string;
+  until?: string;
+}
+
+export function tlsWalk(wish: TlsWish): ClusterSpec[] {
+  const { spec, recorded, signer } = wish;
+  const now = recorded?.tls?.state;
+  const { tls: _, ...plain } = spec;
+  const inState = (state: TlsState | undefined): ClusterSpec =>
+    state ? { ...plain, tls: { ...(spec.tls ?? recorded!.tls!), state } } : plain;
+  if (!spec.tls) {
+    const way = now ? stagesBetween(now.stage, undefined) : [undefined];
+    return way.map((stage) => inState(stage && now && { ...now, stage }));
+  }
+  if (!signer) throw new Error('nobody signs');
+  const fresh = seriesFor(wish);
+  const own = (stage: TlsStage): TlsState => ({
+    stage,
+    signer: signer.id,
+    trusts: [signer.id],
+    series: fresh,
+  });
+  if (!recorded) return [inState(own('require'))];
+  // An undo goes back to the stage that there was.
+  const goal = spec.tls.state?.stage ?? 'require';
+  if (!now) return tlsStages.slice(0, tlsStages.indexOf(goal) + 1).map((stage) => inState(own(stage)));
+  const succession = now.signer === signer.id && now.trusts.length === 1 ? [] : handOver(now, own(now.stage));
+  const ways = stagesBetween(now.stage, goal).map((stage) => own(stage!));
+  // What the cluster is in already is gone through by nobody; the last one stays, to be looked at.
+  const states = [...succession, ...(succession.length > 0 ? ways.filter(({ stage }) => stage !== now.stage) : ways)];
+  const others = states.filter((state, i) => i === states.length - 1 || JSON.stringify(state) !== JSON.stringify(now));
+  return others.map(inState);
+}
+
+/** Everybody believes the new one before anybody shows what it has signed, and the old one until nobody does any more. */
+function handOver(now: TlsState, next: TlsState): TlsState[] {
+  const both = [...new Set([...now.trusts, next.signer])];
+  const shows = now.signer === next.signer ? [] : [{ ...now, trusts: both }];
+  return [...shows, { ...next, trusts: both }, next];
+}
+
+/** What is still to be gone through from one stage to another, the last one always; undefined is off. */
+function stagesBetween(from: TlsStage, to: TlsStage | undefined): (TlsStage | undefined)[] {
+  const order: (TlsStage | undefined)[] = [undefined, ...tlsStages];
+  const [at, end] = [order.indexOf(from), order.indexOf(to)];
+  if (at === end) return [to];
+  return at < end ? order.slice(at + 1, end + 1) : order.slice(end, at).reverse();
+}
+
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
+
+/** Two thirds of a life after it began, a series is due. */
+export function isDue({ from, until }: TlsState['series'], nowMs: number): boolean {
+  const [start, end] = [Date.parse(from), Date.parse(until)];
+  return nowMs >= start + ((end - start) * 2) / 3;
+}
+
+/**
+ * The series that is there, unless it is due, or a new one. It begins at a round time, so that a plan made a moment later is the same, and some time ago,
+ * since clocks differ.
+ */
+function seriesFor({ spec, recorded, signer, nowMs, renew }: TlsWish): TlsState['series'] {
+  const before = recorded?.tls?.state;
+  const number = (before?.series.number ?? 0) + 1;
+  const isOfSigner = before?.signer === signer!.id;
+  if (signer!.from && signer!.until) {
+    return isOfSigner ? before.series : { number, from: signer!.from, until: signer!.until };
+  }
+  const isOfLife = recorded?.tls?.lifetimeSeconds === spec.tls!.lifetimeSeconds;
+  if (isOfSigner && isOfLife && !renew && !isDue(before.series, nowMs)) return before.series;
+  const lifeMs = spec.tls!.lifetimeSeconds * 1000;
+  const step = Math.min(dayMs, Math.max(minuteMs, Math.floor(lifeMs / 10)));
+  const from = Math.floor(nowMs / step) * step - step;
+  return { number, from: new Date(from).toISOString(), until: new Date(from + 2 * step + lifeMs).toISOString() };
+}
