@@ -43,6 +43,9 @@ export interface ExecResult {
 const execsAtOnce = 8;
 const defaultConnectTimeoutMs = 10_000;
 const defaultExecTimeoutMs = 30_000;
+const lookAgainMs = 50;
+/** SSH_OPEN_CONNECT_FAILED (RFC 4254, 5.1): what sshd says where MaxSessions are open. */
+const connectFailed = 2;
 
 /**
  * One multiplexed connection to one host. This is the only place that makes ssh2 clients, since ssh2 accepts any host key
@@ -109,8 +112,18 @@ export class SshConnection {
    * A program that runs on, with its stdin open. Takes one of the host's sessions until it is closed. `attach` is called in the very
    * turn in which the channel opens: a quick program's exit code may be in the same packet, and is told once.
    */
-  session<T>(program: string, attach: (channel: ClientChannel) => T): Promise<T> {
-    return this.open<ClientChannel, T>((done) => this.client.exec(program, done), { what: 'a session', attach });
+  async session<T>(program: string, attach: (channel: ClientChannel) => T): Promise<T> {
+    const until = Date.now() + defaultConnectTimeoutMs;
+    const open = () =>
+      this.open<ClientChannel, T>((done) => this.client.exec(program, done), { what: 'a session', attach });
+    for (;;) {
+      try {
+        return await open();
+      } catch (error) {
+        if (!isFull(error) || Date.now() > until) throw error;
+        await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
+      }
+    }
   }
 
   /** A TCP connection from the host to an address that it can reach. */
@@ -160,6 +173,12 @@ type Done<C> = (error: Error | undefined, stream: C) => void;
 interface Opening<C, T> {
   what: string;
   attach: (stream: C) => T;
+}
+
+/** sshd counts a session until it has taken leave of its program, on a busy host some time after we were told of the end. Nobody says when it has. */
+function isFull(error: unknown): boolean {
+  const { cause } = error as { cause?: { reason?: unknown } };
+  return error instanceof HostUnreachableError && cause?.reason === connectFailed;
 }
 
 function refusal(error: Error & { reason?: unknown }, host: string, what: string): Error {

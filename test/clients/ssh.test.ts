@@ -62,6 +62,14 @@ describe('an exec', () => {
     await expect(ssh.exec('true', { timeoutMs: 50 })).rejects.toBeInstanceOf(OutcomeUnknownError);
   });
 
+  test('for which sshd has no session yet, since it still counts some that are over, begins when it has', async () => {
+    sshd = await startSshd();
+    const ssh = await sshd.open();
+    sshd.full = 3;
+    expect((await ssh.exec('printf x')).stdout.toString()).toBe('x');
+    expect(sshd.full).toBe(0);
+  });
+
   test('waits while as many as sshd allows are under way, and all come to their end', async () => {
     let now = 0;
     let most = 0;

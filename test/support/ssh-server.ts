@@ -17,6 +17,8 @@ export interface TestSshd {
   knownHosts: string;
   /** Authentications that were tried, by user. */
   tried: string[];
+  /** So many sessions more are refused, as by sshd when MaxSessions are open. */
+  full: number;
   open(change?: Partial<SshOptions>): Promise<SshConnection>;
   close(): void;
 }
@@ -58,7 +60,13 @@ export async function startSshd(answer: Answer = 'run'): Promise<TestSshd> {
       });
       socket.on('error', () => reject());
     });
-    client.on('session', (accept) => {
+    client.on('session', (accept, reject) => {
+      if (sshd.full > 0) {
+        sshd.full -= 1;
+        // Its types know no reason.
+        (reject as (reason: number) => void)(2);
+        return;
+      }
       accept().on('exec', (acceptExec, _reject, { command }) => {
         const channel = acceptExec();
         if (answer === 'run') runLocally(channel, command);
@@ -71,8 +79,9 @@ export async function startSshd(answer: Answer = 'run'): Promise<TestSshd> {
   const knownHosts = join(folder, 'known_hosts');
   writeFileSync(knownHosts, `[127.0.0.1]:${port} ${host.public}\n`);
   const opened: SshConnection[] = [];
-  return {
+  const sshd: TestSshd = {
     port,
+    full: 0,
     keyPath,
     knownHosts,
     tried,
@@ -95,6 +104,7 @@ export async function startSshd(answer: Answer = 'run'): Promise<TestSshd> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+  return sshd;
 }
 
 function runLocally(channel: ServerChannel, command: string): void {
