@@ -383,6 +383,15 @@ const bugs = [
   },
   {
     suite: 'workflows',
+    bug: 'a load balancer is reloaded beside the writing of its certificate',
+    file: 'src/cluster/rollout-stages.ts',
+    from: '...files.map(beforeItsReload)',
+    to: '...files',
+    tests: 'test/workflows/tls',
+    named: 'goes to TLS and back',
+  },
+  {
+    suite: 'workflows',
     bug: 'parts ask in TLS before all of them take it',
     file: 'src/cluster/tls/languages.ts',
     from: "accept: { serves: 'both', asks: 'plain', bus: 'plain' },",

@@ -99,7 +99,16 @@ function inPlace({ differences }: Rollout, balancers: Balancers, out: string[]):
     return reasons.length > 0 ? [...new Set(reasons)] : ['its configuration is rewritten'];
   };
   const live = differences.flatMap((d) => d.live);
-  return [...files, ...live, ...balancers.bring(out, { stage: 'live', summary: 'load balancer', because })];
+  return [
+    ...files.map(beforeItsReload),
+    ...live,
+    ...balancers.bring(out, { stage: 'live', summary: 'load balancer', because }),
+  ];
+}
+
+/** What a load balancer reads when it reloads is written first, in the lane of that. */
+function beforeItsReload(file: Step): Step {
+  return file.part === 'nginx' ? { ...file, lane: `${file.host} nginx` } : file;
 }
 
 /** It is written right before that part's container is made or started. */
