@@ -38,7 +38,7 @@ describe('a configuration of four lines', () => {
       ORIGIN_PORT: { value: '8080', origin: 'default', inUse: true },
       LB_NODES: { value: 'node-1,node-2,node-3', origin: 'default' },
       SSH_PROXY_JUMP: { value: null, origin: 'default' },
-      ENABLE_AUTH: { value: 'false', inUse: false, note: 'not in use: authentication is not built yet' },
+      RECOVERY_ENABLED: { value: 'false', inUse: false, note: 'not in use: recovery is not built yet' },
     });
   });
 });
@@ -185,6 +185,7 @@ describe("the seed's own snippets", () => {
     expect(mistakesOf(loaded).map(({ key, problem }) => [key, problem])).toEqual([
       ['RECOVERY_ENABLED', 'recovery is not built yet'],
       ['AUTO_BACKUP', 'backups are not built yet'],
+      ['ENABLE_AUTH', 'logins at load balancers that speak TLS are not built yet'],
       ['AUTH_SECRET', 'the example of the documentation, which everybody knows'],
     ]);
   });

@@ -163,7 +163,7 @@ export const wrongTexts: Record<KeyName | 'CLUSTER_NODE_2', string[]> = {
   KEY_PATH: paths,
   CA_PATH: paths,
   TLS_CERT_LIFETIME: [...durations.slice(0, 13), '9m', '826d', '600500ms'],
-  ENABLE_AUTH: [...flags.slice(0, 15), 'true'],
+  ENABLE_AUTH: flags,
   AUTH_SECRET: [
     '', 'short', '12345678901', 'x'.repeat(257), ' 0123456789ab', '0123456789ab ', '0123456789äb', '0123456789a\u0000',
     '0123456789a\n', '0123456789a\t', '0123456789a\u202e', '0123456789a\u200b', '☃'.repeat(12), 'x',
