@@ -66,14 +66,24 @@ async function addUser(name: string, role: string): Promise<void> {
 }
 
 /** Asks again and again until it is stopped; every answer that is not the right one. */
+const asking = new Set<() => void>();
+afterEach(() => {
+  for (const stop of asking) stop();
+});
+
 function keepAsking(look: () => Promise<number>) {
   const answers: number[] = [];
   let running = true;
+  const stop = () => {
+    running = false;
+    asking.delete(stop);
+  };
+  asking.add(stop);
   const ended = (async () => {
     while (running) answers.push(await look());
   })();
   return async () => {
-    running = false;
+    stop();
     await ended;
     return { asked: answers.length, wrong: answers.filter((answer) => answer !== 200) };
   };
