@@ -25,7 +25,7 @@ export const authKeys = {
   AUTH_WITHOUT_TLS: defineKey({
     section: 'auth',
     why: 'Lets ENABLE_AUTH be without ENABLE_TLS: whoever sees the packets reads the passwords.',
-    absent: 'ENABLE_AUTH needs ENABLE_TLS',
+    absent: 'ENABLE_AUTH is refused',
     example: 'i-know',
     range: 'i-know, or no line',
     schema: oneOf('i-know'),

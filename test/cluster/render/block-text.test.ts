@@ -1,9 +1,7 @@
 import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { blockText } from '../../../src/cluster/render/block-text';
-import { renderFiles } from '../../../src/cluster/render/files';
-import { partNames } from '../../../src/cluster/spec';
-import { exampleSpec } from '../../support/cluster';
+import { runsOf } from '../../support/slice';
 
 const byLibrary = (tree: object) => stringify(tree, { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false });
 
@@ -58,25 +56,11 @@ test('a tree is written in the bytes of the library, whatever is in it', () => {
     fc.property(tree, (one) => {
       expect(blockText(one as Record<string, unknown>)).toBe(byLibrary(one));
     }),
-    { numRuns: 2000 },
+    { numRuns: runsOf(2000) },
   );
 });
 
 test('blocks in blocks, empty ones too', () => {
   const tree = { a: { b: [], c: {}, d: [[1, 2], [{}], [{ e: 'no', f: [{ g: null }] }]] }, '@type': 'x', h: undefined };
   expect(blockText(tree)).toBe(byLibrary(tree));
-});
-
-test('the files of a hundred nodes are written in less than a second', () => {
-  const spec = exampleSpec((s) => {
-    s.nodes = Array.from({ length: 100 }, (_, i) => ({
-      ...{ id: `node-${i + 1}`, address: `10.0.1.${i + 1}` },
-      ssh: { address: `10.0.1.${i + 1}`, port: 22, user: 'root' },
-    }));
-    s.loadBalancers = s.nodes.map(({ id }) => id);
-  });
-  const began = process.cpuUsage().user;
-  const files = spec.nodes.flatMap((node) => partNames.map((part) => renderFiles(spec, node, part)));
-  expect(files).toHaveLength(900);
-  expect((process.cpuUsage().user - began) / 1e6).toBeLessThan(1);
 });

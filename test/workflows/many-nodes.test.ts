@@ -5,9 +5,13 @@ import { MemoryLab } from '../support/memory-hosts';
 import { openWideClient, payloadSizes, runsOf } from '../support/runs';
 import { type Bench, openBench } from '../support/temporal';
 
-/** A hundred nodes in memory, each a load balancer: nothing that crosses may be larger than Temporal takes, and no history as long as it bears. */
+/**
+ * Many nodes in memory, each a load balancer: nothing that crosses may be larger than Temporal takes, and no history as long as it bears. A hundred of them
+ * (KRAKENCTL_TEST_NODES=100) take a minute and a half.
+ */
+const count = Number(process.env.KRAKENCTL_TEST_NODES ?? 40);
 const spec = exampleSpec((s) => {
-  s.nodes = Array.from({ length: 100 }, (_, i) => ({
+  s.nodes = Array.from({ length: count }, (_, i) => ({
     ...{ id: `node-${i + 1}`, address: `10.0.1.${i + 1}` },
     ssh: { address: `10.0.1.${i + 1}`, port: 22, user: 'root' },
   }));
@@ -39,10 +43,10 @@ async function whole(run: Awaited<ReturnType<Bench['start']>>) {
 
 test('are deployed in further runs, each far below the bounds of a history; then there is nothing to do', async () => {
   const { report, runs } = await whole(await bench.start());
-  expect(report).toMatchObject({ changed: true, plan: { counts: { create: 1801 } } });
-  expect(lab.machines.size).toBe(100);
+  expect(report).toMatchObject({ changed: true, plan: { counts: { create: 18 * count + 1 } } });
+  expect(lab.machines.size).toBe(count);
   for (const machine of lab.machines.values()) expect(machine.containers.size).toBe(9);
-  expect(runs.length).toBeGreaterThan(3);
+  expect(runs.length).toBeGreaterThan(1);
   expect(Math.max(...runs.map(({ events }) => events.length))).toBeLessThan(mostEvents / 5);
   expect(Math.max(...runs.map(({ bytes }) => bytes))).toBeLessThan(mostBytes / 4);
   expect(Math.max(...payloadSizes(runs))).toBeLessThan(mostOfAValue);
@@ -58,8 +62,8 @@ test('are looked at in one answer that Temporal takes, and a plan for another ve
   const crossed = (await run.result()) as CrossedInspection;
   expect(JSON.stringify(crossed).length).toBeLessThan(mostOfAValue / 2);
   const { observed, plan, record } = await unpackInspection(crossed);
-  expect(observed.hosts).toHaveLength(100);
-  expect(plan).toMatchObject({ rolling: true, counts: { replace: 500 } });
+  expect(observed.hosts).toHaveLength(count);
+  expect(plan).toMatchObject({ rolling: true, counts: { replace: 5 * count } });
   expect(record?.generation).toBe(1);
 }, 120_000);
 
