@@ -81,7 +81,7 @@ test('one line of a list, from its beginning; shown, followed, paused, resumed a
   expect(own).toMatchObject({ lastOperation: { id: started.operation, result: 'cancelled' } });
   const { data } = await line.json('op show deploy-1');
   expect(data.progress.decisions.map(({ what }: { what: string }) => what)).toEqual(['paused', 'resumed', 'cancelled']);
-}, 120_000);
+}, 300_000);
 
 test('followed from its first run to its end; afterwards it is told apart from the next one of the same workflow id', async () => {
   const started = await begin();
@@ -102,4 +102,4 @@ test('followed from its first run to its end; afterwards it is told apart from t
     ({ name, result }: Record<string, string>) => `${name} ${result}`,
   );
   expect(names).toEqual(['deploy-2 done', 'deploy-1 done']);
-}, 120_000);
+}, 300_000);

@@ -158,7 +158,7 @@ describe('an operation in further runs', () => {
     const { memo } = events[0]!.workflowExecutionStartedEventAttributes!;
     const begunAt = JSON.parse(Buffer.from(memo!.fields!.begunAt!.data!).toString());
     expect(Math.abs(Date.parse(begunAt) - Number(first.seconds) * 1000)).toBeLessThan(5000);
-  }, 120_000);
+  }, 300_000);
 
   test('paused in one run it holds at its next node in another, and what it holds for is asked once', async () => {
     await bench.deploy();
@@ -176,7 +176,7 @@ describe('an operation in further runs', () => {
     await decide(run, 'resume');
     await run.result();
     expect((await progressOf(run)).decisions?.map(({ what }) => what)).toEqual(['paused', 'resumed']);
-  }, 120_000);
+  }, 300_000);
 
   test('whatever is asked of it while it goes over into another run is answered, once', async () => {
     await bench.deploy();
@@ -215,7 +215,7 @@ describe('an operation in further runs', () => {
     expect(nodes.map((node) => versionOf(node, 'proxy'))).toEqual(['v0.1.28', 'v0.1.28', 'v0.1.27']);
     expect(nodes.map(nginxOut)).toEqual([undefined, undefined, undefined]);
     expect(lines().at(-1)).toMatchObject({ name: 'deploy-2', result: 'cancelled' });
-  }, 120_000);
+  }, 300_000);
 
   test('terminated in a further run it leaves what it left; the next deploy ends whole', async () => {
     await bench.deploy();
@@ -232,7 +232,7 @@ describe('an operation in further runs', () => {
     expect(((await again.result()) as DeployReport).plan.left?.[0]?.host).toBe('node-2');
     expect(nodes.map((node) => versionOf(node, 'proxy'))).toEqual(nodes.map(() => 'v0.1.28'));
     expect(nodes.map(nginxOut)).toEqual([undefined, undefined, undefined]);
-  }, 120_000);
+  }, 300_000);
 });
 
 describe('a change that fails in further runs', () => {
@@ -291,7 +291,7 @@ describe('a change that fails in further runs', () => {
     expect(asked).toBe(2);
     expect(nodes.map((node) => versionOf(node, 'origin'))).toEqual(nodes.map(() => 'v0.1.27'));
     expect(nodes.map(nginxOut)).toEqual([undefined, undefined, undefined]);
-  }, 120_000);
+  }, 300_000);
 });
 
 describe('reset by hand', () => {
@@ -330,5 +330,5 @@ describe('reset by hand', () => {
     expect(nodes.map(nginxOut)).toEqual(nodes.map(() => 'node-3'));
     expect((await bench.deploy(rollout('v0.1.28'))).plan.left?.[0]?.host).toBe('node-3');
     expect(nodes.map(nginxOut)).toEqual([undefined, undefined, undefined]);
-  }, 120_000);
+  }, 300_000);
 });

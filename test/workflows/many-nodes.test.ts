@@ -65,7 +65,7 @@ test('are looked at in one answer that Temporal takes, and a plan for another ve
   expect(observed.hosts).toHaveLength(count);
   expect(plan).toMatchObject({ rolling: true, counts: { replace: 5 * count } });
   expect(record?.generation).toBe(1);
-}, 120_000);
+}, 300_000);
 
 test('are changed in further runs, and what a person sees of it is one operation', async () => {
   // Some 430 steps for each node, since all are load balancers: seen for the first of them.

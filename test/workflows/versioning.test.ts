@@ -289,4 +289,4 @@ test('where Temporal has no worker deployments, work is done without versions, a
   } finally {
     await server.teardown();
   }
-}, 60_000);
+}, 240_000);
