@@ -162,20 +162,23 @@ test('keys are read by nobody else on a host, and status says that the cluster s
   expect((await must(['test', 'smoke'])).code).toBe(0);
 });
 
-test('and it goes back by one deploy, as it was before', async () => {
-  const during = await pushTiny(hosts['node-2']!, '127.0.0.1:5000/tls/during:1', 'pushed in TLS');
-  writeEnv(lab);
-  const { client, result } = await used(deploy);
-  expect(result).toMatchObject({ changed: true, tls: { stages: ['speak', 'bus', 'accept', 'off'], left: [] } });
-  console.log(`off: ${client.operations} pushes and pulls, ${JSON.stringify(client.spoken)}`);
-  expect(client.failed).toEqual([]);
-  await expectWhole(hosts, labName);
-  for (const host of Object.values(hosts)) {
-    const left = Object.keys(await observeFiles(host, folder)).filter((path) =>
-      /tls\.|ca\.crt|passphrase|nginx\.tmpl/.test(path),
-    );
-    expect(left).toEqual([]);
-  }
-  expect(await pullTiny(hosts['node-3']!, '127.0.0.1:5000/tls/during', during)).toBe('pushed in TLS');
-  expect(await readText(hosts['node-1']!, `${folder}/redis/redis.conf`)).not.toContain('tls-');
-}, 240_000);
+/** Three more rollouts, which the workflow test walks in memory: with KRAKENCTL_TEST_TLS=both, for the evidence. */
+if (process.env.KRAKENCTL_TEST_TLS === 'both') {
+  test('and it goes back by one deploy, as it was before', async () => {
+    const during = await pushTiny(hosts['node-2']!, '127.0.0.1:5000/tls/during:1', 'pushed in TLS');
+    writeEnv(lab);
+    const { client, result } = await used(deploy);
+    expect(result).toMatchObject({ changed: true, tls: { stages: ['speak', 'bus', 'accept', 'off'], left: [] } });
+    console.log(`off: ${client.operations} pushes and pulls, ${JSON.stringify(client.spoken)}`);
+    expect(client.failed).toEqual([]);
+    await expectWhole(hosts, labName);
+    for (const host of Object.values(hosts)) {
+      const left = Object.keys(await observeFiles(host, folder)).filter((path) =>
+        /tls\.|ca\.crt|passphrase|nginx\.tmpl/.test(path),
+      );
+      expect(left).toEqual([]);
+    }
+    expect(await pullTiny(hosts['node-3']!, '127.0.0.1:5000/tls/during', during)).toBe('pushed in TLS');
+    expect(await readText(hosts['node-1']!, `${folder}/redis/redis.conf`)).not.toContain('tls-');
+  }, 240_000);
+}
