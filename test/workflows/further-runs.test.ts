@@ -148,7 +148,7 @@ describe('an operation in further runs', () => {
     for (const { id, done, total, detail } of last.stages.filter((stage) => nodes.includes(stage.id))) {
       expect([id, done]).toEqual([id, total]);
       expect(detail).toMatch(
-        /^drained [\d.]+s · storage replaced [\d.]+s · replaced [\d.]+s · canary [\d.]+s · taken back [\d.]+s$/,
+        /^drained [\d.]+s · storage replaced [\d.]+s · replaced [\d.]+s · canary [\d.]+s · through no agent \(none is looked after\) [\d.]+s · taken back [\d.]+s$/,
       );
     }
     const first = runs[0]!.events[0]!.eventTime!;
