@@ -1,6 +1,13 @@
 /** Projects: `unit` is quick and needs nothing; `workflows` and `replay` need a Temporal server; `contract` and `e2e` need Docker and the lab. */
 const swc = { '^.+\\.(t|j)s$': ['@swc/jest'] };
-const base = { transform: swc, testEnvironment: 'node', setupFilesAfterEnv: ['<rootDir>/test/support/patience.ts'] };
+/** Zod's fifty languages are loaded anew for each file, and none is used but English, which it asks for by itself. */
+const moduleNameMapper = { '^\\.\\./locales/index\\.cjs$': '<rootDir>/test/support/no-locales.cjs' };
+const base = {
+  moduleNameMapper,
+  transform: swc,
+  testEnvironment: 'node',
+  setupFilesAfterEnv: ['<rootDir>/test/support/patience.ts'],
+};
 const of = (...names) => names.map((name) => `<rootDir>/test/${name}/**/*.test.ts`);
 
 module.exports = {

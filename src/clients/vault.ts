@@ -42,12 +42,16 @@ export const emptyVault: Vault = {
 const fifteenYearsMs = 15 * 365 * 86_400_000;
 const dayMs = 86_400_000;
 
-export function newAuthority(cluster: string, nowMs: number): Signer {
-  const { privateKey } = generateKeyPairSync('rsa', {
+/** PKCS #8 in PEM; takes a second. */
+export function newAuthorityKey(): string {
+  return generateKeyPairSync('rsa', {
     modulusLength: 3072,
     publicKeyEncoding: { type: 'spki', format: 'pem' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  });
+  }).privateKey;
+}
+
+export function newAuthority(cluster: string, nowMs: number, privateKey = newAuthorityKey()): Signer {
   const mark = createHash('sha256').update(privateKey).digest('hex').slice(0, 12);
   const name = `krakenctl ${cluster} ${mark}`;
   const validity = { notBefore: new Date(nowMs - dayMs), notAfter: new Date(nowMs + fifteenYearsMs) };

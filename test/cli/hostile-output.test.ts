@@ -6,6 +6,7 @@ import { renderStatus } from '../../src/cli/status-text';
 import { showForeign } from '../../src/cli/terminal-text';
 import { judgeServing } from '../../src/cluster/serving';
 import { hostile } from '../config/hostile';
+import { anyText } from '../support/any-text';
 import { exampleImages, exampleSpec, observedAs, planFor } from '../support/cluster';
 import { captureStreams } from './streams';
 
@@ -51,7 +52,7 @@ describe.each(modes)('in %s', (_, options) => {
 
   test('so is any text', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 60 }), (text) => {
+      fc.property(anyText(60), (text) => {
         const { out, err } = writtenBy(options, sayEverywhere(text));
         for (const written of [out, err]) expect(written.replace(ownColors, '')).not.toMatch(obeyed);
       }),

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { createFiles } from '../../src/clients/files';
 import type { HostFiles } from '../../src/clients/host';
+import { runsOf } from '../support/slice';
 import { startSshd, type TestSshd } from '../support/ssh-server';
 
 let sshd: TestSshd;
@@ -89,7 +90,7 @@ describe('files of a host', () => {
           expect(await files.read(path)).toBeUndefined();
         },
       ),
-      { numRuns: 25 },
+      { numRuns: runsOf(25) },
     );
     expect(readdirSync(folder)).toEqual(['any']);
   });

@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { HostUnreachableError } from '../../src/clients/errors';
 import { shakeHands } from '../../src/clients/handshake';
 import { createHttp } from '../../src/clients/http';
-import { newAuthority } from '../../src/clients/vault';
 import type { TlsState } from '../../src/cluster/spec';
 import { identityOf } from '../../src/cluster/tls/material';
+import { testAuthority } from '../support/authorities';
 import { startSshd, type TestSshd } from '../support/ssh-server';
 
 let sshd: TestSshd;
@@ -61,7 +61,7 @@ test('a port where nobody listens, and one that hangs up, fail at once', async (
 });
 
 describe('in TLS', () => {
-  const ca = newAuthority('cluster', Date.now());
+  const ca = testAuthority('own', 'cluster');
   const at = (ms: number) => new Date(Date.now() + ms).toISOString();
   const series = { number: 1, from: at(-3_600_000), until: at(3_600_000) };
   const state: TlsState = { stage: 'require', signer: ca.id, trusts: [ca.id], series };
@@ -85,7 +85,7 @@ describe('in TLS', () => {
   });
 
   test.each([
-    ['is signed by another', { trusted: newAuthority('cluster', Date.now()).certificate }],
+    ['is signed by another', { trusted: testAuthority('foreign', 'cluster').certificate }],
     ['has another name', { name: 'registry.example.com' }],
   ])('who %s is not asked, with leave to do without TLS neither', async (_, change) => {
     const { http, port } = await openSecure();
@@ -101,7 +101,7 @@ describe('in TLS', () => {
     const shown = await shakeHands(ssh, port, client);
     expect(shown).toMatchObject({ isBelieved: true, until: `${series.until.slice(0, 19)}.000Z` });
     expect(shown).toMatchObject({ serial: new X509Certificate(own.certificate).serialNumber });
-    const stranger = { ...client, trusted: newAuthority('cluster', Date.now()).certificate };
+    const stranger = { ...client, trusted: testAuthority('foreign', 'cluster').certificate };
     expect(await shakeHands(ssh, port, stranger)).toMatchObject({ isBelieved: false });
     expect(await shakeHands(ssh, port, { ...client, name: 'other' })).toMatchObject({ isBelieved: false });
     server.close();

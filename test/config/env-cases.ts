@@ -4,6 +4,7 @@ import type { KeyDefinition } from '../../src/config/key';
 import { findKey, keyNames, keys } from '../../src/config/keys';
 import { loadConfig } from '../../src/config/load';
 import { renderEnv } from '../../src/config/template';
+import { anyText } from '../support/any-text';
 import { hostile } from './hostile';
 import { leastEnv } from './samples';
 import { wrongTexts } from './wrong-values';
@@ -47,7 +48,7 @@ export const wrongFiles: fc.Arbitrary<WrongFile> = fc
       { weight: 4, arbitrary: fc.constantFrom(...new Set(Object.values(wrongTexts).flat())) },
       { weight: 3, arbitrary: fc.constantFrom(...hostile) },
       { weight: 2, arbitrary: fc.string({ maxLength: 40 }) },
-      { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 40 }) },
+      { weight: 1, arbitrary: anyText(40) },
     ),
     quoted: fc.boolean(),
     filler,

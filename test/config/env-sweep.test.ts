@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { type } from '../cli/streams';
-import { runsOf } from '../support/slice';
+import { isSlice, runsOf } from '../support/slice';
 import { fieldNames, rightFiles, rightTexts, wrongFiles } from './env-cases';
 import { judgeCommand, judgeRight, judgeWrong } from './env-judgement';
 
@@ -17,10 +17,11 @@ test('each of 1,600 generated files with one wrong field is one mistake that nam
       seen.add(wrong.key);
       expect(judgeWrong(wrong)).toEqual([]);
     }),
-    { seed, numRuns: 1600 },
+    { seed, numRuns: runsOf(1600) },
   );
-  // Nothing of the table is left out.
-  expect([...seen].sort()).toEqual([...fieldNames].sort());
+  // Nothing of the table is left out, unless a slice alone is taken.
+  const least = isSlice ? fieldNames.length / 2 : fieldNames.length;
+  expect(fieldNames.filter((name) => seen.has(name)).length).toBeGreaterThanOrEqual(least);
 });
 
 test('each of 300 right files in any spelling means what its canonical rewriting means', () => {

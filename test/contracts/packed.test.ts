@@ -12,6 +12,8 @@ const spec = (nodes: number) =>
     s.loadBalancers = s.nodes.map(({ id }) => id);
   });
 const observed = (nodes: number) => observedAs(spec(nodes), exampleImages(spec(nodes)));
+/** Rendered once. */
+const sixty = observed(60);
 const sizeOf = (value: unknown) => JSON.stringify(value).length;
 
 test('what is seen of a host of a small cluster crosses as it is, so that a person can read it', async () => {
@@ -19,7 +21,7 @@ test('what is seen of a host of a small cluster crosses as it is, so that a pers
 });
 
 test('of a large one it takes a tenth, names the host and what it runs on, and comes back as it was', async () => {
-  const all = observed(60);
+  const all = sixty;
   const crossed = await Promise.all(all.hosts.map(packHost));
   expect(crossed[7]).toEqual({
     ...{ host: 'node-8', reachable: true, platform: 'linux/amd64' },
@@ -38,7 +40,7 @@ test('a host that could not be seen crosses with its reason, however long', asyn
 test('a look at all hosts: of few as it is, of many compressed, and the same afterwards', async () => {
   const few: Inspection = { observed: observed(3) };
   expect(await packInspection(few)).toBe(few);
-  const many: Inspection = { observed: observed(60) };
+  const many: Inspection = { observed: sixty };
   const crossed = await packInspection(many);
   expect(Object.keys(crossed)).toEqual(['packed']);
   // What hosts have in common crosses once.

@@ -1,14 +1,15 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { newAuthority, type Vault } from '../../../src/clients/vault';
+import type { Vault } from '../../../src/clients/vault';
 import { partNames, type TlsState } from '../../../src/cluster/spec';
 import { judgeGiven } from '../../../src/cluster/tls/given';
 import { identityOf, SignerMissingError, trustedBy } from '../../../src/cluster/tls/material';
+import { testAuthority } from '../../support/authorities';
 import { exampleSpec } from '../../support/cluster';
 
 const nowMs = Date.parse('2026-11-30T12:00:00Z');
 const hour = 3_600_000;
-const ca = newAuthority('cluster', nowMs);
-const other = newAuthority('cluster', nowMs);
+const ca = testAuthority('own', 'cluster', nowMs);
+const other = testAuthority('foreign', 'cluster', nowMs);
 const signers: Vault['signer'] = (id) => [ca, other].find((it) => it.id === id);
 const iso = (ms: number) => new Date(nowMs + ms).toISOString();
 const state: TlsState = {

@@ -4,17 +4,17 @@ import { request as requestInTls } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newAuthority } from '../../../src/clients/vault';
 import { bothLanguages } from '../../../src/cluster/render/inner-nginx';
 import type { TlsState } from '../../../src/cluster/spec';
 import { identityOf, trustedBy } from '../../../src/cluster/tls/material';
 import { Settings, type Tree } from '../../../src/lab/stand-in/configuration';
 import { fetchText } from '../../../src/lab/stand-in/http-client';
 import { type Door, openDoor, speakTls } from '../../../src/lab/stand-in/tls';
+import { testAuthority } from '../../support/authorities';
 
 const hour = 3_600_000;
 const folder = mkdtempSync(join(tmpdir(), 'stand-in-tls-'));
-const [ours, foreign] = [newAuthority('cluster', Date.now()), newAuthority('cluster', Date.now())];
+const [ours, foreign] = [testAuthority('own', 'cluster'), testAuthority('foreign', 'cluster')];
 
 function made(by: typeof ours, series: Partial<TlsState['series']> = {}) {
   const at = (ms: number) => new Date(Date.now() + ms).toISOString();

@@ -40,7 +40,7 @@ case $url in
   http://127.0.0.1:*) [ -e "$MACHINE/ready-$(basename "$(readlink "$MACHINE/etc/kraken/cluster/agent")")" ] || exit 22; exit 0 ;;
 esac
 path=$MACHINE/balancers/\${url#http://}
-[ -d "$MACHINE/balancers/$(echo "\${url#http://}" | cut -d / -f 1)" ] || exit 7
+there=\${url#http://}; [ -d "$MACHINE/balancers/\${there%%/*}" ] || exit 7
 if [ -n "$put" ]; then cp "$put" "$path"; exit; fi
 [ -f "$path" ] || path=$path.file
 [ -f "$path" ] || exit 22
@@ -112,7 +112,8 @@ export class UnattendedMachine {
     const activate = `ln -sfn "${this.base}/releases/${id}" "${this.link}"; echo ${letter} >> "${this.folder}/activated"`;
     this.write(`tmp/${letter}/activate`, activate);
     const files = join(this.folder, 'tmp', letter);
-    this.sh(`cd ${files} && sha256sum activate > sums && tar -cf release.tar activate sums`);
+    if (!existsSync(join(files, 'release.tar')))
+      this.sh(`cd ${files} && sha256sum activate > sums && tar -cf release.tar activate sums`);
     const release: AgentRelease = { ...this.rendered, id };
     const parts: Record<string, string | Buffer> = {
       desired: `image sha256:${letter}\narchitecture amd64\nrelease ${id}\n`,
