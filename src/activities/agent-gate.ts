@@ -65,12 +65,18 @@ async function readinessOfAgent(deps: ActivityDependencies, spec: ClusterSpec, v
   return onVm(deps, { spec, vm }, (connection) => probeOnce(connection, readiness)).catch(describe);
 }
 
-function onVm<T>(
+/** No VM holds a node up: neither one that drops packets, nor a hundred others that are dialled before it. */
+async function onVm<T>(
   deps: ActivityDependencies,
-  { spec, vm }: { spec: ClusterSpec; vm: VmAddress },
+  { spec, vm, withinMs = readyWithinMs }: { spec: ClusterSpec; vm: VmAddress; withinMs?: number },
   work: (connection: HostConnection) => Promise<T>,
 ): Promise<T> {
-  return deps.hostsFor(spec, 'vm').use(vmHost(vm), work);
+  const answer = deps.hostsFor(spec, 'vm').use(vmHost(vm), work);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${Math.round(withinMs / 1000)}s`)), withinMs);
+  });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
 }
 
 /**
@@ -134,9 +140,11 @@ async function pull({ deps, spec, vm, say }: Asked, { blob, namespace }: Wanted)
   const port = spec.agents.ports.server;
   const path = `/namespace/${encodeURIComponent(namespace)}/blobs/${blob.digest}`;
   for (;;) {
-    const left = startedAt + patienceMs - deps.now();
-    const what = await onVm(deps, { spec, vm }, async (connection) => {
-      const { status, body } = await connection.http({ port, path, timeoutMs: Math.max(1_000, left) });
+    const timeoutMs = Math.max(1_000, startedAt + patienceMs - deps.now());
+    // The time limit of the request says more than that of the connection.
+    const within = { spec, vm, withinMs: timeoutMs + 1_000 };
+    const what = await onVm(deps, within, async (connection) => {
+      const { status, body } = await connection.http({ port, path, timeoutMs });
       if (status !== 200) throw new Error(`HTTP ${status} ${body.toString().trim()}`);
       verifyContent(vmName(vm), body, blob.digest);
     }).then(() => undefined, describe);

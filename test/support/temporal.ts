@@ -126,8 +126,11 @@ export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Pro
     deploy: async (change) => (await start(change)).result() as Promise<DeployReport>,
     async withoutWorker(work) {
       await stopWorkers();
-      await work();
-      stopWorkers = await startWorkers();
+      try {
+        await work();
+      } finally {
+        stopWorkers = await startWorkers();
+      }
     },
     async close() {
       await stopWorkers();

@@ -77,8 +77,8 @@ test(
           policy: { ...defaultRollout, bakeMs: 0 },
         });
         expect(await deploy.result()).toMatchObject({ changed: true });
-        // Not one of them had been given up meanwhile.
-        expect(lab.waiting.size).toBe(slots);
+        // Nobody had been let go meanwhile; its own canary, which would go through one of them, waited besides.
+        expect(lab.waiting.size).toBeGreaterThan(slots);
         expect((await agents.describe()).status.name).toBe('RUNNING');
       } finally {
         await agents.terminate();
