@@ -9,6 +9,7 @@ import type { ObservedAuth } from '../cluster/observed';
 import type { ClusterSpec } from '../cluster/spec';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError } from './failures';
+import { parseRecord } from './record-json';
 
 /** `auth.json` and `agents.json` of the nodes: who may come in. */
 export interface AuthRecords {
@@ -82,23 +83,10 @@ async function readHolding(connection: HostConnection, spec: ClusterSpec): Promi
   ]);
   return {
     host: host.id,
-    auth: parse<SealedAuth>(host.id, 'auth.json', auth),
-    fleet: parse<FleetRecord>(host.id, 'agents.json', fleet),
+    auth: parseRecord<SealedAuth>(host.id, 'auth.json', auth),
+    fleet: parseRecord<FleetRecord>(host.id, 'agents.json', fleet),
     epoch: Number.parseInt(epoch?.toString() ?? '', 10) || 0,
   };
-}
-
-function parse<T>(host: string, name: string, bytes: Buffer | undefined): T | undefined {
-  if (bytes === undefined) return undefined;
-  try {
-    return JSON.parse(bytes.toString()) as T;
-  } catch {
-    throw new ActivityError('RECORD_DAMAGED', `${name} on ${host} is not JSON`, {
-      host,
-      final: true,
-      hint: 'move the damaged file away on that host; a majority of the other nodes still has the record',
-    });
-  }
 }
 
 export function addressesOf(fleet: FleetRecord | undefined): string[] {

@@ -16,6 +16,7 @@ import { contentsOf } from './auth-contents';
 import { loginOf } from './auth-keys';
 import { type ActivityDependencies, connectTo, type FencedScope, fenced } from './dependencies';
 import { ActivityError } from './failures';
+import { parseRecord } from './record-json';
 
 type Verbs =
   | 'readFleet'
@@ -186,25 +187,12 @@ async function readHolding(deps: ActivityDependencies, spec: ClusterSpec, host: 
     return {
       host,
       install,
-      record: parseRecord(host, bytes),
+      record: parseRecord<FleetRecord>(host, 'agents.json', bytes),
       epoch: Number.parseInt(epoch?.toString() ?? '', 10) || 0,
     };
   } catch (error) {
     if (error instanceof ClientError) return { host, error: error.message };
     throw error;
-  }
-}
-
-function parseRecord(host: string, bytes: Buffer | undefined): FleetRecord | undefined {
-  if (bytes === undefined) return undefined;
-  try {
-    return JSON.parse(bytes.toString()) as FleetRecord;
-  } catch {
-    throw new ActivityError('RECORD_DAMAGED', `agents.json on ${host} is not JSON`, {
-      host,
-      final: true,
-      hint: 'move the damaged file away on that host; a majority of the other nodes still has the record',
-    });
   }
 }
 

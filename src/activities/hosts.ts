@@ -21,7 +21,8 @@ import type { HostActivities } from '../contracts/activities';
 import { packHost } from '../contracts/packed';
 import { observeAuth } from './auth-records';
 import { type ActivityDependencies, connectTo } from './dependencies';
-import { ActivityError, codeOf } from './failures';
+import { codeOf } from './failures';
+import { parseRecord } from './record-json';
 import { speaking } from './tongue';
 
 const probeTimeoutMs = 2000;
@@ -162,23 +163,10 @@ export async function readRecord(
     connection.files.read(`${folder}/owner.json`),
   ]);
   return {
-    record: parseJson<ClusterRecord>(state, connection.host.id, 'state.json'),
+    record: parseRecord<ClusterRecord>(connection.host.id, 'state.json', state),
     epoch: epoch ? Number.parseInt(epoch.toString(), 10) || 0 : 0,
-    owner: parseJson<RecordOwner>(owner, connection.host.id, 'owner.json'),
+    owner: parseRecord<RecordOwner>(connection.host.id, 'owner.json', owner),
   };
-}
-
-function parseJson<T>(bytes: Buffer | undefined, host: string, name: string): T | undefined {
-  if (bytes === undefined) return undefined;
-  try {
-    return JSON.parse(bytes.toString()) as T;
-  } catch {
-    throw new ActivityError('RECORD_DAMAGED', `${name} on ${host} is not JSON`, {
-      host,
-      final: true,
-      hint: 'move the damaged file away on that host; a majority of the other nodes still has the record',
-    });
-  }
 }
 
 type RunningNginx = ReturnType<typeof readRunningConfig>;

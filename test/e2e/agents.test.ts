@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Lab, labUp, powerCut, powerOn, preloadImages, resetLab } from '../../src/lab/lab';
+import { type Lab, powerCut, powerOn } from '../../src/lab/lab';
 import { expectAgent, pushThrough, remains, status } from '../support/agents';
-import { container, json, krakenctl, labName, must, onRealKraken, until, versions, writeEnv } from '../support/lab';
+import { container, freshLab, json, krakenctl, labName, must, until, versions, writeEnv } from '../support/lab';
 import { kernelRights, observeContainers, onHost, readText, tryOnHost } from '../support/observer';
 
 /** Agents on real VMs of the lab, over SSH. */
@@ -19,16 +19,7 @@ const range = (from: number, to: number) => Array.from({ length: to - from + 1 }
 const agentOf = async (n: number) => (await observeContainers(at(n)))[`kraken-${labName}-agent`];
 
 beforeAll(async () => {
-  lab = await labUp({
-    name: labName,
-    nodes: 3,
-    vms: vmCount,
-    images: onRealKraken ? 'real' : 'stand-in',
-    krakenVersions: versions,
-  });
-  await resetLab(lab);
-  await preloadImages(lab, { versions });
-  writeEnv(lab);
+  lab = await freshLab({ vms: vmCount });
   await must(['deploy', '--yes']);
 }, 240_000);
 

@@ -1,18 +1,7 @@
-import { type Lab, labUp, preloadImages, resetLab } from '../../src/lab/lab';
+import type { Lab } from '../../src/lab/lab';
 import { pushThrough, remains, status } from '../support/agents';
 import { expectWhole } from '../support/end-state';
-import {
-  container,
-  json,
-  krakenctl,
-  labName,
-  must,
-  onRealKraken,
-  temporalPort,
-  until,
-  versions,
-  writeEnv,
-} from '../support/lab';
+import { container, freshLab, json, krakenctl, labName, must, temporalPort, until, writeEnv } from '../support/lab';
 import { ArgvWatch, findLeaks, histories, hostFiles, inspections } from '../support/leaks';
 import { onHost, tryOnHost } from '../support/observer';
 
@@ -28,16 +17,7 @@ const nodes = ['node-1', 'node-2', 'node-3'];
 const on = { ENABLE_AUTH: 'true', AUTH_SECRET: secret, AUTH_WITHOUT_TLS: 'i-know' };
 
 beforeAll(async () => {
-  lab = await labUp({
-    name: labName,
-    nodes: 3,
-    vms: 2,
-    images: onRealKraken ? 'real' : 'stand-in',
-    krakenVersions: versions,
-  });
-  await resetLab(lab);
-  await preloadImages(lab, { versions });
-  writeEnv(lab);
+  lab = await freshLab({ vms: 2 });
   await must(['deploy', '--yes']);
   await must(['agent', 'deploy', address('vm-1'), address('vm-2')]);
   watch = new ArgvWatch();

@@ -1,18 +1,7 @@
-import { type Lab, labUp, powerCut, powerOn, preloadImages, resetLab } from '../../src/lab/lab';
+import { type Lab, powerCut, powerOn } from '../../src/lab/lab';
 import { pushThrough } from '../support/agents';
 import { expectWhole } from '../support/end-state';
-import {
-  container,
-  json,
-  krakenctl,
-  labName,
-  must,
-  onRealKraken,
-  pidOf,
-  until,
-  versions,
-  writeEnv,
-} from '../support/lab';
+import { container, freshLab, json, krakenctl, labName, must, pidOf, until, writeEnv } from '../support/lab';
 import { onHost, tryOnHost } from '../support/observer';
 import {
   firewallOf,
@@ -40,15 +29,7 @@ const address = (name: string) => lab.hosts.find((h) => h.name === name)!.addres
 const worker = () => address('node-1').replace(/\.\d+$/, '.1');
 
 beforeAll(async () => {
-  lab = await labUp({
-    name: labName,
-    nodes: 3,
-    vms: 3,
-    images: onRealKraken ? 'real' : 'stand-in',
-    krakenVersions: versions,
-  });
-  await resetLab(lab);
-  await preloadImages(lab, { versions });
+  lab = await freshLab({ vms: 3 });
   writeEnv(lab, { LB_NODES: 'node-1,node-2' });
   await must(['deploy', '--yes']);
   await must(['agent', 'deploy', address('vm-1'), address('vm-2')]);

@@ -19,6 +19,13 @@ export const onRealKraken = process.env.KRAKEN_IMAGES === 'real';
 /** Deployed first; then the one to change to; then, with the stand-in alone, one whose origin never gets ready. */
 export const versions = ['v0.1.27', 'v0.1.26', ...(onRealKraken ? [] : ['v0.1.28-rc1'])];
 
+const plainLab = {
+  name: labName,
+  nodes: 3,
+  images: onRealKraken ? 'real' : 'stand-in',
+  krakenVersions: versions,
+} as const;
+
 export interface Run {
   code: number;
   stdout: string;
@@ -97,10 +104,11 @@ export async function currentLab(): Promise<Lab> {
   return lab;
 }
 
-/** Hosts as new, with their images; `.env` as the lab's. */
-export async function freshLab(): Promise<Lab> {
-  const lab = await currentLab();
+/** Hosts as new, with their images; `.env` as the lab's. With `vms` there are so many of them too. */
+export async function freshLab({ vms }: { vms?: number } = {}): Promise<Lab> {
+  const lab = vms === undefined ? await currentLab() : await labUp({ ...plainLab, vms });
   await resetLab(lab);
+  if (vms !== undefined) await preloadImages(lab, { versions });
   writeEnv(lab);
   return lab;
 }
@@ -126,11 +134,8 @@ export async function openLab(): Promise<void> {
   await krakenctl(['temporal', 'down', '--purge', '--yes']);
   const say = (text: string) => process.stderr.write(` ▸ lab: ${text}\n`);
   const lab = await labUp({
-    name: labName,
-    nodes: 3,
+    ...plainLab,
     vms: 0,
-    images: onRealKraken ? 'real' : 'stand-in',
-    krakenVersions: versions,
     progress: (p) => p.state !== 'start' && say(`${p.step} ${p.message}`),
   });
   await resetLab(lab);
@@ -151,6 +156,8 @@ export async function closeLab(): Promise<void> {
 export async function until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs = 60_000): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let last: unknown;
+  // Most looks are a process on a host, which takes from what it waits for.
+  let pauseMs = 100;
   while (Date.now() < deadline) {
     try {
       const seen = await look();
@@ -158,7 +165,8 @@ export async function until<T>(what: string, look: () => Promise<T | undefined>,
     } catch (error) {
       last = error;
     }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    pauseMs = Math.min(500, pauseMs * 1.5);
   }
   throw new Error(`${what}: not within ${timeoutMs} ms${last instanceof Error ? ` (${last.message})` : ''}`);
 }

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { type Lab, labUp, preloadImages, resetLab } from '../../src/lab/lab';
+import type { Lab } from '../../src/lab/lab';
 import { expectWhole } from './end-state';
-import { json, krakenctl, labName, must, onRealKraken, type Run, type RunOptions, versions, writeEnv } from './lab';
+import { freshLab, json, krakenctl, labName, must, type Run, type RunOptions, writeEnv } from './lab';
 import { Load, type LoadReport, tell } from './load';
 import { type Acknowledged, freshImage, pushSlowly } from './load-image';
 import { pullOnVm } from './load-vms';
@@ -44,11 +44,7 @@ export class RolloutStage {
 
   /** Hosts as new, a cluster of the first version, agents on the VMs; the loop runs. */
   static async open({ vms, perSecond }: RolloutOptions): Promise<RolloutStage> {
-    const images = onRealKraken ? 'real' : 'stand-in';
-    const lab = await labUp({ name: labName, nodes: 3, vms, images, krakenVersions: versions });
-    await resetLab(lab);
-    await preloadImages(lab, { versions });
-    writeEnv(lab);
+    const lab = await freshLab({ vms });
     await must(['deploy', '--yes']);
     const machines = lab.hosts.filter((h) => h.name.startsWith('vm-')).slice(0, vms);
     if (vms > 0) await must(['agent', 'deploy', ...machines.map((vm) => vm.address)]);
