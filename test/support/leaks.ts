@@ -75,7 +75,8 @@ export class ArgvWatch {
         // It ended.
       }
     }
-    for (const pid of this.born.keys()) if (!pids.includes(pid)) this.born.delete(pid);
+    const here = new Set(pids);
+    for (const pid of this.born.keys()) if (!here.has(pid)) this.born.delete(pid);
   }
 }
 
