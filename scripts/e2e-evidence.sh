@@ -13,7 +13,7 @@ ids=$(for part in testfs origin tracker build-index proxy agent; do
   echo "| kraken-$part:$version | $id |"
 done) || exit
 log=$(mktemp)
-KRAKENCTL_TEST_VMS=${KRAKENCTL_TEST_VMS:-12} KRAKEN_IMAGES=real KRAKEN_VERSION=$version npx --no-install jest --selectProjects e2e --runInBand --verbose >"$log" 2>&1
+KRAKENCTL_TEST_LONG=1 KRAKENCTL_TEST_VMS=${KRAKENCTL_TEST_VMS:-12} KRAKEN_IMAGES=real KRAKEN_VERSION=$version npx --no-install jest --selectProjects e2e --runInBand --verbose >"$log" 2>&1
 status=$?
 {
   echo "# e2e on real Kraken $version"

@@ -5,6 +5,7 @@ import { labName, must, onRealKraken, versions } from '../support/lab';
 import { LabWorker } from '../support/lab-worker';
 import { tell } from '../support/load';
 import { pull } from '../support/load-image';
+import { isLong } from '../support/long';
 import {
   approveAll,
   changeVersion,
@@ -85,8 +86,8 @@ test('its worker killed twice and Temporal killed twice at moments of chance, ea
   await stage.expectSettled();
 });
 
-// The stand-in alone has versions that are bad on purpose; more of them are in the campaign, one that only an agent finds among them.
-if (!onRealKraken) {
+// The stand-in alone has versions that are bad on purpose; more of them are in the campaign. In memory: test/workflows/rollout.test.ts.
+if (isLong && !onRealKraken) {
   test('a proxy that is ready and serves wrong bytes is taken back, and nobody was given any of them', async () => {
     const told = await rollBack(stage, { version: 'v0.1.28-wrong-proxy', says: /canary.*proxy/ });
     expectLoaded(told);
