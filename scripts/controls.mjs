@@ -706,7 +706,7 @@ const bugs = [
     suite: 'unit',
     bug: 'a node comes back before an agent went through it',
     file: 'src/cluster/rollout-stages.ts',
-    from: "drained.map((host): Gate => ({ kind: 'agent', host })),",
+    from: 'served.map((n) => throughAgent(n, rollout.pace)),',
     to: '[],',
     tests: 'test/cluster/rollout',
   },

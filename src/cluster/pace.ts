@@ -6,4 +6,6 @@ export interface RolloutPace {
   bakeMs?: number;
   /** A person is asked before each node: then what changes in place goes node by node, too. */
   approveEachNode?: boolean;
+  /** It takes a change back: what may be no fault of that is told, and fails nothing. */
+  back?: true;
 }

@@ -83,8 +83,11 @@ export type Gate =
   | { kind: 'quiet'; host: string }
   /** An image goes through this node's own parts, before anybody else's does. */
   | { kind: 'canary'; host: string }
-  /** An agent gets from this node what nobody else has, where there is an agent that can: what it lacks is told, and fails nothing. */
-  | { kind: 'agent'; host: string }
+  /**
+   * An agent gets from this node what nobody else has, where there is an agent that can: what it lacks is told, and fails nothing. `tells`: nor does what
+   * the node lacks.
+   */
+  | { kind: 'agent'; host: string; tells?: true }
   /**
    * A node that is back has what the others took in while it was away. `hours`: away for longer than this operation. `since`: the stage's node that was
    * begun when this one went, where that is not the one under way. `settled`: nor is there more to come, since the others have taken it back.

@@ -180,7 +180,7 @@ function batchStages({ rollout, balancers, nodes, before, done, isFirst, isLast 
           stage(
             `${node}/agent`,
             [],
-            drained.map((host): Gate => ({ kind: 'agent', host })),
+            served.map((n) => throughAgent(n, rollout.pace)),
           ),
         ]
       : []),
@@ -193,6 +193,11 @@ function batchStages({ rollout, balancers, nodes, before, done, isFirst, isLast 
       ...passing,
     },
   ];
+}
+
+/** What keeps agents from a node may be no part of the change. It fails that, and not the way back too: the node would never serve again. */
+function throughAgent({ host, differences }: Worked, { back }: RolloutPace): Gate {
+  return { kind: 'agent', host, ...((back || !differences) && { tells: true }) };
 }
 
 /** Nobody knows since when a node is out that an earlier operation has left out. */

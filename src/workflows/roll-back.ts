@@ -1,5 +1,6 @@
 import { ApplicationFailure, ContinueAsNew, isCancellation, patched } from '@temporalio/workflow';
 import type { LastGood } from '../cluster/observed';
+import type { RolloutPace } from '../cluster/pace';
 import type { Plan } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { OperationLine } from '../contracts/activities';
@@ -117,7 +118,7 @@ async function planBack(run: FailedRun, lastGood: LastGood): Promise<Omit<Taking
   const { images } = lastGood;
   const spec = await specOfBefore(run, lastGood);
   const plan: Plan = await run.progress.during('back', 'look, and plan the way back', async () => {
-    const pace = { batch: 1, bakeMs: 0 };
+    const pace: RolloutPace = { batch: 1, bakeMs: 0, back: true };
     return planners.planDeploy({ spec, images, observed: await observe(spec), origins: {}, pace });
   });
   if (plan.unseen.length > 0) {

@@ -204,6 +204,18 @@ describe('what an operation that was ended has left', () => {
     expect(stage(plan, 'node-2/back').steps[0]?.because[0]).toContain('has left node-2 out of the load balancers');
   });
 
+  test('agents fail what is new on a node; where it only comes back, or a change is taken back, they tell', () => {
+    const tellsOf = (plan: Plan) =>
+      plan.stages.flatMap(({ gates }) =>
+        gates.flatMap((gate) => (gate.kind === 'agent' ? [`${gate.host} ${gate.tells ?? false}`] : [])),
+      );
+    const half = planFor(upgrade, upgraded, leftOut('node-2'));
+    expect(tellsOf(half)).toEqual(['node-2 false', 'node-1 false', 'node-3 false']);
+    expect(tellsOf(planFor(spec, images, leftOut('node-2')))).toEqual(['node-2 true']);
+    const back = planFor(upgrade, upgraded, observedAs(spec, images), { batch: 1, bakeMs: 0, back: true });
+    expect(tellsOf(back)).toEqual(['node-1 true', 'node-2 true', 'node-3 true']);
+  });
+
   test('the operation is named by what it had made there, and none is named that came to its end', () => {
     const made = (operation: string) =>
       leftOut('node-2', (observed) => {

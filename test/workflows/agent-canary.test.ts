@@ -103,6 +103,40 @@ test('a node whose origin serves no peers passes the canary of its parts, is fou
   expect(state()).toEqual(before);
 });
 
+describe('a node that no agent gets anything from, whatever its version', () => {
+  const outOf = () => nodes.map((node) => / out=([^"\\]*)/.exec(lab.machine(node).nginxRuns)?.[1]);
+
+  beforeEach(async () => {
+    await bench.close();
+    bench = await openBench(lab, { agentPatienceMs: 500 });
+    lab.machine('node-2').swarm.isMute = true;
+  });
+
+  test('fails the change, and not the way back', async () => {
+    const before = state();
+    const failure = await failureOf(bench.deploy(upgrade));
+    expect(failure).toMatchObject({ type: 'ROLLED_BACK', details: [{ failedWith: 'CANARY_FAILED', host: 'node-2' }] });
+    expect(failure.message).toContain('rolled back: node-1, node-2 as before');
+    expect(state()).toEqual(before);
+    expect(outOf()).toEqual([undefined, undefined, undefined]);
+  });
+
+  test('comes back by the next deploy where it was left out, and what agents lack is told', async () => {
+    const kept = (input: DeployInput) => {
+      upgrade(input);
+      input.policy!.rollback = false;
+    };
+    expect(await failureOf(bench.deploy(kept))).toMatchObject({ type: 'CANARY_FAILED' });
+    expect(outOf()).toEqual(['node-2', 'node-2', 'node-2']);
+    const run = await bench.start(kept);
+    await run.result();
+    expect(outOf()).toEqual([undefined, undefined, undefined]);
+    expect((await details(run))[1]).toMatch(
+      /through no agent \(.*what node-2 alone has did not come, what node-1 has did/,
+    );
+  });
+});
+
 test('agents that are off, broken or gone hold no rollout up, and it is told that none went through', async () => {
   const [first] = canaryAgents(vms, 'node-1', []);
   const [broken, off] = first === vms[0] ? agents : [agents[1], agents[0]];
