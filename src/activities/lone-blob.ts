@@ -15,8 +15,6 @@ export interface LoneBlob {
 /** By which one is known that was left behind. At most 256 bytes in all. */
 const mark = 'krakenctl: what one origin alone has, ';
 const mostBytes = 256;
-/** An origin keeps two or three of N digests, and takes no others. */
-const mostContents = 500;
 const askTimeoutMs = 5_000;
 
 /** The same for the same seed while the ring is the same. @throws {Error} where the origin does not take it. */
@@ -52,11 +50,17 @@ export async function hasLoneBlob(node: HostConnection, spec: ClusterSpec, hex: 
   return status === 200 && body.subarray(0, mark.length).toString() === mark;
 }
 
+/** An origin keeps two or three of N digests, and takes no others: that it is given none of so many happens to one seed in 400 million. */
+function contentsTried({ nodes, kraken }: ClusterSpec): number {
+  return Math.max(500, Math.ceil((20 * nodes.length) / kraken.maxReplica));
+}
+
 /** Which origins have a blob is a matter of its digest, so others are tried until it belongs to this one. */
 async function belongingTo(node: HostConnection, spec: ClusterSpec, seed: string): Promise<LoneBlob> {
   const { origin: port } = spec.ports;
   const { address } = spec.nodes.find(({ id }) => id === node.host.id)!;
-  for (let n = 0; n < mostContents; n += 1) {
+  const contents = contentsTried(spec);
+  for (let n = 0; n < contents; n += 1) {
     const bytes = Buffer.from(`${mark}${seed} ${n}`);
     if (bytes.length > mostBytes) throw new RangeError(`a lone blob has at most ${mostBytes} bytes`);
     const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -68,7 +72,7 @@ async function belongingTo(node: HostConnection, spec: ClusterSpec, seed: string
     )
       return { digest, bytes };
   }
-  throw new Error(`of ${mostContents} digests its ring gives none to the origin of ${node.host.id}`);
+  throw new Error(`of ${contents} digests its ring gives none to the origin of ${node.host.id}`);
 }
 
 async function mustAsk(node: HostConnection, request: HttpRequest): Promise<HttpResponse> {

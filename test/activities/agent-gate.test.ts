@@ -1,5 +1,7 @@
 import type { ActivityDependencies } from '../../src/activities/dependencies';
 import { gateActivities } from '../../src/activities/gates';
+import { putLoneBlob } from '../../src/activities/lone-blob';
+import type { HostConnection, HttpRequest } from '../../src/clients/host';
 import { canaryAgents } from '../../src/cluster/agents/canary-agent';
 import { containerName } from '../../src/cluster/names';
 import { nginxText } from '../../src/cluster/render/nginx';
@@ -117,6 +119,24 @@ describe('a node that is tried through an agent', () => {
     lab.machine('node-1').part('origin')!.state = 'exited';
     await expect(tried()).rejects.toThrow('gate agent: origin of node-1: connect ECONNREFUSED');
   });
+});
+
+test('what a node alone has is found in a ring of many, which gives it few', async () => {
+  const many = exampleSpec((s) => {
+    s.nodes = Array.from({ length: 1_000 }, (_, n) => ({
+      ...s.nodes[0]!,
+      id: `node-${n + 1}`,
+      address: `10.1.${n}.1`,
+    }));
+  });
+  let asked = 0;
+  const http = async ({ path }: HttpRequest) => {
+    asked += path.endsWith('/locations') ? 1 : 0;
+    const owner = asked > 2_000 ? '10.1.0.1' : '10.1.9.1';
+    return { status: 200, headers: { 'origin-locations': `${owner}:8080`, location: 'id' }, body: Buffer.from('') };
+  };
+  const node = { host: { id: 'node-1' }, http } as unknown as HostConnection;
+  expect(await putLoneBlob(node, many, 'a seed')).toMatchObject({ digest: expect.stringMatching(/^sha256:/) });
 });
 
 describe('the agent that is asked', () => {
