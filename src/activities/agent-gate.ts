@@ -27,6 +27,8 @@ const readyWithinMs = 10_000;
 /** A blob of a hundred bytes; rings settle meanwhile, and an agent announces itself again every few seconds. */
 const pullWithinMs = 20_000;
 const longestTold = 200;
+/** Other nodes, from which nothing came to an agent either, before that is taken for the agent's own fault. */
+const controlsAsked = 2;
 
 type Input = Parameters<GateActivities['tryThroughAgent']>[0];
 
@@ -175,16 +177,24 @@ async function blame(
   const answer = await readinessOfAgent(deps, spec, vm);
   if (answer !== 'ready') return { state: 'agent', why: `it is not ready: ${cut(answer)}` };
   asked.say(`asked for what another node has, since this one gave nothing: ${failure}`);
-  for (const other of spec.nodes.filter(({ id }) => id !== host)) {
-    const control = await controlOn(deps, spec, { host: other.id, seed });
+  const silent: string[] = [];
+  for (const other of controlHosts(spec, host)) {
+    const control = await controlOn(deps, spec, { host: other, seed });
     if (!control) continue;
     const result = await pull(asked, { blob: control.blob, namespace: controlNamespace });
     await removeLoneBlob(control.node, spec, control.blob).catch(() => undefined);
     if (typeof result === 'number')
-      return { state: 'node', why: `what ${host} alone has did not come, what ${other.id} has did: ${failure}` };
-    return { state: 'agent', why: `neither what ${host} has came nor what ${other.id} has: ${result}` };
+      return { state: 'node', why: `what ${host} alone has did not come, what ${other} has did: ${failure}` };
+    if (silent.push(`what ${other} has: ${result}`) === controlsAsked) break;
   }
+  if (silent.length > 0) return { state: 'agent', why: `neither what ${host} has came nor ${silent.join('; nor ')}` };
   return { state: 'agent', why: `it got nothing, and no other node took what would tell whose fault that is` };
+}
+
+/** From both ends of the list: what was replaced just before may have the same fault, and what is replaced last has not been yet. */
+function controlHosts({ nodes }: ClusterSpec, host: string): string[] {
+  const [first, ...others] = nodes.map(({ id }) => id).filter((id) => id !== host);
+  return [first!, ...others.reverse()];
 }
 
 async function controlOn(

@@ -71,10 +71,19 @@ describe('a node that is tried through an agent', () => {
     expect((await tried()).state).toBe('node');
   });
 
+  test('is found although the node that was replaced before it has the same fault', async () => {
+    const { lab, tried, alone } = await stage();
+    for (const node of ['node-1', 'node-2']) lab.machine(node).swarm.isMute = true;
+    const { state, why } = await tried();
+    expect([state, why]).toEqual(['node', expect.stringContaining('what node-3 has did: HTTP 500')]);
+    expect(alone()).toEqual([]);
+  });
+
   test('is not blamed by an agent that gets nothing from anybody, is not ready, or is off', async () => {
     const { tried, machine } = await stage();
     machine(first).swarm.getsNothing = true;
-    expect(await tried()).toMatchObject({ state: 'agent', why: expect.stringContaining('neither what node-1 has') });
+    const why = /^neither what node-1 has came nor what node-2 has: .*; nor what node-3 has: HTTP 500/;
+    expect(await tried()).toMatchObject({ state: 'agent', why: expect.stringMatching(why) });
     machine(first).agentState.running = undefined;
     expect(await tried()).toMatchObject({ state: 'agent', why: expect.stringContaining('it is not ready') });
     machine(first).isOn = false;
