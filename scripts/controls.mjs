@@ -728,6 +728,14 @@ const bugs = [
   },
   {
     suite: 'unit',
+    bug: 'an attempt that Temporal gave up removes what the next one has put',
+    file: 'src/activities/agent-gate.ts',
+    from: '`${input.seed} ${attempt}`',
+    to: 'input.seed',
+    tests: 'test/activities/agent-gate',
+  },
+  {
+    suite: 'unit',
     bug: 'an agent is sent before the trackers of others name the node',
     file: 'src/activities/agent-gate.ts',
     from: '(without.length === 0 || deps.now() > deadline)',

@@ -16,9 +16,9 @@ import type { GateBeat } from '../contracts/gate-beat';
 import { deadlineOf } from './deadline';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError } from './failures';
-import { beat, cancellation, pause } from './heartbeat';
+import { attempts, beat, cancellation, pause } from './heartbeat';
 import { probeOnce } from './hosts';
-import { type LoneBlob, putLoneBlob, removeLoneBlob } from './lone-blob';
+import { type LoneBlob, putLoneBlob, removeLoneBlob, removeLoneBlobOf } from './lone-blob';
 import { trackersNaming } from './named-origins';
 
 const lookAgainMs = 500;
@@ -29,6 +29,8 @@ const pullWithinMs = 20_000;
 const longestTold = 200;
 /** Other nodes, from which nothing came to an agent either, before that is taken for the agent's own fault. */
 const controlsAsked = 2;
+
+const controlSeed = (seed: string) => `${seed} control`;
 
 type Input = Parameters<GateActivities['tryThroughAgent']>[0];
 
@@ -86,7 +88,10 @@ async function onVm<T>(
  * peer port, which nothing else tries. Where nothing comes, another node's blob says whether this agent gets any.
  */
 export async function tryThroughAgent(deps: ActivityDependencies, input: Input): Promise<AgentTry> {
-  const { spec, gate, vm, seed, timeoutMs } = input;
+  const { spec, gate, vm, timeoutMs } = input;
+  // A blob of its own for each attempt: one that was given up may thaw, and removes what it had put.
+  const seeds = attempts().map((attempt) => `${input.seed} ${attempt}`);
+  const seed = seeds.at(-1)!;
   const deadline = deadlineOf(deps, timeoutMs);
   const node = await connectTo(deps, spec, gate.host);
   const say = (because: string) => beat({ gate: 'agent', host: gate.host, vm: vmName(vm), because } satisfies GateBeat);
@@ -114,7 +119,23 @@ export async function tryThroughAgent(deps: ActivityDependencies, input: Input):
     return { vm, ...(await blame(asked, gate.host, { seed, failure })) };
   } finally {
     await removeLoneBlob(node, spec, blob).catch(() => undefined);
+    await removeLeft(deps, spec, { host: gate.host, seeds: seeds.slice(0, -1) });
   }
+}
+
+/** What attempts before this one have put may be there still, where their worker ended. Hosts that are away keep nobody waiting for each of them. */
+async function removeLeft(
+  deps: ActivityDependencies,
+  spec: ClusterSpec,
+  { host, seeds }: { host: string; seeds: string[] },
+): Promise<void> {
+  if (seeds.length === 0) return;
+  const removeFrom = async (id: string, of: (seed: string) => string) => {
+    const node = await connectTo(deps, spec, id);
+    for (const seed of seeds) await removeLoneBlobOf(node, spec, of(seed));
+  };
+  const others = controlHosts(spec, host).slice(0, controlsAsked);
+  await Promise.allSettled([removeFrom(host, (seed) => seed), ...others.map((id) => removeFrom(id, controlSeed))]);
 }
 
 function failed(host: string, what: string): ActivityError {
@@ -179,10 +200,8 @@ async function blame(
   asked.say(`asked for what another node has, since this one gave nothing: ${failure}`);
   const silent: string[] = [];
   for (const other of controlHosts(spec, host)) {
-    const control = await controlOn(deps, spec, { host: other, seed });
-    if (!control) continue;
-    const result = await pull(asked, { blob: control.blob, namespace: controlNamespace });
-    await removeLoneBlob(control.node, spec, control.blob).catch(() => undefined);
+    const result = await pullControl(asked, { host: other, seed });
+    if (result === undefined) continue;
     if (typeof result === 'number')
       return { state: 'node', why: `what ${host} alone has did not come, what ${other} has did: ${failure}` };
     if (silent.push(`what ${other} has: ${result}`) === controlsAsked) break;
@@ -197,6 +216,21 @@ function controlHosts({ nodes }: ClusterSpec, host: string): string[] {
   return [first!, ...others.reverse()];
 }
 
+/** As `pull`; undefined where that node takes no blob. */
+async function pullControl(
+  asked: Asked,
+  { host, seed }: { host: string; seed: string },
+): Promise<number | string | undefined> {
+  const { deps, spec } = asked;
+  const control = await controlOn(deps, spec, { host, seed });
+  if (!control) return undefined;
+  try {
+    return await pull(asked, { blob: control.blob, namespace: controlNamespace });
+  } finally {
+    await removeLoneBlob(control.node, spec, control.blob).catch(() => undefined);
+  }
+}
+
 async function controlOn(
   deps: ActivityDependencies,
   spec: ClusterSpec,
@@ -204,7 +238,7 @@ async function controlOn(
 ): Promise<{ node: HostConnection; blob: LoneBlob } | undefined> {
   try {
     const node = await connectTo(deps, spec, host);
-    return { node, blob: await putLoneBlob(node, spec, `${seed} control`) };
+    return { node, blob: await putLoneBlob(node, spec, controlSeed(seed)) };
   } catch {
     cancellation()?.throwIfAborted();
     return undefined;

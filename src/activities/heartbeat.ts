@@ -81,6 +81,12 @@ export function ownRun(): string | undefined {
   return currentContext()?.info.workflowExecution?.runId;
 }
 
+/** A name for each attempt at this activity, the last for this one: one that Temporal gave up may still be at it. */
+export function attempts(): string[] {
+  const { activityId, attempt } = currentContext()?.info ?? { activityId: '0', attempt: 1 };
+  return Array.from({ length: attempt }, (_, before) => `${activityId}.${before + 1}`);
+}
+
 export function cancellation(): AbortSignal | undefined {
   return currentContext()?.cancellationSignal;
 }

@@ -23,7 +23,7 @@ export async function putLoneBlob(node: HostConnection, spec: ClusterSpec, seed:
   const { origin: port } = spec.ports;
   const base = `/internal/blobs/${blob.digest}/uploads`;
   const started = await node.http({ port, path: base, method: 'POST', body: Buffer.alloc(0), timeoutMs: askTimeoutMs });
-  // It is there already: an attempt before this one came so far.
+  // It is there already: a try before this one came so far.
   if (started.status === 409) return blob;
   expectOk(node, started, `POST ${base}`);
   const path = `${base}/${uploadOf(started)}`;
@@ -37,6 +37,11 @@ export async function putLoneBlob(node: HostConnection, spec: ClusterSpec, seed:
 export async function removeLoneBlob(node: HostConnection, spec: ClusterSpec, { digest }: LoneBlob): Promise<void> {
   const path = `/internal/blobs/${digest}`;
   await node.http({ port: spec.ports.origin, path, method: 'DELETE', timeoutMs: askTimeoutMs });
+}
+
+/** The same where only its seed is known. */
+export async function removeLoneBlobOf(node: HostConnection, spec: ClusterSpec, seed: string): Promise<void> {
+  await removeLoneBlob(node, spec, await belongingTo(node, spec, seed));
 }
 
 /** Left behind by an operation that was ended in the middle of it: nobody is to have it. False where the origin does not say. */

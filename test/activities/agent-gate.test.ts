@@ -1,3 +1,5 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
 import type { ActivityDependencies } from '../../src/activities/dependencies';
 import { gateActivities } from '../../src/activities/gates';
 import { putLoneBlob } from '../../src/activities/lone-blob';
@@ -7,7 +9,7 @@ import { containerName } from '../../src/cluster/names';
 import { nginxText } from '../../src/cluster/render/nginx';
 import { exampleSpec } from '../support/cluster';
 import { bringAgents } from '../support/memory-fleet';
-import { MemoryLab } from '../support/memory-hosts';
+import { type MemoryHost, MemoryLab } from '../support/memory-hosts';
 
 const spec = exampleSpec();
 const gate = { kind: 'agent', host: 'node-1' } as const;
@@ -127,6 +129,75 @@ describe('a node that is tried through an agent', () => {
     const { lab, tried } = await stage();
     lab.machine('node-1').part('origin')!.state = 'exited';
     await expect(tried()).rejects.toThrow('gate agent: origin of node-1: connect ECONNREFUSED');
+  });
+});
+
+/** What happens before a host answers such a request, the first one is 1. */
+function onRequest(host: MemoryHost, isAsked: (request: HttpRequest) => boolean, act: (nth: number) => unknown): void {
+  const { http } = host;
+  let asked = 0;
+  host.http = async (request) => {
+    if (isAsked(request)) await act(++asked);
+    return http.call(host, request);
+  };
+}
+
+describe('an attempt that was given up', () => {
+  const attempt = (number: number, activityId = '1') =>
+    new MockActivityEnvironment({ attempt: number, activityId }, { logger: new DefaultLogger('ERROR') });
+  const isRemoval = ({ method }: HttpRequest) => method === 'DELETE';
+  const isPullOf = (name: string) => (request: HttpRequest) => request.path.includes(encodeURIComponent(name));
+
+  // The workflow begins an activity anew whose time ran out while nobody was there.
+  test.each([
+    ['its next attempt', () => attempt(2)],
+    ['the same activity anew', () => attempt(1, '2')],
+  ])('and goes on late takes nothing from %s', async (_, next) => {
+    const { tried, machine, alone } = await stage();
+    let thaw: () => void = () => undefined;
+    const thawed = new Promise<void>((resolve) => {
+      thaw = resolve;
+    });
+    let frozen: Promise<unknown> | undefined;
+    const asked = new Promise<void>((resolve) => {
+      onRequest(machine(first), isPullOf('through-node-1'), async (nth) => {
+        resolve();
+        if (nth === 1) return thawed;
+        // Between what the second has put and what its agent gets.
+        thaw();
+        return frozen;
+      });
+    });
+    frozen = attempt(1).run(tried);
+    await asked;
+    expect(await next().run(tried)).toMatchObject({ state: 'came' });
+    expect(alone()).toEqual([]);
+  });
+
+  test('leaves nothing behind for good, where its worker ended in the middle', async () => {
+    const { lab, tried, alone } = await stage();
+    lab.machine('node-1').swarm.isMute = true;
+    let isEnded = true;
+    for (const { id } of spec.nodes)
+      onRequest(lab.machine(id), isRemoval, () => isEnded && Promise.reject(new Error('its worker is gone')));
+    await attempt(1).run(tried);
+    expect(alone()).toHaveLength(2);
+    isEnded = false;
+    lab.machine('node-1').swarm.isMute = false;
+    expect(await attempt(2).run(tried)).toMatchObject({ state: 'came' });
+    expect(alone()).toEqual([]);
+  });
+
+  test('takes what it had put on another node away', async () => {
+    const { lab, tried, machine, alone } = await stage();
+    lab.machine('node-1').swarm.isMute = true;
+    const given = attempt(1);
+    onRequest(machine(first), isPullOf('canary/control'), () => {
+      given.cancel();
+      throw new Error('cut');
+    });
+    await expect(given.run(tried)).rejects.toThrow('CANCELLED');
+    expect(alone()).toEqual([]);
   });
 });
 
