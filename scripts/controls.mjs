@@ -333,6 +333,15 @@ const bugs = [
   },
   {
     suite: 'workflows',
+    bug: 'a cancellation ends a further run before it knows what is half done',
+    file: 'src/workflows/way.ts',
+    from: 'CancellationScope.nonCancellable(confirm) : confirm()',
+    to: 'confirm() : confirm()',
+    tests: 'test/workflows/further-runs.test',
+    named: 'cancelled before a further run',
+  },
+  {
+    suite: 'workflows',
     bug: 'a further run that was reset goes on from where things no longer stand',
     file: 'src/activities/runs.ts',
     from: 'if (ended?.newExecutionRunId !== runId) throw wasReset();',

@@ -1,4 +1,4 @@
-import { workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, patched, workflowInfo } from '@temporalio/workflow';
 import type { OpenedOperation } from '../contracts/activities';
 import type { Carried, Position, Underway } from '../contracts/carried';
 import { lookers } from './activities';
@@ -28,10 +28,12 @@ export function onwardOf(way: Way, further: FurtherRuns): Onward {
 }
 
 /**
- * The operation under the name of this run.
+ * The operation under the name of this run. A cancellation does not cut it: what an earlier run began on a node, or began to take back, is brought to its
+ * end first.
  * @throws OPERATION_RESET where this run was reset to its beginning: what it carries is where things stood then.
  */
 export async function openFurther(opened: OpenedOperation): Promise<OpenedOperation> {
-  const { run } = await lookers.confirmRun({ after: workflowInfo().continuedFromExecutionRunId! });
+  const confirm = () => lookers.confirmRun({ after: workflowInfo().continuedFromExecutionRunId! });
+  const { run } = await (patched('confirmed-to-its-end') ? CancellationScope.nonCancellable(confirm) : confirm());
   return { ...opened, run };
 }

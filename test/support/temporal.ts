@@ -55,8 +55,22 @@ interface BenchOptions {
   environment?: TestWorkflowEnvironment;
   /** How long an agent is waited for; see ActivityDependencies. */
   agentPatienceMs?: number;
+  /** Called before each activity. */
+  before?: (activity: string) => Promise<void>;
   /** Keeps no workflow in memory: the skipping server waits for ever for a worker that had one and is gone. */
   forgetful?: boolean;
+}
+
+function calledBefore<T extends object>(activities: T, before: BenchOptions['before']): T {
+  if (!before) return activities;
+  const called = Object.entries(activities).map(([name, run]) => [
+    name,
+    async (...args: unknown[]) => {
+      await before(name);
+      return run(...args);
+    },
+  ]);
+  return Object.fromEntries(called);
 }
 
 export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Promise<Bench> {
@@ -84,7 +98,7 @@ export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Pro
   const common = {
     connection: environment.nativeConnection,
     namespace,
-    activities: createActivities(deps),
+    activities: calledBefore(createActivities(deps), options.before),
     maxHeartbeatThrottleInterval: '500ms' as const,
     ...(options.forgetful && { maxCachedWorkflows: 0 }),
   };

@@ -23,10 +23,13 @@ const nodes = ['node-1', 'node-2', 'node-3'];
 
 let lab: MemoryLab;
 let bench: Bench;
+/** Called before each activity. */
+let beforeActivity: (name: string) => Promise<void> | void;
 
 beforeEach(async () => {
   lab = new MemoryLab();
-  bench = await openBench(lab);
+  beforeActivity = () => undefined;
+  bench = await openBench(lab, { before: async (name) => beforeActivity(name) });
 });
 afterEach(() => bench.close());
 
@@ -57,6 +60,14 @@ const decide = ({ workflowId }: WorkflowHandle, verb: DecisionUpdate, more: obje
 
 const versionOf = (node: string, part: string) => lab.machine(node).part(part)?.image.replace(/^.*:/, '');
 const nginxOut = (node: string) => / out=([^"\\]*)/.exec(lab.machine(node).nginxRuns)?.[1];
+
+/** What its new origin gives. */
+function wrongOnNode2(): void {
+  lab.machine('node-2').serves = (part, response) =>
+    part === 'origin' && versionOf('node-2', 'origin') === 'v0.1.28'
+      ? { ...response, body: Buffer.from('{"wrong":1}') }
+      : response;
+}
 
 function lines(): OperationLine[] {
   const text = lab.machine('node-3').stored.get('/var/lib/krakenctl/cluster/operations.jsonl')!.contents.toString();
@@ -240,10 +251,7 @@ describe('a change that fails in further runs', () => {
   async function fail(own: Change) {
     await bench.deploy();
     const before = stateOf(lab);
-    lab.machine('node-2').serves = (part, response) =>
-      part === 'origin' && versionOf('node-2', 'origin') === 'v0.1.28'
-        ? { ...response, body: Buffer.from('{"wrong":1}') }
-        : response;
+    wrongOnNode2();
     lab.machine('node-2').says = ({ image }) => (image.endsWith('v0.1.28') ? 'gave up' : 'all is well');
     const run = await bench.start(both(own, rollout('v0.1.28')));
     const failure = await failureOf(run.result());
@@ -274,10 +282,7 @@ describe('a change that fails in further runs', () => {
 
   test('is taken back to its end though somebody cancels it meanwhile', async () => {
     await bench.deploy();
-    lab.machine('node-2').serves = (part, response) =>
-      part === 'origin' && versionOf('node-2', 'origin') === 'v0.1.28'
-        ? { ...response, body: Buffer.from('{"wrong":1}') }
-        : response;
+    wrongOnNode2();
     let run: Awaited<ReturnType<Bench['start']>> | undefined;
     let asked = 0;
     lab.hook = async (moment, effect) => {
@@ -291,6 +296,54 @@ describe('a change that fails in further runs', () => {
     expect(asked).toBe(2);
     expect(nodes.map((node) => versionOf(node, 'origin'))).toEqual(nodes.map(() => 'v0.1.27'));
     expect(nodes.map(nginxOut)).toEqual([undefined, undefined, undefined]);
+  }, 300_000);
+});
+
+describe('cancelled before a further run knows that it is the one that goes on', () => {
+  /** While node-2 is left out, and its origin was stopped so often; no try to find out goes well before the run was told. */
+  async function cancelled(stops: number, prepare = () => {}): Promise<Awaited<ReturnType<Bench['start']>>> {
+    await bench.deploy();
+    prepare();
+    const { client } = bench.environment;
+    let run: Awaited<ReturnType<Bench['start']>> | undefined;
+    let told: Promise<void> | undefined;
+    const cancel = async () => {
+      const handle = client.workflow.getHandle(run!.workflowId);
+      await handle.cancel();
+      await until('that the run was told', async () => {
+        const { events } = await handle.fetchHistory();
+        const at = events!.findIndex((event) => event.workflowExecutionCancelRequestedEventAttributes);
+        return events!.slice(at).find((event) => event.workflowTaskCompletedEventAttributes);
+      });
+      beforeActivity = () => undefined;
+    };
+    beforeActivity = (name) => {
+      const stopped = lab.journal.filter((line) => line.includes('stop kraken-cluster-node-2-origin')).length;
+      if (name !== 'confirmRun' || nginxOut('node-1') !== 'node-2' || stopped < stops) return;
+      told ??= cancel();
+      throw new Error('Temporal is not there');
+    };
+    run = await begin(rollout('v0.1.28'));
+    await expect(run.result()).rejects.toThrow();
+    await told;
+    return run;
+  }
+
+  test('it ends when the node that an earlier run began is back', async () => {
+    const run = await cancelled(1);
+    await expect(run.result()).rejects.toThrow(/cancel/i);
+    expect((await progressOf(run)).state).toBe('cancelled');
+    expect(nodes.map((node) => versionOf(node, 'proxy'))).toEqual(['v0.1.28', 'v0.1.28', 'v0.1.27']);
+    expect(nodes.map(nginxOut)).toEqual([undefined, undefined, undefined]);
+    expect(lines().at(-1)).toMatchObject({ name: 'deploy-2', result: 'cancelled' });
+  }, 300_000);
+
+  test('what is taken back comes to its end', async () => {
+    const run = await cancelled(2, wrongOnNode2);
+    expect((await failureOf(run.result())).type).toBe('ROLLED_BACK');
+    expect(nodes.map((node) => versionOf(node, 'origin'))).toEqual(nodes.map(() => 'v0.1.27'));
+    expect(nodes.map(nginxOut)).toEqual([undefined, undefined, undefined]);
+    expect(lines().at(-1)).toMatchObject({ name: 'deploy-2', result: 'rolled-back' });
   }, 300_000);
 });
 
