@@ -85,8 +85,8 @@ export class SshConnection {
       ? await SshConnection.open({ ...options, target: options.proxyJump, proxyJump: undefined })
       : undefined;
     const { address, port } = options.target;
-    const sock = bastion ? await bastion.forward(port, address) : undefined;
     try {
+      const sock = await bastion?.forward(port, address);
       return new SshConnection(await dial(options, sock), bastion, options.host);
     } catch (error) {
       bastion?.close();

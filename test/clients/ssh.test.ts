@@ -166,3 +166,26 @@ test('a host that cuts the connection before the handshake is unreachable, and n
   }
   expect(uncaught).toEqual([]);
 });
+
+describe('through a bastion', () => {
+  const bastion = () => ({ address: '127.0.0.1', port: sshd.port, user: 'root' });
+
+  test('a host is reached, and the connection to the bastion ends with the one to the host', async () => {
+    sshd = await startSshd();
+    const ssh = await sshd.open({ proxyJump: bastion() });
+    expect((await ssh.exec('printf x')).stdout.toString()).toBe('x');
+    ssh.close();
+    await sshd.allGone();
+  });
+
+  test.each([
+    ['that cannot be reached', { port: 1 }, HostUnreachableError],
+    ['that does not let us in', { user: 'refused' }, HostRefusedError],
+  ])('a host %s leaves no connection to the bastion', async (_, other, expected) => {
+    sshd = await startSshd();
+    const target = { ...bastion(), ...other };
+    await expect(sshd.open({ target, proxyJump: bastion() })).rejects.toBeInstanceOf(expected);
+    expect(sshd.tried[0]).toBe('root');
+    await sshd.allGone();
+  });
+});

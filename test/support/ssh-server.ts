@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -20,6 +21,8 @@ export interface TestSshd {
   /** So many sessions more are refused, as by sshd when MaxSessions are open. */
   full: number;
   open(change?: Partial<SshOptions>): Promise<SshConnection>;
+  /** Every connection that is there has ended. */
+  allGone(): Promise<unknown>;
   close(): void;
 }
 
@@ -44,6 +47,7 @@ export async function startSshd(answer: Answer = 'run'): Promise<TestSshd> {
   const clients = new Set<Connection>();
   const server = new Server({ hostKeys: [host.private] }, (client) => {
     clients.add(client);
+    client.once('close', () => clients.delete(client));
     // As sshd does; without it each new channel stalls for 40 ms.
     (client as Connection & { setNoDelay(on: boolean): void }).setNoDelay(true);
     client.on('error', () => undefined);
@@ -97,6 +101,7 @@ export async function startSshd(answer: Answer = 'run'): Promise<TestSshd> {
       opened.push(connection);
       return connection;
     },
+    allGone: () => Promise.all([...clients].map((client) => once(client, 'close'))),
     close() {
       for (const connection of opened) connection.close();
       for (const client of clients) client.end();
