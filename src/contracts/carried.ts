@@ -36,7 +36,7 @@ export interface Underway {
   images: ResolvedImages;
   /** While it is taken back without its stages: two of them may be more than Temporal takes of a value. */
   plan: Plan;
-  at: 'plan' | 'proof' | 'record' | 'back';
+  at: 'plan' | 'proof' | 'record' | 'recorded' | 'back';
   /** Of the plan that is carried out: this one, or the one that takes it back. */
   position: Position;
   proof?: ProofReport;

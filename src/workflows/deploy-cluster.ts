@@ -79,8 +79,8 @@ async function carryOut(deploy: Deploy, way: Way): Promise<DeployReport> {
 }
 
 /**
- * Several states in one operation, each of them whole; what fails comes back to the one before. Until then in one run: {@link tlsWay} gives a large cluster
- * one state at a time.
+ * Several states in one operation, each of them whole; what fails in one comes back to the one before, what fails between two leaves what is recorded. Until
+ * then in one run: {@link tlsWay} gives a large cluster one state at a time.
  */
 async function carryThrough(deploy: Deploy, first: Way, later: ClusterSpec[]): Promise<DeployReport> {
   let at = { deploy, way: first };
@@ -113,6 +113,7 @@ async function bring(deploy: Deploy, way: Way): Promise<void> {
   }
   await further.here();
   await progress.during(`${id}record`, `${title}record on the nodes`, () => record(deploy, way));
+  way.at = 'recorded';
 }
 
 /** @throws always: what it failed with, and what came of taking it back. */
@@ -171,12 +172,18 @@ async function nextState(
   const { generation } = was;
   const lastGood = { generation, spec: last.input.spec, images, desiredHash: done.desiredHash, operation: end };
   const opened = { ...was, generation: generation + 1, lastGood };
-  refuse({ ...input, planHash: undefined, undo: undefined }, { plan, opened });
+  refuse(
+    { ...input, planHash: undefined, undo: undefined },
+    { plan, opened, untouched: 'nothing further was changed' },
+  );
   return { deploy, way: { opened, plan, images, at: 'plan', label, before: before ?? was.before } };
 }
 
 /** Everything that forbids the plan, before anything is changed. */
-function refuse({ planHash, undo }: DeployInput, { plan, opened }: { plan: Plan; opened: OpenedOperation }): void {
+function refuse(
+  { planHash, undo }: DeployInput,
+  { plan, opened, untouched = 'nothing was changed' }: { plan: Plan; opened: OpenedOperation; untouched?: string },
+): void {
   refuseForeign(plan.foreign);
   if (undo && opened.lastGood?.generation !== undo.takesBack) {
     const text = `${undo.operation} is not what was applied last any more: another operation came in between`;
@@ -187,18 +194,14 @@ function refuse({ planHash, undo }: DeployInput, { plan, opened }: { plan: Plan;
     if (plan.conflicts.every((c) => c.notBuilt))
       throw final(
         'CHANGE_NOT_BUILT',
-        `${text}; nothing was changed`,
+        `${text}; ${untouched}`,
         'put the former value back into .env, then: krakenctl plan',
       );
     throw final('FOREIGN_RESOURCE', text, 'mend it by hand on that host, then deploy again');
   }
   if (plan.unseen.length > 0) {
     const text = plan.unseen.map((u) => `${u.host}: ${u.error}`).join('; ');
-    throw final(
-      'HOST_UNREACHABLE',
-      `not every host could be seen, so nothing was changed: ${text}`,
-      'krakenctl status',
-    );
+    throw final('HOST_UNREACHABLE', `not every host could be seen, so ${untouched}: ${text}`, 'krakenctl status');
   }
   if (planHash !== undefined && !plan.hash.startsWith(planHash)) {
     const text = `the plan is now ${plan.hash.slice(0, 12)}, not ${planHash}: a host or the configuration changed meanwhile`;

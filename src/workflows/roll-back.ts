@@ -39,9 +39,13 @@ const staysAsItIs: string[] = [
   'APPROVAL_EXPIRED',
 ] satisfies FailureCode[];
 
-/** A failed change goes back to the last good state; what a person cancelled, and what had no good state before it, stays as it is. */
+/**
+ * A failed change goes back to the last good state; what a person cancelled, what had no good state before it, and what was proven and recorded before
+ * something failed, stays as it is.
+ */
 export async function takeBack(run: FailedRun): Promise<Ended> {
   if (isCancellation(run.error)) return { result: 'cancelled', error: run.error };
+  if (run.way.at === 'recorded' && patched('recorded-stays')) return { result: 'failed', error: run.error };
   return endFailed(run.way.back ? run : { ...run, error: await withLogTail(run) });
 }
 

@@ -18,12 +18,16 @@ let lab: MemoryLab;
 let bench: Bench;
 let folder: string;
 let laterMs = 0;
+/** Called before each activity. */
+let beforeActivity: (name: string) => void;
 
 beforeEach(async () => {
   laterMs = 0;
+  beforeActivity = () => undefined;
   folder = mkdtempSync(join(tmpdir(), 'krakenctl-tls-'));
   lab = new MemoryLab();
-  bench = await openBench(lab, { vault: createVault(folder), now: () => Date.now() + laterMs });
+  const before = async (name: string) => beforeActivity(name);
+  bench = await openBench(lab, { vault: createVault(folder), now: () => Date.now() + laterMs, before });
 });
 afterEach(async () => {
   await bench.close();
@@ -143,6 +147,24 @@ test('what fails on the way goes back by one state, the next deploy goes on from
   });
   expect(undone).toMatchObject({ name: 'undo-1', tls: { stages: ['speak', 'bus'] } });
   expect([...wrong]).toEqual([]);
+});
+
+test('what fails between two states leaves the one that is proven and recorded, and the next deploy goes on from there', async () => {
+  await bench.deploy(withoutTls);
+  let did = 0;
+  beforeActivity = (name) => {
+    if (stage() !== 'accept' || !['observeHost', 'planDeploy'].includes(name)) return;
+    // Off for the look that is planned from, and for nothing else.
+    lab.machine('node-2').isOn = name === 'planDeploy';
+    did ||= lab.journal.length;
+    if (name === 'planDeploy') beforeActivity = () => undefined;
+  };
+  const failure = await failureOf(bench.deploy(withTls()));
+  expect(failure.type).toBe('HOST_UNREACHABLE');
+  expect(failure.message).toContain('nothing further was changed');
+  expect(stage()).toBe('accept');
+  expect(lab.journal.slice(did).filter((line) => !line.endsWith('operations.jsonl'))).toEqual([]);
+  expect((await bench.deploy(withTls())).tls).toEqual({ stages: ['bus', 'speak', 'require'], left: [] });
 });
 
 test('certificates are made anew when two thirds of their life are over, by a rollout, and not before', async () => {
