@@ -14,7 +14,6 @@ const looks: ReadonlySet<string> = new Set<keyof Activities>([
   'listClusters',
   'measureFolders',
   'readLogTail',
-  'confirmRun',
   'readFleet',
   'resolveAgentImage',
   'planInstalled',

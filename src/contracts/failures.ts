@@ -28,6 +28,7 @@ export const failureCodes = [
   'PLAN_STALE',
   'PLAN_CHANGED',
   'OPERATION_RESET',
+  'RUN_UNCONFIRMED',
   'GATE_NOT_READY',
   'CANARY_FAILED',
   'PART_UNSTEADY',

@@ -29,12 +29,13 @@ export interface Ended {
   error: unknown;
 }
 
-/** Somebody else has the hosts, this worker or run is not the one that planned, or a person said stop here: nothing further may be done. */
+/** Somebody else has the hosts, this worker or run is not or may not be the one that planned, or a person said stop here: nothing further may be done. */
 const staysAsItIs: string[] = [
   'FENCED_OFF',
   'FOREIGN_OWNER',
   'PLAN_STALE',
   'OPERATION_RESET',
+  'RUN_UNCONFIRMED',
   'APPROVAL_DENIED',
   'APPROVAL_EXPIRED',
 ] satisfies FailureCode[];
@@ -45,8 +46,11 @@ const staysAsItIs: string[] = [
  */
 export async function takeBack(run: FailedRun): Promise<Ended> {
   if (isCancellation(run.error)) return { result: 'cancelled', error: run.error };
+  const { back } = run.way;
+  if (back && describeFailure(run.error).code === 'RUN_UNCONFIRMED')
+    return wayBackFailed({ ...run, error: failureAgain(back.failure) }, run.error);
   if (run.way.at === 'recorded' && patched('recorded-stays')) return { result: 'failed', error: run.error };
-  return endFailed(run.way.back ? run : { ...run, error: await withLogTail(run) });
+  return endFailed(back ? run : { ...run, error: await withLogTail(run) });
 }
 
 /** What an earlier run failed with. */
@@ -70,10 +74,14 @@ async function endFailed(run: FailedRun): Promise<Ended> {
     return { result: 'rolled-back', error: ended('ROLLED_BACK', text, run, `krakenctl op show ${opened.name}`) };
   } catch (second) {
     if (second instanceof ContinueAsNew) throw second;
-    const why = describeFailure(second);
-    const text = `${failure.message} · and the way back failed: ${why.code} ${why.message}`;
-    return { result: 'failed', error: ended('ROLLBACK_FAILED', text, run, why.hint ?? 'krakenctl status') };
+    return wayBackFailed(run, second);
   }
+}
+
+function wayBackFailed(run: FailedRun, second: unknown): Ended {
+  const why = describeFailure(second);
+  const text = `${describeFailure(run.error).message} · and the way back failed: ${why.code} ${why.message}`;
+  return { result: 'failed', error: ended('ROLLBACK_FAILED', text, run, why.hint ?? 'krakenctl status') };
 }
 
 /** The same failure with the end of the log of the part that failed: the way back takes that away with its container. */

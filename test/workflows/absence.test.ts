@@ -85,6 +85,18 @@ describe('an activity whose time runs out', () => {
   });
 });
 
+describe('an activity that asks Temporal for the run before', () => {
+  test('is tried on where what only looks has failed often enough', async () => {
+    const { confirmRun } = asActivities({
+      confirmRun: async (): Promise<string> => {
+        if (Context.current().info.attempt <= 5) throw new Error('14 UNAVAILABLE');
+        return 'done';
+      },
+    });
+    expect(await play({ act: confirmRun, time: '60s' })).toEqual({ result: 'done', scheduled: 1 });
+  });
+});
+
 describe('an activity on one of several load balancers', () => {
   test('is tried as often as that failed, and not as often as a frozen worker held it', async () => {
     const tried: number[] = [];

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import type { OperationLine } from '../../src/contracts/activities';
 import {
   type DecisionResult,
@@ -60,6 +61,8 @@ const decide = ({ workflowId }: WorkflowHandle, verb: DecisionUpdate, more: obje
 
 const versionOf = (node: string, part: string) => lab.machine(node).part(part)?.image.replace(/^.*:/, '');
 const nginxOut = (node: string) => / out=([^"\\]*)/.exec(lab.machine(node).nginxRuns)?.[1];
+
+const originStops = () => lab.journal.filter((line) => line.includes('stop kraken-cluster-node-2-origin')).length;
 
 /** What its new origin gives. */
 function wrongOnNode2(): void {
@@ -318,8 +321,7 @@ describe('cancelled before a further run knows that it is the one that goes on',
       beforeActivity = () => undefined;
     };
     beforeActivity = (name) => {
-      const stopped = lab.journal.filter((line) => line.includes('stop kraken-cluster-node-2-origin')).length;
-      if (name !== 'confirmRun' || nginxOut('node-1') !== 'node-2' || stopped < stops) return;
+      if (name !== 'confirmRun' || nginxOut('node-1') !== 'node-2' || originStops() < stops) return;
       told ??= cancel();
       throw new Error('Temporal is not there');
     };
@@ -344,6 +346,41 @@ describe('cancelled before a further run knows that it is the one that goes on',
     expect(nodes.map((node) => versionOf(node, 'origin'))).toEqual(nodes.map(() => 'v0.1.27'));
     expect(nodes.map(nginxOut)).toEqual([undefined, undefined, undefined]);
     expect(lines().at(-1)).toMatchObject({ name: 'deploy-2', result: 'rolled-back' });
+  }, 300_000);
+});
+
+describe('a further run to which Temporal does not tell the end of the one before', () => {
+  /** While node-2 is left out, and its origin was stopped so often; and what was changed since. */
+  async function unconfirmed(stops: number, prepare = () => {}) {
+    await bench.deploy();
+    prepare();
+    let did = 0;
+    beforeActivity = (name) => {
+      if (name !== 'confirmRun' || nginxOut('node-1') !== 'node-2' || originStops() < stops) return;
+      did = lab.journal.length;
+      throw ApplicationFailure.nonRetryable('5 NOT_FOUND');
+    };
+    const failure = await failureOf((await begin(rollout('v0.1.28'))).result());
+    beforeActivity = () => undefined;
+    expect(lab.journal.slice(did).filter((line) => !line.endsWith('operations.jsonl'))).toEqual([]);
+    expect(lines().at(-1)).toMatchObject({ name: 'deploy-2', result: 'failed' });
+    return failure;
+  }
+
+  test('takes nothing back; the next deploy goes on from there', async () => {
+    expect(await unconfirmed(1)).toMatchObject({
+      type: 'RUN_UNCONFIRMED',
+      message: expect.stringContaining('5 NOT_FOUND'),
+    });
+    expect((await bench.deploy(rollout('v0.1.28'))).plan.left?.[0]?.host).toBe('node-2');
+    expect(nodes.map((node) => versionOf(node, 'proxy'))).toEqual(nodes.map(() => 'v0.1.28'));
+  }, 300_000);
+
+  test('on the way back still says what the change failed with', async () => {
+    const { type, message, details } = await unconfirmed(2, wrongOnNode2);
+    expect(type).toBe('ROLLBACK_FAILED');
+    expect(message).toMatch(/node-2.* · and the way back failed: RUN_UNCONFIRMED .*5 NOT_FOUND/);
+    expect(details).toMatchObject([{ host: 'node-2', failedWith: 'CANARY_FAILED' }]);
   }, 300_000);
 });
 
