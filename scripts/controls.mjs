@@ -49,6 +49,14 @@ const bugs = [
   },
   {
     suite: 'unit',
+    bug: 'users and revocations are forgotten where no two nodes that are seen have the same record',
+    file: 'src/cluster/auth/newest.ts',
+    from: 'if (!record) return',
+    to: 'if (!record || !(count(record) > nodes / 2)) return',
+    tests: 'test/cluster/auth/newest',
+  },
+  {
+    suite: 'unit',
     bug: 'a VM whose credential was taken away is still let in',
     file: 'src/cluster/auth/credentials.ts',
     from: '    .filter((address) => !contents.vms[address]?.revoked)\n',

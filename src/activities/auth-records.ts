@@ -3,6 +3,7 @@ import type { HostConnection } from '../clients/host';
 import { type FleetRecord, newestFleet } from '../cluster/agents/fleet-record';
 import { vmName } from '../cluster/agents/vm';
 import { type CredentialSources, fleetSum, sealedSum } from '../cluster/auth/credentials';
+import { type NewestHeld, newestHeld } from '../cluster/auth/newest';
 import type { SealedAuth } from '../cluster/auth/record';
 import { recordFolder } from '../cluster/names';
 import type { ObservedAuth } from '../cluster/observed';
@@ -12,11 +13,9 @@ import { ActivityError } from './failures';
 import { parseRecord } from './record-json';
 
 /** `auth.json` and `agents.json` of the nodes: who may come in. */
-export interface AuthRecords {
+export interface AuthRecords extends Pick<NewestHeld<unknown>, 'state' | 'isLacking' | 'hasRival'> {
   auth?: SealedAuth;
   fleet?: FleetRecord;
-  /** Of `auth.json`, on any node, a majority or not: to count on from. */
-  highest: number;
   /** Of operations on logins that a host has seen. */
   epoch: number;
   unseen: { host: string; error: string }[];
@@ -31,46 +30,49 @@ interface Holding {
   epoch: number;
 }
 
-/** @throws HOST_UNREACHABLE where no majority was seen: what was revoked is not to come back. */
+/** @throws HOST_UNREACHABLE where no majority was seen, or it does not tell: what was revoked is not to come back. */
 export async function readAuthRecords(deps: ActivityDependencies, spec: ClusterSpec): Promise<AuthRecords> {
-  const answers = await Promise.all(
-    spec.nodes.map(async ({ id }): Promise<Holding | { host: string; error: string }> => {
-      try {
-        return await readHolding(await connectTo(deps, spec, id), spec);
-      } catch (error) {
-        if (error instanceof ClientError) return { host: id, error: error.message };
-        throw error;
-      }
-    }),
-  );
+  const answers = await Promise.all(spec.nodes.map(({ id }) => lookAt(deps, spec, id)));
   const unseen = answers.flatMap((a) => ('error' in a ? [a] : []));
   const holdings = answers.flatMap((a) => ('error' in a ? [] : [a]));
-  if (holdings.length <= spec.nodes.length / 2) {
-    const why = unseen.map((u) => `${u.host}: ${u.error}`).join('; ');
-    throw new ActivityError('HOST_UNREACHABLE', `most nodes could not be seen, and they keep who may come in: ${why}`, {
-      final: false,
-      hint: 'krakenctl status',
-    });
-  }
-  const auths = holdings.map(({ host, auth }) => ({ host, record: auth }));
+  if (holdings.length <= spec.nodes.length / 2)
+    throw tooFew('most nodes could not be seen, and they keep who may come in', unseen);
+  const { record, ...spread } = newestHeld(
+    holdings.map(({ auth }) => auth && { generation: auth.generation, sum: sealedSum(auth), sealed: auth }),
+    spec.nodes.length,
+  );
+  if (spread.state === 'doubtful')
+    throw tooFew(
+      `two records of who may come in have number ${record?.generation}, and who could not be seen tells which counts`,
+      unseen,
+    );
+  const auth = record?.sealed;
   return {
-    auth: newestOf(auths, spec.nodes.length),
+    ...spread,
+    auth,
     fleet: newestFleet(
       holdings.map(({ host, fleet }) => ({ host, record: fleet })),
       spec.nodes.length,
     ),
-    highest: holdings.reduce((highest, { auth }) => Math.max(highest, auth?.generation ?? 0), 0),
     epoch: holdings.reduce((highest, { epoch }) => Math.max(highest, epoch), 0),
     unseen,
   };
 }
 
-/** As everywhere: the highest generation that a majority has. */
-function newestOf(held: { record?: SealedAuth }[], nodes: number): SealedAuth | undefined {
-  const records = held.flatMap(({ record }) => (record ? [record] : []));
-  // Two who were at it at once may have given two records one number.
-  const count = (record: SealedAuth) => records.filter((r) => sealedSum(r) === sealedSum(record)).length;
-  return records.filter((r) => count(r) > nodes / 2).sort((a, b) => b.generation - a.generation)[0];
+type Answer = Holding | { host: string; error: string };
+
+async function lookAt(deps: ActivityDependencies, spec: ClusterSpec, host: string): Promise<Answer> {
+  try {
+    return await readHolding(await connectTo(deps, spec, host), spec);
+  } catch (error) {
+    if (error instanceof ClientError) return { host, error: error.message };
+    throw error;
+  }
+}
+
+function tooFew(what: string, unseen: AuthRecords['unseen']): ActivityError {
+  const why = unseen.map((u) => `${u.host}: ${u.error}`).join('; ');
+  return new ActivityError('HOST_UNREACHABLE', `${what}: ${why}`, { final: false, hint: 'krakenctl status' });
 }
 
 async function readHolding(connection: HostConnection, spec: ClusterSpec): Promise<Holding> {

@@ -7,7 +7,7 @@ import type { AuthActivities, CredentialsInput, PlanAuthInput, PlannedAuth } fro
 import { awaitApplicants } from './applicants';
 import { openRecord } from './auth-contents';
 import { keysOf } from './auth-keys';
-import { addressesOf, authPath, readAuthRecords, sourcesOf } from './auth-records';
+import { type AuthRecords, addressesOf, authPath, readAuthRecords, sourcesOf } from './auth-records';
 import { type ActivityDependencies, fenced } from './dependencies';
 import { ActivityError } from './failures';
 
@@ -16,8 +16,9 @@ export function authActivities(deps: ActivityDependencies): AuthActivities {
   return {
     async readAuth({ spec, key }) {
       const keys = keysOf(deps, spec, key);
-      const { auth, unseen } = await readAuthRecords(deps, spec);
-      const { users, vms, tokens } = openRecord(keys, spec, auth);
+      const records = await readAuthRecords(deps, spec);
+      const { auth, unseen } = records;
+      const { users, vms, tokens } = openRecord(keys, spec, records.auth);
       return {
         generation: auth?.generation ?? 0,
         ...(auth?.former && { former: auth.former }),
@@ -45,28 +46,65 @@ export function authActivities(deps: ActivityDependencies): AuthActivities {
 async function planAuth(deps: ActivityDependencies, input: PlanAuthInput): Promise<PlannedAuth> {
   const { spec, key, nowMs } = input;
   const keys = keysOf(deps, spec, key);
-  const { auth, fleet, highest, epoch, unseen } = await readAuthRecords(deps, spec);
+  const records = await readAuthRecords(deps, spec);
+  const { auth, epoch, unseen } = records;
   const wanted = changeOf(keys, input);
   // Sealed with the one before until this very change.
   const opening = wanted.kind === 'rotate' && auth && auth.key !== key ? keysOf(deps, spec, auth.key) : keys;
   const before = openRecord(opening, spec, auth);
+  const planned = { epoch: Math.max(nowMs, epoch + 1), unseen, generation: auth?.generation ?? 0 };
+  const serials = serialsOf(before.vms);
+  if (auth && records.state === 'open') return { ...planned, serials, record: auth, mends: 'first' };
+  const contents = contentsAfter(before, wanted, { fleet: records.fleet, again: input.again });
+  return {
+    ...planned,
+    serials: serialsOf(contents.vms),
+    ...(input.forget && { enrolled: before.tokens.find(({ id }) => id === input.forget)?.used ?? [] }),
+    ...recordAfter(records, {
+      keys,
+      contents,
+      cluster: spec.name,
+      former: formerAfter(wanted, auth),
+      isSame: JSON.stringify(contents) === JSON.stringify(before),
+      again: input.again,
+    }),
+  };
+}
+
+function contentsAfter(
+  before: AuthContents,
+  wanted: AuthChange,
+  { fleet, again }: { fleet?: FleetRecord; again?: boolean },
+): AuthContents {
   if (wanted.kind === 'revoke') refuseStranger(wanted.vm, before, fleet);
   const outcome = changed(before, wanted);
-  if ('refusal' in outcome)
-    throw new ActivityError('AUTH_REFUSED', outcome.refusal, { final: true, hint: outcome.hint });
-  const planned = {
-    epoch: Math.max(nowMs, epoch + 1),
-    unseen,
-    serials: serialsOf(outcome.contents.vms),
-    ...(input.forget && { enrolled: before.tokens.find(({ id }) => id === input.forget)?.used ?? [] }),
-  };
-  const former = formerAfter(wanted, auth);
-  const isSame = auth?.key === key && auth.former === former;
-  if (JSON.stringify(outcome.contents) === JSON.stringify(before) && (isSame || (!auth && former === undefined))) {
-    return { ...planned, generation: auth?.generation ?? 0 };
-  }
-  const at = { cluster: spec.name, generation: highest + 1, former };
-  return { ...planned, generation: at.generation, record: sealContents(keys, at, outcome.contents) };
+  if ('contents' in outcome) return outcome.contents;
+  if (again && wanted.kind === 'remove') return before;
+  throw new ActivityError('AUTH_REFUSED', outcome.refusal, { final: true, hint: outcome.hint });
+}
+
+interface Outcome {
+  keys: AuthKeys;
+  contents: AuthContents;
+  cluster: string;
+  former?: string;
+  isSame: boolean;
+  again?: boolean;
+}
+
+/** What the nodes are to have; nothing where all that were seen have it. */
+function recordAfter(
+  records: AuthRecords,
+  outcome: Outcome,
+): Pick<PlannedAuth, 'record' | 'mends'> & { generation: number } {
+  const { auth, state, hasRival, isLacking } = records;
+  const { keys, contents, cluster, former, isSame, again } = outcome;
+  const isKept = isSame && (auth ? auth.key === keys.fingerprint && auth.former === former : former === undefined);
+  const generation = auth?.generation ?? 0;
+  if (isKept && (!auth || (!isLacking && !again))) return { generation };
+  if (isKept && auth && state === 'kept' && !hasRival) return { generation, record: auth, mends: 'all' };
+  const next = { cluster, generation: generation + 1, former };
+  return { generation: next.generation, record: sealContents(keys, next, contents), ...(isKept && { mends: 'all' }) };
 }
 
 /** A name that was mistyped would be revoked, and the VM that was meant would not. */

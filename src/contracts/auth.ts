@@ -42,6 +42,8 @@ export interface PlanAuthInput extends Pick<AuthInput, 'spec' | 'key' | 'operati
   enrol?: { token: string; applicants: Applicant[] };
   /** A token that goes. */
   forget?: string;
+  /** A record with this change was written before, and may be the one that counts by now. */
+  again?: boolean;
 }
 
 export interface KeptToken extends Pick<AuthInput, 'spec' | 'key' | 'operation'> {
@@ -62,6 +64,8 @@ export interface ShownToken extends Pick<EnrolmentToken, 'id' | 'until' | 'uses'
 export interface PlannedAuth {
   /** Absent where nothing is to be changed. */
   record?: SealedAuth;
+  /** The record holds no change, and nodes lack it. `first`: the change is planned once a majority has it, so that what another wrote is not lost. */
+  mends?: 'first' | 'all';
   generation: number;
   /** Of VMs that had more than one credential, afterwards. */
   serials: Serials;

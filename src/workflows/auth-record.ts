@@ -11,33 +11,55 @@ import { final } from './operation-steps';
 export interface BroughtRecord {
   planned: PlannedAuth;
   left: AuthReport['left'];
+  /** Something else than mending was written. */
+  changed: boolean;
 }
 
 /** Somebody else was first; what was planned is planned again from what that one wrote. */
 const moved: ReadonlySet<string> = new Set<FailureCode>(['PLAN_STALE', 'FENCED_OFF', 'FENCE_BUSY']);
 const mostRounds = 8;
 
-/** A majority of the nodes has it when this ends, and nothing that another wrote meanwhile is lost. */
-export async function bringRecord(spec: ClusterSpec, plan: () => Promise<PlannedAuth>): Promise<BroughtRecord> {
+/**
+ * A majority of the nodes has it when this ends, and nothing that another wrote meanwhile is lost.
+ *
+ * @param plan told whether a record with the change was written before
+ */
+export async function bringRecord(
+  spec: ClusterSpec,
+  plan: (again: boolean) => Promise<PlannedAuth>,
+): Promise<BroughtRecord> {
+  let changed = false;
   for (let round = 1; ; round += 1) {
-    const planned = await plan();
+    const planned = await plan(changed);
+    const { record, mends } = planned;
     const left = planned.unseen.map(({ host, error }) => ({ host, why: `it could not be reached: ${error}` }));
-    if (!planned.record) return { planned, left };
-    const { epoch, record } = planned;
-    const nodes = spec.nodes.map(({ id }) => id);
-    const { done, failures } = await onEach(nodes, left, (host) =>
-      effects.writeAuth.executeWithOptions({ ...oneOfSeveral, summary: `${host}: who may come in` }, [
-        { spec, host, epoch, record },
-      ]),
-    );
-    if (done.length > nodes.length / 2) return { planned, left };
-    const isMoved = failures.some((error) => moved.has(namedFailureOf(error)?.type ?? ''));
+    if (!record) return { planned, left, changed };
+    changed ||= mends === undefined;
+    const { isKept, isMoved } = await write(spec, { ...planned, record }, left);
+    if (isKept && mends !== 'first') return { planned, left, changed };
+    if (isKept) continue;
     if (!isMoved || round >= mostRounds) {
       const why = left.map((l) => `${l.host}: ${l.why}`).join('; ');
       throw final('HOST_UNREACHABLE', `too few nodes keep who may come in now: ${why}`, 'krakenctl status');
     }
     await sleep(100 * round);
   }
+}
+
+/** `isKept`: on a majority. */
+async function write(
+  spec: ClusterSpec,
+  { epoch, record }: Pick<PlannedAuth, 'epoch'> & Required<Pick<PlannedAuth, 'record'>>,
+  left: AuthReport['left'],
+): Promise<{ isKept: boolean; isMoved: boolean }> {
+  const nodes = spec.nodes.map(({ id }) => id);
+  const { done, failures } = await onEach(nodes, left, (host) =>
+    effects.writeAuth.executeWithOptions({ ...oneOfSeveral, summary: `${host}: who may come in` }, [
+      { spec, host, epoch, record },
+    ]),
+  );
+  const isMoved = failures.some((error) => moved.has(namedFailureOf(error)?.type ?? ''));
+  return { isKept: done.length > nodes.length / 2, isMoved };
 }
 
 /** Those that are there, side by side; what fails on one is told, and keeps nobody else from it. */

@@ -35,8 +35,8 @@ export async function bringLogins(hosts: FleetHosts, { readmit, serials }: Fleet
   const { key } = spec.auth!;
   return progress.during(loginsStage.id, loginsStage.title, async (stage) => {
     const summary = `${readmit.length} VMs are let in again`;
-    const plan = () =>
-      lookers.planAuth.executeWithOptions({ summary }, [{ spec, key, operation, readmit, nowMs: Date.now() }]);
+    const plan = (again: boolean) =>
+      lookers.planAuth.executeWithOptions({ summary }, [{ spec, key, operation, readmit, again, nowMs: Date.now() }]);
     const brought = readmit.length > 0 ? await bringRecord(spec, plan) : undefined;
     await onBalancers(hosts, stage, (host) =>
       effects.ensureCredentials.executeWithOptions({ summary: `${host}: credentials of agents` }, [

@@ -40,9 +40,9 @@ async function letIn(input: KeptToken, accepted: Record<string, string>): Promis
     [{ spec, key, token, untilMs, accepted }],
   );
   if (over) return 'over';
-  await bring(input, () =>
+  await bring(input, (again) =>
     lookers.planAuth.executeWithOptions({ summary: `token ${token}: let VMs in` }, [
-      { spec, key, operation, enrol: { token, applicants }, nowMs: Date.now() },
+      { spec, key, operation, enrol: { token, applicants }, again, nowMs: Date.now() },
     ]),
   );
   return Object.fromEntries(applicants.map(({ address, hash }) => [address, hash]));
@@ -50,16 +50,16 @@ async function letIn(input: KeptToken, accepted: Record<string, string>): Promis
 
 async function forget(input: KeptToken): Promise<string[]> {
   const { spec, key, token, operation } = input;
-  const planned = await bring(input, () =>
+  const planned = await bring(input, (again) =>
     lookers.planAuth.executeWithOptions({ summary: `token ${token} goes` }, [
-      { spec, key, operation, forget: token, nowMs: Date.now() },
+      { spec, key, operation, forget: token, again, nowMs: Date.now() },
     ]),
   );
   return planned.enrolled ?? [];
 }
 
 /** What a load balancer lacks that is away now, the next deploy brings. */
-async function bring({ spec, key }: KeptToken, plan: () => Promise<PlannedAuth>): Promise<PlannedAuth> {
+async function bring({ spec, key }: KeptToken, plan: Parameters<typeof bringRecord>[1]): Promise<PlannedAuth> {
   const { planned, left } = await bringRecord(spec, plan);
   if (!planned.record) return planned;
   await onEach(spec.loadBalancers, left, (host) =>

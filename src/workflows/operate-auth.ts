@@ -41,8 +41,8 @@ interface AuthRun extends BroughtRecord {
 async function perform(input: AuthInput, progress: Progress): Promise<AuthReport> {
   const { operation, summary, spec, key, change } = input;
   progress.named(operation.id);
-  const plan = () =>
-    lookers.planAuth.executeWithOptions({ summary }, [{ spec, key, operation, change, nowMs: Date.now() }]);
+  const plan = (again: boolean) =>
+    lookers.planAuth.executeWithOptions({ summary }, [{ spec, key, operation, change, again, nowMs: Date.now() }]);
   const brought = await progress.during('record', 'who may come in, onto the nodes', () =>
     CancellationScope.nonCancellable(() => bringRecord(spec, plan)),
   );
@@ -54,7 +54,7 @@ async function perform(input: AuthInput, progress: Progress): Promise<AuthReport
     const balancers = await CancellationScope.nonCancellable(() => bringBalancers(run));
     if (input.token) await keep(input);
     await note(run, 'done');
-    return { ...report, changed: planned.record !== undefined, balancers, left };
+    return { ...report, changed: brought.changed, balancers, left };
   } catch (error) {
     await CancellationScope.nonCancellable(() => note(run, isCancellation(error) ? 'cancelled' : 'failed'));
     throw error;

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { FencedOffError } from '../../src/clients/errors';
 import { authKeys } from '../../src/cluster/auth/keys';
-import type { AuthChange } from '../../src/cluster/auth/record';
+import { type AuthChange, sealContents } from '../../src/cluster/auth/record';
 import type { ClusterSpec } from '../../src/cluster/spec';
 import type { FleetInput, FleetReport } from '../../src/contracts/agents';
 import type { AuthInput, AuthReport, AuthView } from '../../src/contracts/auth';
@@ -179,6 +180,78 @@ describe('users', () => {
     }
   });
 
+  const names = async () => (await look()).users.map(({ name }) => name);
+  const record = '/var/lib/krakenctl/cluster/auth.json';
+  const stored = (n: number) => lab.machine(`node-${n}`).stored.get(record)?.contents.toString() ?? '';
+  const store = (n: number, generation: number, who: string[]) => {
+    const contents = { users: who.map((name) => user(name)), vms: {}, tokens: [] };
+    const text = JSON.stringify(sealContents(keys, { cluster: 'cluster', generation }, contents));
+    lab.machine(`node-${n}`).stored.set(record, { contents: Buffer.from(`${text}\n`), mode: 0o600, changedAt: 0 });
+  };
+  const isOn = (n: number, on: boolean) => void Object.assign(lab.machine(`node-${n}`), { isOn: on });
+
+  test('are not forgotten where a node that was away is back and another one is away', async () => {
+    await operate({ kind: 'add', user: user('ana') });
+    isOn(3, false);
+    await operate({ kind: 'add', user: user('ci', 'push') });
+    isOn(3, true);
+    isOn(1, false);
+    expect(await names()).toEqual(['ana', 'ci']);
+    expect(await operate({ kind: 'add', user: user('eva') })).toMatchObject({ changed: true, generation: 3 });
+    isOn(1, true);
+    expect(await names()).toEqual(['ana', 'ci', 'eva']);
+    expect(files('node-2')!.pull).toMatch(/ana:.*\nci:.*\neva:/);
+  });
+
+  test('come onto a node that was away with the next operation, also where nothing is to be changed', async () => {
+    await operate({ kind: 'add', user: user('ana') });
+    isOn(3, false);
+    await operate({ kind: 'add', user: user('eva') });
+    isOn(3, true);
+    expect(await operate({ kind: 'add', user: user('eva') })).toMatchObject({
+      changed: false,
+      generation: 2,
+      left: [],
+    });
+    expect(stored(3)).toBe(stored(1));
+  });
+
+  test('that an operation which was cut has left on one node are brought to the others, and the change comes upon it', async () => {
+    await operate({ kind: 'add', user: user('ana') });
+    store(1, 2, ['ana', 'ci']);
+    await operate({ kind: 'add', user: user('eva') });
+    expect(await names()).toEqual(['ana', 'ci', 'eva']);
+    expect(stored(1)).toBe(stored(3));
+  });
+
+  test('of two records with one number are not guessed, and all go by one when every node is there', async () => {
+    await operate({ kind: 'add', user: user('ana') });
+    store(1, 2, ['ana', 'ci']);
+    store(2, 2, ['ana', 'eva']);
+    store(3, 2, ['ana', 'eva']);
+    isOn(3, false);
+    expect(await failureOf(operate({ kind: 'add', user: user('tom') }))).toMatchObject({
+      type: 'HOST_UNREACHABLE',
+      message: expect.stringContaining('node-3'),
+    });
+    isOn(3, true);
+    expect(await operate({ kind: 'add', user: user('eva') })).toMatchObject({ changed: false, generation: 3 });
+    expect(await names()).toEqual(['ana', 'eva']);
+    expect(stored(1)).toBe(stored(2));
+  });
+
+  test('are removed by an operation that another came between', async () => {
+    await operate({ kind: 'add', user: user('eva') });
+    const cut = new Set<string>();
+    lab.hook = (moment, effect, host) => {
+      if (moment !== 'before' || !effect.includes(record) || host === 'node-1' || cut.has(host)) return;
+      cut.add(host);
+      throw new FencedOffError('another operation holds the host', host, 1);
+    };
+    expect(await operate({ kind: 'remove', name: 'eva' })).toMatchObject({ changed: true });
+    expect(await names()).toEqual([]);
+  });
+
   test('that are there already are not given to somebody else', async () => {
     await operate({ kind: 'add', user: user('ci', 'push') });
     expect(await failureOf(operate({ kind: 'add', user: user('ci') }))).toMatchObject({ type: 'AUTH_REFUSED' });
@@ -217,6 +290,14 @@ describe('agents', () => {
     const input = authInput({ kind: 'revoke', vm: `10.0.2.${n}` }, spec());
     const change = own.seal(JSON.stringify({ kind: 'revoke', vm: `10.0.2.${n}` }), input.operation.id);
     return (await bench.begin('operateAuth', { ...input, key: own.fingerprint, change })).result();
+  };
+
+  const keysOf = (secret: string) => authKeys(secret, cluster);
+  const specOf = (secret: string) => ({ ...spec(), auth: { key: keysOf(secret).fingerprint } });
+  const changeBy = async (secret: string, wanted: AuthChange) => {
+    const input = { ...authInput(wanted, specOf(secret)), key: keysOf(secret).fingerprint };
+    const change = keysOf(secret).seal(JSON.stringify(wanted), input.operation.id);
+    return (await (await bench.begin('operateAuth', { ...input, change })).result()) as AuthReport;
   };
 
   test('have their credentials before the load balancers ask, and each its own', async () => {
@@ -264,11 +345,7 @@ describe('agents', () => {
     await fleet({ spec: spec() });
     const before = loginOf(1)!;
     expect(await failureOf(deployOwn(rotated))).toMatchObject({ message: expect.stringContaining('auth rotate') });
-    const change = async (wanted: AuthChange) => {
-      const input = { ...authInput(wanted, rotated), key: next.fingerprint };
-      const sealed = next.seal(JSON.stringify(wanted), input.operation.id);
-      return (await (await bench.begin('operateAuth', { ...input, change: sealed })).result()) as AuthReport;
-    };
+    const change = (wanted: AuthChange) => changeBy('another-of-our-own', wanted);
     expect(await change({ kind: 'rotate', former: own.fingerprint })).toMatchObject({ changed: true, left: [] });
     expect(await change({ kind: 'rotate', former: own.fingerprint })).toMatchObject({ changed: false });
     expect(await passes(1)).toBe(true);

@@ -1,7 +1,9 @@
+import { newestOfMost } from '../agents/fleet-record';
 import type { ClusterRecord, ObservedAuth, SeenHost } from '../observed';
 import type { Conflict, Stage, Step } from '../plan';
 import type { ClusterSpec } from '../spec';
 import { type CredentialMark, credentialMark } from './credentials';
+import { newestHeld } from './newest';
 
 /** What the load balancers shall have; undefined where nobody needs a login. */
 export function wantedMark(spec: ClusterSpec, seen: SeenHost[]): CredentialMark | undefined {
@@ -10,15 +12,18 @@ export function wantedMark(spec: ClusterSpec, seen: SeenHost[]): CredentialMark 
   return credentialMark({ key: spec.auth.key, auth, fleet });
 }
 
-/** The records that a majority of the nodes has. */
+/** As activities read them (`auth-records.ts`). */
 function newestOf({ nodes }: ClusterSpec, seen: SeenHost[]): Omit<ObservedAuth, 'mark'> {
-  const newest = <T extends { generation: number; sum: string }>(held: T[]): T | undefined => {
-    const count = (one: T) => held.filter((h) => h.generation === one.generation && h.sum === one.sum).length;
-    return held.filter((h) => count(h) > nodes.length / 2).sort((a, b) => b.generation - a.generation)[0];
-  };
+  const keepers = seen.filter(({ host }) => nodes.some(({ id }) => id === host));
   return {
-    auth: newest(seen.flatMap((host) => host.auth?.auth ?? [])),
-    fleet: newest(seen.flatMap((host) => host.auth?.fleet ?? [])),
+    auth: newestHeld(
+      keepers.map(({ auth }) => auth?.auth),
+      nodes.length,
+    ).record,
+    fleet: newestOfMost(
+      keepers.map(({ auth }) => auth?.fleet),
+      nodes.length,
+    ),
   };
 }
 

@@ -122,4 +122,12 @@ describe('the record', () => {
     expect(highestGeneration(holdings)).toBe(5);
     expect(newestFleet(holdings.slice(0, 1), 3)).toBeUndefined();
   });
+
+  test('where two nodes are seen and have two records, the newer one counts, and not a fleet of nobody', () => {
+    const holdings = [
+      { host: 'node-2', record: record(vms(2), 5) },
+      { host: 'node-3', record: record(vms(1), 4) },
+    ];
+    expect(newestFleet(holdings, 3)?.agents).toEqual(vms(2));
+  });
 });

@@ -50,10 +50,20 @@ describe('who may come in, in a deploy', () => {
     expect(after.sum).not.toBe(before.sum);
   });
 
-  test('goes by the record that a majority has', () => {
-    const late = { ...auth, generation: 9, sum: 'of one node' };
+  test('goes by the record that operations on logins go by: the newest that was seen', () => {
+    const late = { ...auth, generation: 4, sum: 'of one node' };
     const all = observed((host, i) => (i === 0 ? { ...host.auth, auth: late } : undefined));
-    expect(withoutCredentials(spec, all.hosts.filter(isSeen))).toEqual([]);
+    expect(wantedMark(spec, all.hosts.filter(isSeen))).toMatchObject({ auth: 4, fleet: 2 });
+    expect(withoutCredentials(spec, all.hosts.filter(isSeen))).toEqual(['node-1', 'node-2', 'node-3']);
+  });
+
+  test('is not taken for nobody where no two nodes that are seen have the same', () => {
+    const all = observed((host, i) => ({
+      ...host.auth,
+      auth: { ...auth, generation: 3 + i, sum: `users ${i}` },
+      fleet: { generation: 2 + i, sum: `vms ${i}` },
+    }));
+    expect(wantedMark(spec, all.hosts.filter(isSeen).slice(0, 2))).toMatchObject({ auth: 4, fleet: 3 });
   });
 
   test('is asked of nobody where ENABLE_AUTH is false', () => {
