@@ -6,7 +6,7 @@ import { type CredentialSources, fleetSum, sealedSum } from '../cluster/auth/cre
 import { type NewestHeld, newestHeld } from '../cluster/auth/newest';
 import type { SealedAuth } from '../cluster/auth/record';
 import { recordFolder } from '../cluster/names';
-import type { ObservedAuth } from '../cluster/observed';
+import type { ClusterRecord, ObservedAuth } from '../cluster/observed';
 import type { ClusterSpec } from '../cluster/spec';
 import { type ActivityDependencies, connectTo } from './dependencies';
 import { ActivityError } from './failures';
@@ -16,6 +16,8 @@ import { parseRecord } from './record-json';
 export interface AuthRecords extends Pick<NewestHeld<unknown>, 'state' | 'isLacking' | 'hasRival'> {
   auth?: SealedAuth;
   fleet?: FleetRecord;
+  /** Fingerprint of the AUTH_SECRET that the cluster goes by; undefined where it never asked anybody for a login. */
+  key?: string;
   /** Of operations on logins that a host has seen. */
   epoch: number;
   unseen: { host: string; error: string }[];
@@ -54,16 +56,19 @@ export async function readAuthRecords(deps: ActivityDependencies, spec: ClusterS
       holdings.map(({ host, fleet }) => ({ host, record: fleet })),
       spec.nodes.length,
     ),
+    key: auth?.key ?? keyOf(holdings.flatMap(({ applied }) => applied ?? [])),
     epoch: holdings.reduce((highest, { epoch }) => Math.max(highest, epoch), 0),
     unseen,
   };
 }
 
-type Answer = Holding | { host: string; error: string };
+type Answer = (Holding & { applied?: ClusterRecord }) | { host: string; error: string };
 
 async function lookAt(deps: ActivityDependencies, spec: ClusterSpec, host: string): Promise<Answer> {
   try {
-    return await readHolding(await connectTo(deps, spec, host), spec);
+    const connection = await connectTo(deps, spec, host);
+    const [holding, applied] = await Promise.all([readHolding(connection, spec), readApplied(connection, spec)]);
+    return { ...holding, applied };
   } catch (error) {
     if (error instanceof ClientError) return { host, error: error.message };
     throw error;
@@ -73,6 +78,16 @@ async function lookAt(deps: ActivityDependencies, spec: ClusterSpec, host: strin
 function tooFew(what: string, unseen: AuthRecords['unseen']): ActivityError {
   const why = unseen.map((u) => `${u.host}: ${u.error}`).join('; ');
   return new ActivityError('HOST_UNREACHABLE', `${what}: ${why}`, { final: false, hint: 'krakenctl status' });
+}
+
+/** Agents have what is derived from it, also where nobody was ever named in `auth.json`. */
+function keyOf(applied: ClusterRecord[]): string | undefined {
+  const [newest] = applied.sort((a, b) => b.generation - a.generation);
+  return newest?.destroyed ? undefined : newest?.spec.auth?.key;
+}
+
+async function readApplied({ files, host }: HostConnection, { name }: ClusterSpec): Promise<ClusterRecord | undefined> {
+  return parseRecord<ClusterRecord>(host.id, 'state.json', await files.read(`${recordFolder(name)}/state.json`));
 }
 
 async function readHolding(connection: HostConnection, spec: ClusterSpec): Promise<Holding> {

@@ -2,6 +2,7 @@ import type { FleetRecord } from '../cluster/agents/fleet-record';
 import { credentialMark, credentialTexts } from '../cluster/auth/credentials';
 import type { AuthKeys } from '../cluster/auth/keys';
 import { type AuthChange, type AuthContents, changed, type SealedAuth, sealContents } from '../cluster/auth/record';
+import type { ClusterSpec } from '../cluster/spec';
 import type { Serials } from '../contracts/agents';
 import type { AuthActivities, CredentialsInput, PlanAuthInput, PlannedAuth } from '../contracts/auth';
 import { awaitApplicants } from './applicants';
@@ -18,7 +19,7 @@ export function authActivities(deps: ActivityDependencies): AuthActivities {
       const keys = keysOf(deps, spec, key);
       const records = await readAuthRecords(deps, spec);
       const { auth, unseen } = records;
-      const { users, vms, tokens } = openRecord(keys, spec, records.auth);
+      const { users, vms, tokens } = openRecord(keys, spec, records);
       return {
         generation: auth?.generation ?? 0,
         ...(auth?.former && { former: auth.former }),
@@ -49,9 +50,7 @@ async function planAuth(deps: ActivityDependencies, input: PlanAuthInput): Promi
   const records = await readAuthRecords(deps, spec);
   const { auth, epoch, unseen } = records;
   const wanted = changeOf(keys, input);
-  // Sealed with the one before until this very change.
-  const opening = wanted.kind === 'rotate' && auth && auth.key !== key ? keysOf(deps, spec, auth.key) : keys;
-  const before = openRecord(opening, spec, auth);
+  const before = openRecord(openingKeys(deps, { keys, spec, wanted, records }), spec, records);
   const planned = { epoch: Math.max(nowMs, epoch + 1), unseen, generation: auth?.generation ?? 0 };
   const serials = serialsOf(before.vms);
   if (auth && records.state === 'open') return { ...planned, serials, record: auth, mends: 'first' };
@@ -69,6 +68,24 @@ async function planAuth(deps: ActivityDependencies, input: PlanAuthInput): Promi
       again: input.again,
     }),
   };
+}
+
+interface Rotating {
+  keys: AuthKeys;
+  spec: ClusterSpec;
+  wanted: AuthChange;
+  records: AuthRecords;
+}
+
+/** Sealed with the secret before until it is rotated. A second rotation would throw out whom the first has brought to its secret already. */
+function openingKeys(deps: ActivityDependencies, { keys, spec, wanted, records }: Rotating): AuthKeys {
+  const { auth, key = keys.fingerprint } = records;
+  if (wanted.kind !== 'rotate' || key === keys.fingerprint) return keys;
+  if (auth?.former === undefined && wanted.former === key) return keysOf(deps, spec, key);
+  throw new ActivityError('AUTH_REFUSED', `cluster ${spec.name} is being brought to another AUTH_SECRET (${key})`, {
+    final: true,
+    hint: 'put that one into .env and let krakenctl auth rotate end; then rotate to the next',
+  });
 }
 
 function contentsAfter(
@@ -154,7 +171,7 @@ async function bringCredentials(deps: ActivityDependencies, input: CredentialsIn
     for (let round = 0; round < mostRounds; round += 1) {
       const records = await readAuthRecords(deps, spec);
       const mark = credentialMark(sourcesOf(key, records));
-      const contents = openRecord(keys, spec, records.auth);
+      const contents = openRecord(keys, spec, records);
       const former = records.auth?.former;
       const holding = former ? [keys, keysOf(deps, spec, former)] : [keys];
       const files = credentialTexts({ keys: holding, contents, vms: addressesOf(records.fleet) });

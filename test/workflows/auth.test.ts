@@ -361,6 +361,40 @@ describe('agents', () => {
     });
   });
 
+  test('are not shut out by another secret where nobody was named yet: nothing is made from that', async () => {
+    await bench.close();
+    bench = await openBench(lab, { authSecrets: ['another-of-our-own', benchSecret] });
+    await deployOwn();
+    await fleet({ spec: spec() });
+    const other = { type: 'AUTH_REFUSED', message: expect.stringContaining(own.fingerprint) };
+    const before = lab.journal.length;
+    expect(await failureOf(changeBy('another-of-our-own', { kind: 'add', user: user('eva') }))).toMatchObject(other);
+    expect(await failureOf(changeBy('another-of-our-own', { kind: 'rotate', former: 'f'.repeat(16) }))).toMatchObject(
+      other,
+    );
+    const upgrade = { spec: specOf('another-of-our-own'), verb: 'upgrade' as const, vms: [] };
+    expect(await failureOf(fleet(upgrade))).toMatchObject(other);
+    expect(lab.journal.slice(before).filter((line) => / credentials|auth\.json|login given/.test(line))).toEqual([]);
+    expect(await passes(1)).toBe(true);
+  });
+
+  test('are not cut off by a second rotation inside a first: that is refused until the first has ended', async () => {
+    await bench.close();
+    bench = await openBench(lab, { authSecrets: ['the-third-of-ours', 'another-of-our-own', benchSecret] });
+    await deployOwn();
+    await fleet({ spec: spec() });
+    await changeBy('another-of-our-own', { kind: 'rotate', former: own.fingerprint });
+    await fleet({ spec: specOf('another-of-our-own'), verb: 'upgrade', vms: [] });
+    for (const former of [own.fingerprint, keysOf('another-of-our-own').fingerprint])
+      expect(await failureOf(changeBy('the-third-of-ours', { kind: 'rotate', former }))).toMatchObject({
+        type: 'AUTH_REFUSED',
+        message: expect.stringContaining(keysOf('another-of-our-own').fingerprint),
+      });
+    expect([await passes(1), await passes(2)]).toEqual([true, true]);
+    await changeBy('another-of-our-own', { kind: 'rotated' });
+    expect(await passes(1)).toBe(true);
+  });
+
   test('that nobody logs in to enrol with a token, as many as it lets in; who was let in stays when it goes', async () => {
     await deployOwn();
     const untilMs = Date.now() + 600_000;
