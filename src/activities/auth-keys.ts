@@ -15,8 +15,11 @@ export function keysOf(
   fingerprint: string,
 ): AuthKeys {
   const known = authSecrets?.(name) ?? { secrets: [], path: '' };
-  const found = known.secrets.map((secret) => authKeys(secret, name)).find((keys) => keys.fingerprint === fingerprint);
-  if (found) return found;
+  // One after the other, since each that is not remembered costs a moment; the newest comes first.
+  for (const secret of known.secrets) {
+    const keys = authKeys(secret, name);
+    if (keys.fingerprint === fingerprint) return keys;
+  }
   const what = known.secrets.length > 0 ? 'another AUTH_SECRET than that' : 'no AUTH_SECRET';
   throw new ActivityError('SECRET_MISSING', `the worker has ${what} of cluster ${name} (${fingerprint})`, {
     final: true,

@@ -1,6 +1,6 @@
 import { vmName } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
-import { forgetFormerSecret } from '../config/auth-secret';
+import { forgetFormerSecrets } from '../config/auth-secret';
 import type { DeployInput } from '../contracts/operation';
 import { workflowTypes } from '../contracts/queues';
 import { readRoster } from './agent-listing';
@@ -99,7 +99,7 @@ async function rotate(context: Context, temporal: Temporal, rotation: Rotation, 
     context.output.line(' the former secret lets in as before; krakenctl auth rotate goes on from there');
     return code;
   }
-  forgetFormerSecret(spec.name, context.environment);
+  forgetFormerSecrets(spec.name, spec.auth!.key, context.environment);
   return exitCodes.done;
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { authKeys } from '../cluster/auth/keys';
 import type { ClusterSpec } from '../cluster/spec';
@@ -36,7 +36,7 @@ export function authSecretPath(cluster: string, environment: Environment = proce
 /** Every one that this process knows for the cluster; which of them is meant, its fingerprint says. @throws {Error} where others may read a file. */
 export function findAuthSecrets(cluster: string, environment: Environment = process.env): AuthSecretFound[] {
   const path = authSecretPath(cluster, environment);
-  const paths = [path, formerPath(path), join(secretsFolder(environment), 'AUTH_SECRET')];
+  const paths = [path, ...formerPaths(path), join(secretsFolder(environment), 'AUTH_SECRET')];
   const found = paths.flatMap((where) => {
     const text = readPrivately(where);
     return text ? [{ secret: new Secret(text), where }] : [];
@@ -45,8 +45,13 @@ export function findAuthSecrets(cluster: string, environment: Environment = proc
   return own ? [...found, { secret: new Secret(own), where: 'AUTH_SECRET of its environment' }] : found;
 }
 
-/** The one before: a cluster goes by it until it was brought to the new one. */
-const formerPath = (path: string) => `${path}.former`;
+/** Those before, each named by its fingerprint: a cluster goes by one of them until it was brought to the new one. `former`: of an older krakenctl. */
+function formerPaths(path: string): string[] {
+  const names = existsSync(dirname(path)) ? readdirSync(dirname(path)) : [];
+  return names
+    .filter((name) => /^AUTH_SECRET\.(?:[0-9a-f]{16}|former)$/.test(name))
+    .map((name) => join(dirname(path), name));
+}
 
 function readPrivately(path: string): string | undefined {
   try {
@@ -59,19 +64,21 @@ function readPrivately(path: string): string | undefined {
   }
 }
 
-/** Leaves it for the worker on this machine, readable by its owner alone; the one before stays beside it. */
+/** Leaves it for the worker on this machine, readable by its owner alone; those before stay beside it. */
 export function keepAuthSecret(cluster: string, secret: Secret, environment: Environment = process.env): void {
   const path = authSecretPath(cluster, environment);
   const before = readPrivately(path);
   if (before === secret.reveal()) return;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  if (before !== undefined) writeAside(formerPath(path), before);
+  if (before !== undefined) writeAside(`${path}.${authKeys(before, cluster).fingerprint}`, before);
   writeAside(path, secret.reveal());
 }
 
-/** Once no cluster goes by it. */
-export function forgetFormerSecret(cluster: string, environment: Environment = process.env): void {
-  rmSync(formerPath(authSecretPath(cluster, environment)), { force: true });
+/** Once the cluster goes by another one alone. */
+export function forgetFormerSecrets(cluster: string, now: string, environment: Environment = process.env): void {
+  for (const path of formerPaths(authSecretPath(cluster, environment))) {
+    if (!path.endsWith(`.${now}`)) rmSync(path, { force: true });
+  }
 }
 
 function writeAside(path: string, text: string): void {

@@ -1,7 +1,8 @@
-import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { authSecretPath, findAuthSecrets, keepAuthSecret } from '../../src/config/auth-secret';
+import { authKeys } from '../../src/cluster/auth/keys';
+import { authSecretPath, findAuthSecrets, forgetFormerSecrets, keepAuthSecret } from '../../src/config/auth-secret';
 import { Secret } from '../../src/config/secret';
 
 let folder: string;
@@ -28,6 +29,18 @@ describe('the AUTH_SECRET of a worker', () => {
     keep('second-of-all');
     keep('second-of-all');
     expect(found()).toEqual(['second-of-all', 'first-of-all']);
+  });
+
+  test('stays however many come after it, until the cluster goes by another one alone', () => {
+    const fingerprint = (text: string) => authKeys(text, 'demo').fingerprint;
+    for (const text of ['first-of-all', 'second-of-all', 'third-of-all', 'second-of-all']) keep(text);
+    expect(found().sort()).toEqual(['first-of-all', 'second-of-all', 'second-of-all', 'third-of-all']);
+    writeFileSync(join(folder, 'secrets/demo/AUTH_SECRET.former'), 'of-an-older-krakenctl\n', { mode: 0o600 });
+    expect(found()).toContain('of-an-older-krakenctl');
+    keep('third-of-all');
+    forgetFormerSecrets('demo', fingerprint('second-of-all'), environment());
+    expect(found()).toEqual(['third-of-all', 'second-of-all']);
+    expect(statSync(join(folder, `secrets/demo/AUTH_SECRET.${fingerprint('second-of-all')}`)).mode & 0o777).toBe(0o600);
   });
 
   test('may be in its environment', () => {
