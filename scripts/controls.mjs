@@ -57,6 +57,14 @@ const bugs = [
   },
   {
     suite: 'unit',
+    bug: 'a VM that enrols after it was thrown out brings its former credential back',
+    file: 'src/cluster/auth/record.ts',
+    from: 'serial: revoked ? serial + 1 : serial',
+    to: 'serial',
+    tests: 'test/cluster/auth/record',
+  },
+  {
+    suite: 'unit',
     bug: 'a VM whose credential was taken away is still let in',
     file: 'src/cluster/auth/credentials.ts',
     from: '    .filter((address) => !contents.vms[address]?.revoked)\n',

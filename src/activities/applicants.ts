@@ -1,6 +1,6 @@
 import { ClientError } from '../clients/errors';
 import { saltedHash } from '../cluster/auth/credentials';
-import type { Applicant } from '../cluster/auth/record';
+import { type Applicant, isThrownOut } from '../cluster/auth/record';
 import type { ClusterSpec } from '../cluster/spec';
 import type { AuthActivities } from '../contracts/auth';
 import { contentsOf } from './auth-contents';
@@ -19,13 +19,14 @@ export async function awaitApplicants(
 ): ReturnType<AuthActivities['awaitApplicants']> {
   const since = deps.now();
   for (;;) {
-    const { tokens } = await contentsOf(deps, spec, key);
+    const { tokens, vms } = await contentsOf(deps, spec, key);
     const known = tokens.find(({ id }) => id === token);
     if (!known || deps.now() >= untilMs) return { applicants: [], over: true };
     const shown = await applicantsOf(deps, spec, token);
     const isOpen = known.used.length < known.uses;
     const applicants = shown.filter(
-      ({ address, hash }) => accepted[address] !== hash && (isOpen || known.used.includes(address)),
+      ({ address, hash }) =>
+        accepted[address] !== hash && (isOpen || known.used.includes(address)) && !isThrownOut(known, vms, address),
     );
     if (applicants.length > 0) return { applicants, over: false };
     if (!isOpen) return { applicants: [], over: true };

@@ -184,7 +184,15 @@ function sortedVms(vms: AuthContents['vms']): AuthContents['vms'] {
   return Object.fromEntries(Object.entries(vms).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** As many as the token lets in; one that comes again is no other one. A token that was used up, or taken away, is none. */
+/** It came with this token and was thrown out since: with the same one it does not come back by itself. */
+export function isThrownOut({ used }: EnrolmentToken, vms: AuthContents['vms'], address: string): boolean {
+  return used.includes(address) && vms[address]?.revoked === true;
+}
+
+/**
+ * As many as the token lets in; one that comes again is no other one. A token that was used up, or taken away, is none. Whoever comes with another token
+ * than before it was thrown out is let in, and what it had is not.
+ */
 function enrolled(contents: AuthContents, { id, applicants }: { id: string; applicants: Applicant[] }): AuthContents {
   const token = contents.tokens.find((known) => known.id === id);
   if (!token) return contents;
@@ -192,8 +200,10 @@ function enrolled(contents: AuthContents, { id, applicants }: { id: string; appl
   const vms = { ...contents.vms };
   for (const { address, hash } of applicants) {
     if (!used.includes(address) && used.length >= token.uses) continue;
+    if (isThrownOut(token, vms, address)) continue;
     if (!used.includes(address)) used.push(address);
-    vms[address] = { serial: vms[address]?.serial ?? 0, own: { hash, token: id } };
+    const { serial = 0, revoked = false } = vms[address] ?? {};
+    vms[address] = { serial: revoked ? serial + 1 : serial, own: { hash, token: id } };
   }
   const tokens = contents.tokens.map((known) => (known.id === id ? { ...token, used } : known));
   return { ...contents, vms: sortedVms(vms), tokens };

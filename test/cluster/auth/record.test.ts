@@ -89,6 +89,28 @@ describe('who may come in', () => {
     expect(vms['10.0.2.1']).toEqual({ serial: 0, revoked: true });
   });
 
+  test('a VM that was thrown out does not come back with the token that it came with', () => {
+    const before = made([
+      { kind: 'token', token },
+      { kind: 'enrol', id: 't1', applicants: [comes(1)] },
+      { kind: 'revoke', vm: '10.0.2.1' },
+    ]);
+    const outcome = changed(before, { kind: 'enrol', id: 't1', applicants: [comes(1, 'another'), comes(2)] });
+    expect(outcome).toMatchObject({
+      contents: { vms: { '10.0.2.1': { serial: 0, revoked: true }, '10.0.2.2': { serial: 0 } } },
+    });
+  });
+
+  test('a VM that was thrown out and comes with another token gets in, and what was thrown out does not', () => {
+    const { vms } = made([
+      { kind: 'revoke', vm: '10.0.2.1' },
+      { kind: 'token', token },
+      { kind: 'enrol', id: 't1', applicants: [comes(1)] },
+      { kind: 'enrol', id: 't1', applicants: [comes(1)] },
+    ]);
+    expect(vms['10.0.2.1']).toEqual({ serial: 1, own: { hash: 'h1', token: 't1' } });
+  });
+
   test('on a disk is a seal, which says nothing and opens as its own generation alone', () => {
     const keys = authKeys('a-secret-of-our-own', 'demo');
     const contents = made([{ kind: 'add', user: user('eva') }]);
