@@ -25,7 +25,7 @@ else echo unit absent; fi
 [ -L "$current" ] && { c=$(readlink "$current"); echo current \${c##*/}; }
 [ -d "$base/releases/$release" ] && (cd "$base/releases/$release" && sha256sum --quiet --check sums) > /dev/null 2>&1 && echo complete yes
 [ -r "$base/choice" ] && echo choice $(cat "$base/choice")
-l=/etc/kraken/$cluster/agent-login/login.conf; [ -r "$l" ] && { g=$(sha256sum < "$l"); echo login \${g%% *}; }
+l=/etc/kraken/$cluster/agent-login; [ -r "$l/login.conf" ] && { g=$(sha256sum < "$l/login.conf"); g=\${g%% *}; [ "$(cat "$l/in-force" 2> /dev/null)" = "$g" ] || g=unread; echo login $g; }
 docker inspect --format '{{if .State.Running}}gateway {{index .Config.Labels "${labels.fingerprint}"}}{{end}}' "kraken-$cluster-gateway" 2> /dev/null
 docker inspect --format '{{if eq (index .Config.Labels "${labels.cluster}") "'"$cluster"'"}}container {{index .Config.Labels "${labels.fingerprint}"}} {{.State.Status}} {{.State.StartedAt}} {{.Config.Image}}{{end}}' "kraken-$cluster-agent" 2> /dev/null
 own=$(cat "$base/releases/$release/image.id" 2> /dev/null)
@@ -54,15 +54,18 @@ const activateProgram = `${underEffectLock}IFS= read -r cluster; IFS= read -r re
 
 /**
  * stdin: cluster, sum of the credential's file or `none`, a line each; then the file. Its folder is mounted, so that a rename is seen; the gateway, where one
- * runs, reads it again.
+ * runs, is told to read it again, and `in-force` keeps the sum of what it was told of: where that was cut, it is told once more.
  */
 const loginProgram = `${underEffectLock}set -e; LC_ALL=C; export LC_ALL; IFS= read -r cluster; IFS= read -r sum
 d=/etc/kraken/$cluster/agent-login; f=$d/login.conf; has() { g=$(sha256sum < "$f" 2> /dev/null) && echo "\${g%% *} $(stat -c %a "$f")"; }
 if [ "$sum" = none ]; then cat > /dev/null; if [ -e "$d" ]; then rm -rf -- "$d"; echo written; else echo same; fi; exit 0; fi
-if [ "$(has || :)" = "$sum 600" ]; then cat > /dev/null; echo same; exit 0; fi
+if [ "$(has || :)" = "$sum 600" ]; then cat > /dev/null; if [ "$(cat "$d/in-force" 2> /dev/null)" = "$sum" ]; then echo same; exit 0; fi
+else
 umask 077; (umask 022; mkdir -p "\${d%/*}"); mkdir -p "$d"; t=$(mktemp "$d/.new.XXXXXXXX"); trap 'rm -f -- "$t"' EXIT; cat > "$t"
 g=$(sha256sum < "$t"); [ "\${g%% *}" = "$sum" ]; sync "$t"; mv -f -T -- "$t" "$f"; sync "$d"
+fi
 if [ "$(docker inspect --format '{{.State.Running}}' "kraken-$cluster-gateway" 2> /dev/null)" = true ]; then docker exec "kraken-$cluster-gateway" sh -c "kill -HUP 1"; fi
+(umask 077; echo "$sum" > "$d/.in-force"); mv -f -T -- "$d/.in-force" "$d/in-force"
 [ "$(has)" = "$sum 600" ] && echo written`;
 
 /** stdin: the program. */

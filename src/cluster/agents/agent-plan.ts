@@ -60,7 +60,8 @@ export function planAgent(is: ObservedAgent, want: WantedAgent, owner: string): 
 
 function whyLogin(has: string | undefined, wanted: string | undefined): string {
   if (wanted === undefined) return 'it has a credential, and nobody needs one';
-  return has === undefined ? 'it has no credential' : 'its credential is another one';
+  if (has === undefined) return 'it has no credential';
+  return has === 'unread' ? 'its ways may not have read its credential' : 'its credential is another one';
 }
 
 type Seen = Extract<ObservedAgent, { reachable: true }>;

@@ -14,7 +14,7 @@ export interface AgentFacts {
   container?: AgentContainer;
   /** The image that was asked for is in the VM's engine. */
   image: boolean;
-  /** Hex SHA-256 of its credential's file. */
+  /** Hex SHA-256 of its credential's file; `unread` where its ways may go by another one yet. */
   login?: string;
   /** Release of its ways to the load balancers, where they run. */
   gateway?: string;

@@ -112,6 +112,7 @@ describe('its credential, where logins are needed', () => {
     ['is there, and its ways run', gated, 'sum', { activate: false, because: [] }],
     ['is missing', whole, 'sum', { login: true, activate: true }],
     ['is another one', { ...gated, login: 'old' }, 'sum', { login: true, activate: false }],
+    ['was written and not read', { ...gated, login: 'unread' }, 'sum', { login: true, activate: false }],
     ['is there, and its ways do not run', { ...gated, gateway: undefined }, 'sum', { activate: true }],
     ['is there, and its ways are of another release', { ...gated, gateway: 'r0' }, 'sum', { activate: true }],
     ['goes where nobody needs one', gated, undefined, { login: true, activate: false }],

@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,7 +102,7 @@ describe('the credential of a VM', () => {
     machine = mkdtempSync(join(tmpdir(), 'krakenctl-login-'));
     for (const name of ['bin', 'run']) mkdirSync(join(machine, name));
     for (const [name, text] of Object.entries({
-      docker: `[ "$1" != inspect ] || cat "${machine}/running" 2> /dev/null; echo "$*" >> "${machine}/calls"`,
+      docker: `[ "$1" != inspect ] || cat "${machine}/running" 2> /dev/null; echo "$*" >> "${machine}/calls"; [ "$1" != exec ] || [ ! -e "${machine}/deaf" ]`,
       sync: ':',
     })) {
       writeFileSync(join(machine, 'bin', name), `#!/bin/sh\n${text}\n`);
@@ -135,6 +136,22 @@ describe('the credential of a VM', () => {
     writeFileSync(join(machine, 'running'), 'true\n');
     await agent().giveLogin('c', loginText('Basic two'));
     expect(calls()).toContain('exec kraken-c-gateway sh -c kill -HUP 1');
+  });
+
+  test('that was written and not read is read with the next try, and is not taken for one that is in force', async () => {
+    const sum = createHash('sha256').update(loginText('Basic two')).digest('hex');
+    const seen = async () => (await agent().observe({ cluster: 'c', release: 'r', image: 'i', ports: [] })).login;
+    writeFileSync(join(machine, 'running'), 'true\n');
+    await agent().giveLogin('c', loginText('Basic one'));
+    writeFileSync(join(machine, 'deaf'), '');
+    await expect(agent().giveLogin('c', loginText('Basic two'))).rejects.toThrow();
+    expect(await seen()).toBe('unread');
+    rmSync(join(machine, 'deaf'));
+    rmSync(join(machine, 'calls'));
+    expect(await agent().giveLogin('c', loginText('Basic two'))).toEqual({ changed: true });
+    expect(calls()).toContain('kill -HUP 1');
+    expect(await seen()).toBe(sum);
+    expect(await agent().giveLogin('c', loginText('Basic two'))).toEqual({ changed: false });
   });
 
   test('goes with its folder, once', async () => {
