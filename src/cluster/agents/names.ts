@@ -27,6 +27,8 @@ export function loginFolder(cluster: string): string {
   return `/etc/kraken/${cluster}/agent-login`;
 }
 export const loginFile = 'login.conf';
+/** Beside it: what a VM that enrols itself has shown the sum of, until it is let in. As curl reads it. */
+export const pendingFile = 'pending';
 
 export const agentUnit = 'kraken-agent.service';
 export const agentLog = '/var/log/kraken/agent.log';

@@ -1,4 +1,4 @@
-import { gatewayContainer, loginFile, loginFolder } from '../../agents/names';
+import { gatewayContainer, loginFile, loginFolder, pendingFile } from '../../agents/names';
 import type { ClusterSpec } from '../../spec';
 import { gatewayWays } from './gateway';
 
@@ -22,6 +22,7 @@ export function withLogins(script: string, spec: ClusterSpec): string {
     .replace('  find_balancer\n  if [', () => `${choosing}  find_balancer\n  if [`)
     .replace('  sh "$current/deactivate" > /dev/null\n', (line) => `  say_goodbye\n${line}`)
     .replace('  enrol\n  say "removed"\n', () => '  say "removed"\n')
+    .replace('    say "nothing to remove"\n', (line) => `    rm -rf ${loginFolder(spec.name)}\n${line}`)
     .replace('  fetch desired\n', (line) => `${line}  [ -z "$token" ] || enrol_login\n`);
 }
 
@@ -38,14 +39,35 @@ const choosing = `  choose_login
 
 function enrolling(spec: ClusterSpec): string {
   const folder = loginFolder(spec.name);
+  const pending = `${folder}/${pendingFile}`;
   const ways = gatewayWays(spec).images.map(({ listen }) => listen);
   return `token=
 login=
 
 ask() { curl \${login:+-K "$login"} "$@"; }
 
+# What was shown and given up may have been let in since; the token may be used up by that.
+was_let_in() {
+  [ -r ${pending} ] || return 1
+  for each in $balancers; do
+    if let_in "$each"; then return 0; fi
+  done
+  return 1
+}
+
+let_in() { curl -fsS -m 5 -K ${pending} -o /dev/null "http://$1/install/epoch" 2> /dev/null; }
+
 # A token where one is given; else the ways of this machine, which know its credential.
 choose_login() {
+  if [ "$verb" != uninstall ] && was_let_in; then
+    if [ "$verb" = check ]; then login=${pending}; else take_login; fi
+    # Who hands over to a newer text has taken it already.
+    export KRAKENCTL_LOGIN="$login"
+  fi
+  if [ -r "\${KRAKENCTL_LOGIN:-}" ]; then
+    login=$KRAKENCTL_LOGIN token=
+    return
+  fi
   if [ -n "$token" ]; then
     [ -r "$token" ] || fail "$token: this file with a token cannot be read" "krakenctl agent token create says what is in it"
     login=$token
@@ -53,6 +75,19 @@ choose_login() {
   fi
   [ ! -r ${folder}/${loginFile} ] || { balancers='${ways.join(' ')}'; return 0; }
   [ "$verb" = uninstall ] || fail "this cluster asks for logins, and this machine has none" "--token FILE; krakenctl agent token create makes one"
+}
+
+# From now on its ways go by it.
+take_login() {
+  cp ${pending} "$tmp/own"
+  (
+    umask 077
+    printf 'proxy_set_header Authorization "Basic %s";\\n' "$(sed -n 's/^user = "\\(.*\\)"$/\\1/p' "$tmp/own" | tr -d '\\n' | base64 | tr -d '\\n')" > ${folder}/.new
+  )
+  mv -f ${folder}/.new ${folder}/${loginFile}
+  rm -f ${pending}
+  docker exec ${gatewayContainer(spec.name)} sh -c 'kill -HUP 1' > /dev/null 2>&1 || :
+  login=$tmp/own
 }
 
 # While it still has its ways.
@@ -63,32 +98,33 @@ say_goodbye() {
   done
 }
 
-# Its password stays here; what is shown is a sum of it.
+# Its password stays here, until it is let in, and is made once; what is shown is a sum of it.
 enrol_login() {
   address=$(curl -fsS -m 5 "http://$balancer/install/whoami") || fail "http://$balancer/install/whoami cannot be fetched"
-  password=$(head -c 32 /dev/urandom | sha256sum | cut -c 1-64)
+  password=$(sed -n 's/^user = ".*:\\(.*\\)"$/\\1/p' ${pending} 2> /dev/null || :)
+  [ -n "$password" ] || password=$(head -c 32 /dev/urandom | sha256sum | cut -c 1-64)
   salt=$(head -c 16 /dev/urandom | sha256sum | cut -c 1-16)
   sum=$(printf '%s%s' "$password" "$salt" | sha1sum | cut -c 1-40)
-  umask 077
-  printf 'login %s %s\\n' "$sum" "$salt" > "$tmp/applies"
-  printf 'user = "vm-%s.own:%s"\\n' "$address" "$password" > "$tmp/own"
+  mkdir -p /etc/kraken/$cluster
+  (
+    umask 077
+    mkdir -p ${folder}
+    printf 'user = "vm-%s.own:%s"\\n' "$address" "$password" > ${folder}/.new
+    printf 'login %s %s\\n' "$sum" "$salt" > "$tmp/applies"
+  )
+  mv -f ${folder}/.new ${pending}
   for each in $balancers; do
     ask -fsS -m 5 -o /dev/null -T "$tmp/applies" "http://$each/install/enrol" 2> /dev/null || say "note: $each did not take our name"
   done
   say "waiting to be let in"
   for _ in $(seq 1 60); do
-    if curl -fsS -m 5 -K "$tmp/own" -o /dev/null "http://$balancer/install/epoch" 2> /dev/null; then
-      mkdir -p ${folder}
-      printf 'proxy_set_header Authorization "Basic %s";\\n' "$(sed -n 's/^user = "\\(.*\\)"$/\\1/p' "$tmp/own" | tr -d '\\n' | base64 | tr -d '\\n')" > ${folder}/${loginFile}
-      docker exec ${gatewayContainer(spec.name)} sh -c 'kill -HUP 1' > /dev/null 2>&1 || :
-      login=$tmp/own
-      umask 022
+    if let_in "$balancer"; then
+      take_login
       return
     fi
     sleep 2
   done
-  umask 022
-  fail "nobody let this machine in" "has the token a use left, and does its worker run? krakenctl agent token list"
+  fail "nobody let this machine in" "has the token a use left, and does its worker run? krakenctl agent token list; once it lets in: curl -fsSL -K ${pending} http://$balancer/install | sh"
 }
 `;
 }

@@ -5,6 +5,7 @@ import {
   agentLog,
   agentUnit,
   loginFolder,
+  pendingFile,
   pullProgram,
   unitFolder,
 } from '../../agents/names';
@@ -111,6 +112,19 @@ cp "$log" "$log.1"
 `;
 }
 
+/** It was let in after its installation had given that up: the text that is served takes what it has shown. */
+function lateEnrolment(spec: ClusterSpec): string {
+  const pending = `${loginFolder(spec.name)}/${pendingFile}`;
+  return `if [ -r ${pending} ]; then
+  for balancer in ${balancerAddresses(spec, spec.ports.lbProxy).join(' ')}; do
+    curl -fsS -m 30 -K ${pending} -o "$tmp/install" "http://$balancer/install" 2> /dev/null || continue
+    sh "$tmp/install" --follow < /dev/null
+    exit
+  done
+fi
+`;
+}
+
 /** A VM that nobody logs in to runs what is served with `--follow`: what there is to decide, the newest text decides. */
 export function updateProgram(spec: ClusterSpec): string {
   return `#!/bin/sh
@@ -118,7 +132,7 @@ ${notice}
 set -eu
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-# Newest first: one that was away serves what was wanted before.
+${spec.auth ? lateEnrolment(spec) : ''}# Newest first: one that was away serves what was wanted before.
 for balancer in ${imageAddresses(spec).join(' ')}; do
   epoch=$(curl -fsS -m 10 "http://$balancer/install/epoch" 2> /dev/null | tr -dc 0-9 | head -c 16)
   echo "\${epoch:-0} $balancer"

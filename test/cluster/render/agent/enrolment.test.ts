@@ -24,7 +24,7 @@ esac
 folder=$MACHINE/balancers/$(echo "\${url#http://}" | cut -d / -f 1); [ -d "$folder" ] || exit 7
 case $url:$user in
   */install/whoami:*) ;;
-  *:enrol-t1-9) ;;
+  *:enrol-t1-9) [ ! -e "$MACHINE/used-up" ] || exit 22 ;;
   *:vm-gateway) ;;
   *:vm-10.0.2.8.own)
     [ -e "$MACHINE/lets-in" ] || exit 22
@@ -48,6 +48,7 @@ beforeEach(() => {
 afterEach(() => vm.remove());
 
 const login = 'etc/kraken/cluster/agent-login/login.conf';
+const pending = 'etc/kraken/cluster/agent-login/pending';
 const passwordOf = () => {
   const [, encoded = ''] = /^proxy_set_header Authorization "Basic ([^"]+)";\n$/.exec(vm.read(login)) ?? [];
   return Buffer.from(encoded, 'base64').toString();
@@ -76,11 +77,58 @@ describe('a VM that enrols itself with a token', () => {
     expect(stderr).toContain('nobody let this machine in');
   });
 
+  const gaveUp = () => {
+    expect(vm.install(first, '--token').status).toBe(1);
+    expect(statSync(join(vm.folder, pending)).mode & 0o777).toBe(0o600);
+    return vm.read(pending).split(/[:"]/)[2]!;
+  };
+
+  test('that is let in after it gave up gets in by what it has shown, with the next run', () => {
+    const password = gaveUp();
+    const shown = vm.read(`balancers/${first}:5000/install/enrol.t1`);
+    vm.note('lets-in', '');
+    expect(vm.install(first, '--token')).toMatchObject({ status: 0 });
+    expect(passwordOf()).toBe(`vm-10.0.2.8.own:${password}`);
+    expect([vm.runs, vm.read(pending)]).toEqual(['a', '']);
+    expect(vm.read(`balancers/${first}:5000/install/enrol.t1`)).toBe(shown);
+    expect(vm.said(first)).toEqual([`release ${releaseOf('a')}`]);
+  });
+
+  test('gets in so also by a newer text, and where the token is used up by now', () => {
+    vm.serve(balancers[1], { release: 'b', epoch: 1900 });
+    const password = gaveUp();
+    vm.note('lets-in', '');
+    vm.note('used-up', '');
+    expect(vm.install(first, '--token', pending)).toMatchObject({ status: 0 });
+    expect([vm.runs, passwordOf()]).toEqual(['b', `vm-10.0.2.8.own:${password}`]);
+  });
+
+  test('that shows itself twice shows one password: whichever is let in, it gets in', () => {
+    const password = gaveUp();
+    expect(gaveUp()).toBe(password);
+  });
+
+  test('and is there already takes what it has shown by itself, when it is let in', () => {
+    vm.note('lets-in', '');
+    vm.install(first, '--token');
+    vm.forget('lets-in');
+    vm.serveAll({ release: 'b', epoch: 1900 });
+    const password = gaveUp();
+    vm.note('lets-in', '');
+    expect(vm.look()).toMatchObject({ status: 0 });
+    expect([passwordOf(), vm.read(pending), vm.runs]).toEqual([`vm-10.0.2.8.own:${password}`, '', 'b']);
+  });
+
+  test('leaves nothing when it is taken away before it was let in', () => {
+    gaveUp();
+    expect(vm.uninstall(first).stdout).toContain('nothing to remove');
+    expect(vm.read(pending)).toBe('');
+  });
+
   test('asks a load balancer for nothing without a login but by which address it is known', () => {
     const script = installScript(spec, agentRelease(spec, `sha256:${'a'.repeat(64)}`, 'owner'));
-    expect(script.match(/curl -fsS[^\n]*\$(each|balancer)\/install\/(?!whoami)/g) ?? []).toEqual([
-      expect.stringContaining('-K "$tmp/own"'),
-    ]);
+    expect(script.match(/curl -fsS[^\n]*\$(each|balancer)\/install\/(?!whoami)/g) ?? []).toEqual([]);
+    expect(script).toContain(`curl -fsS -m 5 -K /${pending} -o /dev/null "http://$1/install/epoch"`);
   });
 
   test('follows what is served by its own ways, with nothing but those', () => {

@@ -182,8 +182,8 @@ export class UnattendedMachine {
   }
 
   /** A person has typed the line of the documentation. */
-  install(balancer: Balancer, words = '') {
-    const login = words.includes('--token') ? ` -K ${this.folder}/token` : '';
+  install(balancer: Balancer, words = '', from = words.includes('--token') ? 'token' : '') {
+    const login = from && ` -K ${this.folder}/${from}`;
     const placed = words.replace('--token', `--token ${this.folder}/token`);
     return this.sh(`curl -fsSL${login} http://${balancer}:5000/install | sh -s -- ${placed}`);
   }
