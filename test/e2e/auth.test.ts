@@ -28,17 +28,30 @@ afterAll(async () => {
   await Promise.all(nodes.map((node) => tryOnHost(at(node), ['rm', '-rf', '/root/.docker/config.json'])));
 }, 30_000);
 
+/** `target`: what the request line says, whatever the URL does. */
+interface Asking {
+  method?: string;
+  login?: string;
+  target?: string;
+}
+
 /** HTTP status of a request from one host of the lab; the login travels on stdin. */
-async function ask(from: string, url: string, options: { method?: string; login?: string } = {}): Promise<number> {
-  const { method = 'GET', login } = options;
-  const argv = ['curl', '-s', '-o', '/dev/null', '-m', '10', '-w', '%{http_code}', '-X', method, '-K', '-', url];
-  const { stdout } = await tryOnHost(at(from), argv, login ? `user = "${login}"\n` : '');
+async function ask(from: string, url: string, { method = 'GET', login, target }: Asking = {}): Promise<number> {
+  const line = target ? ['--request-target', target] : [];
+  const argv = ['curl', '-s', '-o', '/dev/null', '-m', '10', '-w', '%{http_code}', '-X', method, '-K', '-'];
+  const { stdout } = await tryOnHost(at(from), [...argv, ...line, url], login ? `user = "${login}"\n` : '');
   return Number(stdout);
 }
 
 const images = (node: string) => `http://${address(node)}:5000`;
 const agents = (node: string) => `http://${address(node)}:5003`;
 const loginOf = (user: string) => `${user}:${passwords[user]}`;
+/** What the gateway of a VM shows. */
+async function loginOn(vm: string): Promise<string> {
+  const file = await onHost(at(vm), ['cat', `/etc/kraken/${labName}/agent-login/login.conf`]);
+  const [, encoded = ''] = /Basic ([^"]+)"/.exec(file) ?? [];
+  return Buffer.from(encoded, 'base64').toString();
+}
 
 async function addUser(name: string, role: string): Promise<void> {
   const { data } = await json<{ password: string }>(['auth', 'users', 'add', name, '--role', role]);
@@ -149,6 +162,30 @@ describe('logins, switched on for a cluster that runs', () => {
     }
   });
 
+  test.each([
+    ['GET', '/tags/e2e%2Fapp:1', 200],
+    ['PUT', '/tags/e2e%2Fapp:1/digest/sha256:0', 403],
+    ['POST', '/remotes/tags/e2e%2Fapp:1', 403],
+    ['DELETE', '/namespace/e2e/blobs/sha256:0', 403],
+  ])(
+    'a VM reads there and changes nothing: %s %s is answered by %d, from afar and through its gateway',
+    async (method, path, expected) => {
+      const login = await loginOn('vm-1');
+      expect(await ask('vm-2', `${agents('node-1')}${path}`, { method, login })).toBe(expected);
+      // Behind those for images, one for each load balancer.
+      expect(await ask('vm-1', `http://127.0.0.1:${8095 + nodes.length}${path}`, { method })).toBe(expected);
+    },
+  );
+
+  test.each([
+    ['/namespace/..%2freadiness%23x/blobs/sha256:0/metainfo', 401],
+    ['/namespace/..%2freadiness/blobs/sha256:0/metainfo', 401],
+    // NGINX takes this for /readiness, so that is what is asked for: nothing of that namespace, which would be 404.
+    ['/namespace/..%2freadiness#x/blobs/sha256:0/metainfo', 200],
+  ])('nothing but /readiness is open there, however it is written: %s is answered by %d', async (target, expected) => {
+    expect(await ask('vm-2', `${agents('node-1')}/`, { target })).toBe(expected);
+  });
+
   test('wrong ones wait for their turn and are in the log; right ones do not wait', async () => {
     const url = `${images('node-1')}/v2/`;
     const since = Date.now();
@@ -165,9 +202,7 @@ describe('logins, switched on for a cluster that runs', () => {
   });
 
   test('a VM that is revoked is refused everywhere within ten seconds, also with what it has; by name it is let in again', async () => {
-    const file = await onHost(at('vm-1'), ['cat', `/etc/kraken/${labName}/agent-login/login.conf`]);
-    const [, encoded = ''] = /Basic ([^"]+)"/.exec(file) ?? [];
-    const login = Buffer.from(encoded, 'base64').toString();
+    const login = await loginOn('vm-1');
     passwords['vm-1'] = login.slice(login.indexOf(':') + 1);
     expect(await ask('vm-2', `${agents('node-1')}/tags/e2e%2Fapp:1`, { login })).toBe(200);
     const since = Date.now();
@@ -198,11 +233,6 @@ describe('logins, switched on for a cluster that runs', () => {
   });
 
   test('another secret takes the place of the first: users and agents go on meanwhile, what was derived from the first is refused after it', async () => {
-    const file = `/etc/kraken/${labName}/agent-login/login.conf`;
-    const loginOn = async (vm: string) => {
-      const [, encoded = ''] = /Basic ([^"]+)"/.exec(await onHost(at(vm), ['cat', file])) ?? [];
-      return Buffer.from(encoded, 'base64').toString();
-    };
     const before = await loginOn('vm-2');
     writeEnv(lab, { ...on, AUTH_SECRET: `${secret}-next` });
     expect((await krakenctl(['deploy', '--yes'])).code).toBe(2);

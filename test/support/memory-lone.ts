@@ -88,7 +88,8 @@ export function answerAgent(vm: MemoryHost, { path, method = 'GET' }: HttpReques
   if (vm.swarm.getsNothing) return answer(500, 'download torrent: timed out');
   const nodes = nodesOf(vm.lab);
   const text = nodes.find((m) => m.runs('nginx'))?.nginxRuns ?? '';
-  const [, to] = new RegExp(`location \\^~ /namespace/${namespace}/ \\{\\s+proxy_pass http://(\\S+);`).exec(text) ?? [];
+  const [, to] =
+    new RegExp(`location \\^~ /namespace/${namespace}/ \\{[^]*?proxy_pass http://(\\S+);`).exec(text) ?? [];
   const [, address] = new RegExp(`upstream ${to} \\{\\s+server ([0-9.]+):8081 `).exec(text) ?? [];
   const tracker = nodes.find((m) =>
     address ? m.host.address === address : !new RegExp(` out=${m.host.id}`).test(text),

@@ -334,6 +334,9 @@ location = /install/enrol {${install}
 }`;
 }
 
+/** Agents announce, and otherwise only read: build-indexes take tags by PUT from whoever reaches them. GET stands for HEAD too. */
+const readOnly = 'limit_except GET { deny all; }';
+
 /** An announce is answered at once or not at all, so a tracker that hangs is left early. */
 const announceSeconds = 10;
 
@@ -342,10 +345,10 @@ function trackerServers(spec: ClusterSpec, state: BalancerState): string[] {
   return servers({ spec, port: spec.ports.lbTracker }, [
     ...logins.tracker,
     ownHealth(spec),
-    `# Through to a tracker, which asks an origin.
+    `# Through to a tracker, which asks an origin. Named here: otherwise the request line would go through as it came, and nobody is asked for a login.
 location = /readiness {${logins.open}
   access_log off;
-  proxy_pass http://trackers;
+  proxy_pass http://trackers/readiness;
 }`,
     passing(spec, '^~ /announce', [
       `proxy_read_timeout ${Math.min(spec.nginx.readTimeoutSeconds, announceSeconds)}s;`,
@@ -354,9 +357,9 @@ location = /readiness {${logins.open}
       'proxy_pass http://trackers;',
     ]),
     ...outNodes(spec, state).map(({ id }) =>
-      passing(spec, `^~ /namespace/${throughNamespace(id)}/`, [`proxy_pass http://tracker_${id};`]),
+      passing(spec, `^~ /namespace/${throughNamespace(id)}/`, [readOnly, `proxy_pass http://tracker_${id};`]),
     ),
-    passing(spec, '~ ^/(?:tags|repositories|list)/', ['proxy_pass http://build_indexes;']),
-    passing(spec, '/', ['proxy_pass http://trackers;']),
+    passing(spec, '~ ^/(?:tags|repositories|list)/', [readOnly, 'proxy_pass http://build_indexes;']),
+    passing(spec, '/', [readOnly, 'proxy_pass http://trackers;']),
   ]);
 }

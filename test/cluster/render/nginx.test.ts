@@ -21,16 +21,20 @@ function block(start: string, from = text): string {
 
 const servers = () => text.split(/^ {2}server \{/m).slice(1);
 
-/** Where a request goes, by NGINX's own order: exact, `^~`, first expression, prefix. */
+/** Where a request goes. */
 function route(server: string, path: string): string {
+  return /proxy_pass http:\/\/(\$?\w+)/.exec(location(server, path))?.[1] ?? 'nginx';
+}
+
+/** What answers a path, by NGINX's own order: exact, `^~`, first expression, prefix. */
+function location(server: string, path: string): string {
   const locations = [...server.matchAll(/location (=|\^~|~)? ?(\S+) \{(.*?)\n {4}\}/gs)].map((m) => m.slice(1));
-  const target = (body: string) => /proxy_pass http:\/\/(\$?\w+)/.exec(body)?.[1] ?? 'nginx';
   const found =
     locations.find(([kind, match]) => kind === '=' && match === path) ??
     locations.find(([kind, match]) => kind === '^~' && path.startsWith(match!)) ??
     locations.find(([kind, match]) => kind === '~' && new RegExp(match!).test(path)) ??
     locations.find(([kind, match]) => kind === undefined && path.startsWith(match!));
-  return target(found![2]!);
+  return found![2]!;
 }
 
 describe('the load balancer', () => {
@@ -77,6 +81,27 @@ describe('the load balancer', () => {
     ['/readiness', 'trackers'],
   ])('%s on the tracker port goes to %s', (path, target) => {
     expect(route(servers()[1]!, path)).toBe(target);
+  });
+
+  test.each([
+    ['/announce/ad738bea51c90466765131b6cb6003b3b46b12c1', false],
+    ['/tags/library%2Fnginx:1.27/digest/sha256:0', true],
+    ['/repositories/library%2Fnginx/tags', true],
+    ['/remotes/tags/library%2Fnginx:1.27', true],
+    ['/namespace/library%2Fnginx/blobs/sha256:0/metainfo', true],
+    ['/namespace/krakenctl-canary/through-node-2/blobs/sha256:0/metainfo', true],
+  ])('%s on the tracker port is for readers alone: %s', (path, isForReaders) => {
+    for (const from of [text, nginxText(spec, { out: ['node-2'] })]) {
+      const server = from.split(/^ {2}server \{/m)[2]!;
+      expect(location(server, path).includes('limit_except GET { deny all; }')).toBe(isForReaders);
+    }
+  });
+
+  test.each([
+    [0, 'http://proxies/health;'],
+    [1, 'http://trackers/readiness;'],
+  ])('whatever a request line says, /readiness of server %d asks for %s', (server, target) => {
+    expect(location(servers()[server]!, '/readiness')).toContain(`proxy_pass ${target}`);
   });
 
   test.each([
