@@ -394,9 +394,17 @@ const bugs = [
     suite: 'unit',
     bug: 'a certificate of another key is taken',
     file: 'src/cluster/tls/given.ts',
-    from: 'if (!leaf.checkPrivateKey(key))',
+    from: 'if (!leaf.checkPrivateKey(key.key))',
     to: 'if (key === undefined)',
     tests: 'test/cluster/tls/certificate',
+  },
+  {
+    suite: 'unit',
+    bug: 'a key that lies beside its certificate is shown to all',
+    file: 'src/cluster/tls/given.ts',
+    from: 'const kept = { certificate: pemOf(chain),',
+    to: 'const kept = { certificate: files.certificate.text,',
+    tests: 'test/cluster/tls/given',
   },
   {
     suite: 'unit',

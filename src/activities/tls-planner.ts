@@ -51,7 +51,7 @@ function signerFor({ spec, vault, nowMs, known, renew }: Signing): SigningWish {
   return { kind: 'authority', id: id ?? vault.makeAuthority(spec.name, nowMs) };
 }
 
-/** Read once, judged, and kept as they are: what is deployed is what was judged, whatever becomes of the files. */
+/** Read once, judged, and kept: what is deployed is what was judged, whatever becomes of the files. */
 function takeGiven({ name, tls }: ClusterSpec, vault: Vault, nowMs: number): SigningWish {
   const paths = tls!.given!;
   const files: GivenFiles = {
@@ -59,7 +59,7 @@ function takeGiven({ name, tls }: ClusterSpec, vault: Vault, nowMs: number): Sig
     key: readGiven('KEY_PATH', paths.key),
     ...(paths.trusted && { trusted: readGiven('CA_PATH', paths.trusted) }),
   };
-  const { mistakes, id, from, until } = judgeGiven(files, nowMs);
+  const { mistakes, id, kept, from, until } = judgeGiven(files, nowMs);
   if (mistakes.length > 0) {
     const text = mistakes.map((m) => `${m.field} ${m.value}: ${m.problem}; expected ${m.expected}`).join('\n');
     throw new ActivityError('TLS_GIVEN', text, {
@@ -67,19 +67,8 @@ function takeGiven({ name, tls }: ClusterSpec, vault: Vault, nowMs: number): Sig
       hint: 'nothing was changed; docs/tls.md says what a certificate must have',
     });
   }
-  vault.keep(name, {
-    kind: 'given',
-    id,
-    trusted: files.trusted?.text ?? lastOf(files.certificate.text),
-    certificate: files.certificate.text,
-    key: files.key.text,
-  });
+  vault.keep(name, { kind: 'given', id, ...kept });
   return { kind: 'given', id, from, until };
-}
-
-/** Of a chain in PEM. */
-function lastOf(chain: string): string {
-  return `${chain.slice(chain.lastIndexOf('-----BEGIN CERTIFICATE')).trim()}\n`;
 }
 
 function readGiven(field: string, path: string): { path: string; text: string } {

@@ -20,8 +20,10 @@ export interface GivenMistake {
 
 export interface GivenVerdict {
   mistakes: GivenMistake[];
-  /** Where there are none: names the three files together. */
+  /** Where there are none: names what is kept. */
   id: string;
+  /** What goes to hosts: a file may hold more than it is named for, a key beside its certificate for example. */
+  kept: { certificate: string; key: string; trusted: string };
   from: string;
   until: string;
 }
@@ -47,14 +49,17 @@ export function judgeGiven(files: GivenFiles, nowMs: number): GivenVerdict {
   if (files.trusted && trusted.length === 0)
     blame('trusted', 'no certificate could be read in it', 'certificates of authorities in PEM');
   if (!key) blame('key', 'no key could be read in it', 'its private key in PEM, without a passphrase');
+  const kept = { certificate: pemOf(chain), key: key?.pem ?? '', trusted: pemOf(trusted) };
   const end = (): GivenVerdict => ({
     mistakes,
-    id: idOf(files),
+    id: idOf({ ...kept, trusted: files.trusted && kept.trusted }),
+    kept,
     from: isoOf(leaf?.validFrom),
     until: isoOf(leaf?.validTo),
   });
   if (!leaf || !key || trusted.length === 0) return end();
-  if (!leaf.checkPrivateKey(key)) blame('key', 'it is not the key of CERT_PATH', 'the private key of that certificate');
+  if (!leaf.checkPrivateKey(key.key))
+    blame('key', 'it is not the key of CERT_PATH', 'the private key of that certificate');
   if (isPublished(keySum(leaf.publicKey))) {
     blame('certificate', "it is one of Kraken's own test certificates, whose keys are published", 'a key of your own');
   }
@@ -92,8 +97,8 @@ export function judgeGiven(files: GivenFiles, nowMs: number): GivenVerdict {
 
 const fields: Record<keyof GivenFiles, string> = { certificate: 'CERT_PATH', key: 'KEY_PATH', trusted: 'CA_PATH' };
 
-function idOf(files: GivenFiles): string {
-  const texts = [files.certificate.text, files.key.text, files.trusted?.text];
+function idOf({ certificate, key, trusted }: Partial<GivenVerdict['kept']>): string {
+  const texts = [certificate, key, trusted];
   return `given-${createHash('sha256').update(JSON.stringify(texts)).digest('hex').slice(0, 16)}`;
 }
 
@@ -113,11 +118,17 @@ function readCertificates(text: string): X509Certificate[] {
   });
 }
 
-function readKey(text: string): KeyObject | undefined {
+function pemOf(certificates: X509Certificate[]): string {
+  return certificates.map(String).join('');
+}
+
+/** The first one in a file, and its own text alone. */
+function readKey(text: string): { key: KeyObject; pem: string } | undefined {
+  const [block] = /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----[^-]+-----END \1PRIVATE KEY-----/.exec(text) ?? [];
   try {
-    const key = createPrivateKey(text);
+    const key = createPrivateKey(block ?? '');
     createPublicKey(key);
-    return key;
+    return { key, pem: `${block}\n` };
   } catch {
     return undefined;
   }

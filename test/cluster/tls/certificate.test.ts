@@ -81,7 +81,10 @@ describe("a person's own files", () => {
     const verdict = judgeGiven(right, nowMs);
     expect(verdict).toMatchObject({ mistakes: [], until: state.series.until });
     expect(judgeGiven({ ...right, certificate: file('/moved', right.certificate.text) }, nowMs).id).toBe(verdict.id);
-    expect(judgeGiven({ ...right, key: file('/k', `${right.key.text}\n`) }, nowMs).id).not.toBe(verdict.id);
+    const others = { ...right, trusted: file('/a', `${ca.certificate}${other.certificate}`) };
+    expect(judgeGiven(others, nowMs).id).not.toBe(verdict.id);
+    const { certificate, key, trusted } = right;
+    expect(verdict.kept).toEqual({ certificate: certificate.text, key: key.text, trusted: trusted.text });
   });
 
   test.each<[string, Parameters<typeof judgeGiven>[0], string]>([
