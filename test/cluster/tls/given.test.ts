@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { planTls } from '../../../src/activities/tls-planner';
 import { createVault } from '../../../src/clients/vault';
 import { tlsFiles } from '../../../src/cluster/tls/files';
+import { judgeGiven } from '../../../src/cluster/tls/given';
 import { exampleSpec } from '../../support/cluster';
 
 /** Files of a person, made by another program as a person would. */
@@ -29,11 +30,22 @@ function make(name: string, wanted: { subject?: string; by?: string; days?: numb
 }
 
 const authority = ['basicConstraints=critical,CA:TRUE'];
+const day = 86_400_000;
 const named = ['subjectAltName=DNS:kraken,DNS:registry.example.com'];
 
 beforeAll(() => {
   make('root', { extensions: authority });
   make('leaf', { by: 'root', extensions: named });
+  make('between', { by: 'root', extensions: authority });
+  make('below', { by: 'between', extensions: named });
+  make('short', { by: 'root', days: 5, extensions: authority });
+  make('below-short', { by: 'short', extensions: named });
+  make('no-authority', { by: 'root', extensions: ['basicConstraints=CA:FALSE'] });
+  make('below-none', { by: 'no-authority', extensions: named });
+  make('ending', { days: 5, extensions: authority });
+  make('below-ending', { by: 'ending', extensions: named });
+  make('in-subject', { subject: 'kraken', by: 'root', extensions: ['subjectAltName=IP:10.0.1.10'] });
+  make('alone', { extensions: named });
 });
 
 /** One file of several; its path. */
@@ -71,5 +83,80 @@ describe('of files that hold more than they are named for', () => {
     writeFileSync(at('notes.crt'), `a word\n${text('leaf.crt')}of mine\n${text('root.crt')}at the end`);
     const { 'tls.crt': shown, 'ca.crt': believed } = deployed({ certificate: at('notes.crt'), key: at('leaf.key') });
     expect([shown, believed]).toEqual([text('leaf.crt') + text('root.crt'), text('root.crt')]);
+  });
+});
+
+describe('what certificates say', () => {
+  /** Each mistake with its field; certificates of one file are written with `+`. */
+  function judged(certificate: string, trusted?: string, laterMs = 0): string[] {
+    const file = (names: string) => ({
+      path: '',
+      text: names
+        .split('+')
+        .map((name) => text(`${name}.crt`))
+        .join(''),
+    });
+    const key = { path: '', text: text(`${certificate.split('+')[0]}.key`) };
+    const files = { certificate: file(certificate), key, ...(trusted && { trusted: file(trusted) }) };
+    return judgeGiven(files, Date.now() + laterMs).mistakes.map(({ field, problem }) => `${field}: ${problem}`);
+  }
+
+  test.each([
+    ['leaf', 'root'],
+    ['leaf+root', undefined],
+    ['leaf', 'alone+root'],
+    ['below+between', 'root'],
+    ['below', 'between+root'],
+    ['below+between+root', undefined],
+    // In any order: RFC 8446, 4.4.2.
+    ['below+root+between', 'root'],
+    ['alone', undefined],
+  ])('is enough: %s, believed by %s', (certificate, trusted) => {
+    expect(judged(certificate, trusted)).toEqual([]);
+  });
+
+  const noRoot = 'CA_PATH: no certificate in it signs itself';
+  const noWay = 'CERT_PATH: it does not lead to a certificate of CA_PATH';
+  test.each<[string, string | undefined, number, string[]]>([
+    ['in-subject', 'root', 0, ['CERT_PATH: its names are IP Address:10.0.1.10']],
+    ['below', 'between', 0, [noRoot]],
+    ['below+between', 'between', 0, [noRoot]],
+    ['below', 'root', 0, [noWay]],
+    ['below', 'between+alone', 0, [noWay]],
+    ['alone', 'root', 0, [noWay]],
+    ['below-none+no-authority', 'root', 0, ['CERT_PATH: CN=no-authority, which it leads over, is no authority']],
+    ['below-short+short', 'root', 10, ['CERT_PATH: CN=short, which it leads over, ended at ']],
+    ['below-short', 'short+root', 10, ['CA_PATH: CN=short, which it leads over, ended at ']],
+    ['below-short', 'short+root', 4.5, ['CA_PATH: CN=short, which it leads over, ends at ']],
+    ['below-ending', 'ending', 10, ['CA_PATH: CN=ending, which it leads over, ended at ']],
+    ['below-ending+ending', undefined, 10, ['CERT_PATH: CN=ending, which it leads over, ended at ']],
+  ])('is not enough: %s, believed by %s, %d days later', (certificate, trusted, days, expected) => {
+    const told = judged(certificate, trusted, days * day).map((line) => line.replace(/\d{4}-\d\d-\S+$/, ''));
+    expect(told).toEqual(expected);
+  });
+
+  test('of an authority that was signed twice the way that is valid counts', () => {
+    make('again', { by: 'root', days: 5, extensions: authority });
+    // The key and the name of one that lives longer.
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      'again.csr',
+      '-CA',
+      'root.crt',
+      '-CAkey',
+      'root.key',
+      '-CAcreateserial',
+      '-extfile',
+      'again.ext',
+      '-days',
+      '30',
+      '-out',
+      'longer.crt',
+    );
+    make('twice', { by: 'again', extensions: named });
+    expect(judged('twice+again+longer', 'root', 10 * day)).toEqual([]);
+    expect(judged('twice+again', 'root', 10 * day)).toHaveLength(1);
   });
 });
