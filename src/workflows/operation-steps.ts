@@ -1,4 +1,4 @@
-import { ApplicationFailure } from '@temporalio/workflow';
+import { ApplicationFailure, patched } from '@temporalio/workflow';
 import type { ResolvedImages } from '../cluster/desired';
 
 import type { Plan, Step } from '../cluster/plan';
@@ -45,10 +45,13 @@ export function isRedisAlone(plan: Plan): boolean {
   return plan.unseen.length === 0 && stepsOf(plan).length > 0 && stepsOf(plan).every((step) => step.kind === 'redis');
 }
 
+/** Without logins: who may come in may change at any moment, and whoever changes it brings it to the load balancers. */
 function stepsOf(plan: Plan): Step[] {
-  return unfoldStages(plan)
+  const steps = unfoldStages(plan)
     .filter((s) => s.id !== 'record')
     .flatMap((s) => s.steps);
+  const others = steps.filter((step) => step.kind !== 'credentials');
+  return others.length < steps.length && patched('logins-change-meanwhile') ? others : steps;
 }
 
 /** Another krakenctl's hosts, before anything is changed; the claim looks again under the fence. */

@@ -19,6 +19,8 @@ beforeEach(async () => {
 afterEach(() => bench.close());
 
 const keys = authKeys(benchSecret, 'cluster');
+const nodes = ['node-1', 'node-2', 'node-3'];
+const policy = { batch: 1, approveEachNode: false, approveWithinMs: 1000, bakeMs: 0, rollback: true };
 const asking = (change: (spec: ClusterSpec) => void = () => undefined) =>
   exampleSpec((spec) => {
     spec.auth = { key: keys.fingerprint };
@@ -71,6 +73,61 @@ describe('ENABLE_AUTH', () => {
     await deployAsking();
     await bench.deploy();
     expect(await statusOf('node-2')).toBe(200);
+  });
+
+  /** From its next version on the tracker of a node says something else than it should. */
+  function failsOn(node: string): void {
+    const machine = lab.machine(node);
+    machine.serves = (part, response) =>
+      part === 'tracker' && machine.part(part)?.image.endsWith('v0.1.28')
+        ? { ...response, body: Buffer.from('{"wrong":1}') }
+        : response;
+  }
+
+  /** A user is added who lies on the nodes and on no load balancer yet; @returns what brings the record so far. */
+  async function addHalfWay(): Promise<() => void> {
+    await operate({ kind: 'add', user: user('eva') });
+    const path = '/var/lib/krakenctl/cluster/auth.json';
+    const machines = nodes.map((node) => lab.machine(node));
+    const before = machines.map(({ stored, credentialState }) => ({
+      record: stored.get(path)!,
+      credentials: { ...credentialState },
+    }));
+    await operate({ kind: 'add', user: user('later') });
+    const records = machines.map(({ stored }) => stored.get(path)!);
+    for (const [i, { record, credentials }] of before.entries()) {
+      machines[i]!.stored.set(path, record);
+      Object.assign(machines[i]!.credentialState, credentials);
+    }
+    return () => records.forEach((record, i) => void machines[i]!.stored.set(path, record));
+  }
+
+  test.each<[string, { at: string; fails?: boolean; loses?: boolean; brings: boolean }]>([
+    ['is no reason to fail', { at: 'v0.1.28', brings: false }],
+    ['is no reason to leave Redis masters where they went', { at: 'v0.1.28', loses: true, brings: true }],
+    ['is no reason for the way back to fail', { at: 'v0.1.27', fails: true, brings: false }],
+  ])('a user who is added while a deploy runs %s', async (_, { at, fails, loses, brings }) => {
+    await deployAsking();
+    const comes = await addHalfWay();
+    if (fails) failsOn('node-3');
+    const replica = lab.machine('node-1').redis(6380);
+    let came = 0;
+    lab.hook = async (moment, effect) => {
+      const image = lab.machine('node-3').part('proxy')?.image;
+      if (moment !== 'after' || effect !== 'create kraken-cluster-node-3-proxy' || !image?.endsWith(at)) return;
+      came += 1;
+      comes();
+      if (loses) await replica.failover();
+    };
+    const run = bench.deploy((input) => {
+      input.spec = asking((s) => void Object.assign(s.images, { version: 'v0.1.28' }));
+      input.policy = policy;
+    });
+    if (fails) expect(await failureOf(run)).toMatchObject({ type: 'ROLLED_BACK' });
+    else expect(await run).toMatchObject({ changed: true });
+    expect(came).toBe(1);
+    for (const node of nodes) expect(files(node)!.pull.includes('later')).toBe(brings);
+    if (loses) expect((await replica.replication()).role).toBe('slave');
   });
 
   test('hashes that are lost on a load balancer are brought back by the next deploy, and nothing else', async () => {
