@@ -31,10 +31,16 @@ export function judgeUndo(record: ClusterRecord | undefined, wanted: string | un
       `before ${operation.name} there was nothing to go back to`,
       'krakenctl cluster destroy takes it away',
     );
+  // Agents have lost their credentials since then, and would be refused.
+  if (before.spec.auth && !spec.auth)
+    return refused(
+      `${operation.name} has ENABLE_AUTH=false, and agents are to be let in first again`,
+      'ENABLE_AUTH=true, then krakenctl deploy',
+    );
   return judgeWayBack(spec, before, operation.name);
 }
 
-/** From what was wanted to a state of before: an undo and a rollback go the same way, and are refused for the same reasons. */
+/** From what was wanted to a state of before: an undo and a rollback go the same way. Agents follow a deploy when it has ended, so a rollback finds them as they were. */
 export function judgeWayBack(from: ClusterSpec, to: LastGood, name: string): UndoVerdict {
   const nodes = (s: ClusterSpec) => s.nodes.map(({ id, address }) => `${id} ${address}`).join(', ');
   if (nodes(to.spec) !== nodes(from))
@@ -46,12 +52,6 @@ export function judgeWayBack(from: ClusterSpec, to: LastGood, name: string): Und
     return refused(
       `${name} changed the storage; what was pushed since then is not in the former one`,
       'krakenctl plan',
-    );
-  // Agents have lost their credentials since then, and would be refused.
-  if (to.spec.auth && !from.auth)
-    return refused(
-      `${name} has ENABLE_AUTH=false, and agents are to be let in first again`,
-      'ENABLE_AUTH=true, then krakenctl deploy',
     );
   // How to log in is not what is taken back: the way of today works today.
   return { state: 'possible', spec: { ...to.spec, ssh: from.ssh, nodes: from.nodes }, to };

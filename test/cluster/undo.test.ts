@@ -1,5 +1,5 @@
 import type { ClusterRecord } from '../../src/cluster/observed';
-import { judgeUndo } from '../../src/cluster/undo';
+import { judgeUndo, judgeWayBack } from '../../src/cluster/undo';
 import { exampleImages, exampleSpec, observedAs, seenHost } from '../support/cluster';
 
 const earlier = exampleSpec();
@@ -55,5 +55,21 @@ describe('an undo', () => {
     ],
   ])('%s is refused, with the reason', (_, found, wanted, why) => {
     expect(judgeUndo(found, wanted)).toMatchObject({ state: 'refused', why: expect.stringContaining(why) });
+  });
+});
+
+describe('logins that were switched off', () => {
+  const asking = exampleSpec((s) => void Object.assign(s, { auth: { key: '0123456789abcdef' } }));
+  const to = { ...before, spec: asking };
+
+  test('are not switched on again by an undo: agents have no credentials since then', () => {
+    expect(judgeUndo({ ...record, before: to }, undefined)).toMatchObject({
+      state: 'refused',
+      why: expect.stringContaining('ENABLE_AUTH=false'),
+    });
+  });
+
+  test('come back with a deploy that failed: agents have theirs until one has ended', () => {
+    expect(judgeWayBack(spec, to, 'deploy-2')).toMatchObject({ state: 'possible', spec: { auth: asking.auth } });
   });
 });

@@ -84,6 +84,19 @@ describe('ENABLE_AUTH', () => {
         : response;
   }
 
+  test('false again in a deploy that fails: logins are needed as before, and let in as before', async () => {
+    await deployAsking();
+    failsOn('node-2');
+    const failed = bench.deploy((input) => {
+      input.spec.images.version = 'v0.1.28';
+      input.policy = policy;
+    });
+    expect(await failureOf(failed)).toMatchObject({ type: 'ROLLED_BACK' });
+    const login = `krakenctl.${keys.fingerprint.slice(0, 6)}:${keys.password('krakenctl')}`;
+    for (const node of nodes) expect([await statusOf(node), await statusOf(node, login)]).toEqual([401, 200]);
+    expect(await deployAsking()).toMatchObject({ changed: false });
+  });
+
   /** A user is added who lies on the nodes and on no load balancer yet; @returns what brings the record so far. */
   async function addHalfWay(): Promise<() => void> {
     await operate({ kind: 'add', user: user('eva') });
