@@ -121,7 +121,8 @@ function liveEntries({ hosts }: DesiredState): [string, string][] {
   );
 }
 
-function changedPaths(before: unknown, after: unknown, path = ''): string[] {
+/** Where two specs differ, as `redis.maxmemoryBytes`; a part that only one of them has is one place. */
+export function changedPaths(before: unknown, after: unknown, path = ''): string[] {
   if (JSON.stringify(before) === JSON.stringify(after)) return [];
   if (!isTree(before) || !isTree(after)) return [path];
   const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();

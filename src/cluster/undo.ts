@@ -1,3 +1,4 @@
+import { changedPaths } from './because';
 import type { ClusterRecord, LastGood } from './observed';
 import type { ClusterSpec } from './spec';
 
@@ -14,6 +15,7 @@ export type UndoVerdict =
  * | only mended what was there                 | goes back to the state before what was mended                  |
  * | brought the cluster into being             | refused: there is nothing before it                            |
  * | switched ENABLE_AUTH off                    | refused: agents come first again                                |
+ * | made other certificates and nothing else   | refused: what is believed by now stays so                      |
  * | changed which nodes there are, the storage | refused: data would be left where nobody asks for it           |
  */
 export function judgeUndo(record: ClusterRecord | undefined, wanted: string | undefined): UndoVerdict {
@@ -37,7 +39,28 @@ export function judgeUndo(record: ClusterRecord | undefined, wanted: string | un
       `${operation.name} has ENABLE_AUTH=false, and agents are to be let in first again`,
       'ENABLE_AUTH=true, then krakenctl deploy',
     );
-  return judgeWayBack(spec, before, operation.name);
+  const verdict = judgeWayBack(spec, before, operation.name);
+  return verdict.state === 'possible' && isOfCertificatesAlone(record, verdict)
+    ? certificatesStay(spec, operation.name)
+    : verdict;
+}
+
+/** Who signs is decided by what is there, not by what was: such an undo would change nothing, or bring a rotation that ended half way to its end. */
+function isOfCertificatesAlone(
+  { spec, images }: ClusterRecord,
+  { spec: earlier, to }: Extract<UndoVerdict, { state: 'possible' }>,
+): boolean {
+  const changed = [...changedPaths(earlier, spec), ...changedPaths(to.images, images)];
+  return changed.length > 0 && changed.every((path) => /^tls\.state\.(?:signer|trusts|series)\b/.test(path));
+}
+
+function certificatesStay(spec: ClusterSpec, name: string): UndoVerdict {
+  return refused(
+    `${name} brought other certificates and nothing else, and those of before are not gone back to`,
+    spec.tls?.given
+      ? 'put the former files where CERT_PATH, KEY_PATH and CA_PATH say, then: krakenctl deploy'
+      : 'krakenctl tls rotate makes others, tls rotate --ca another authority too',
+  );
 }
 
 /** From what was wanted to a state of before: an undo and a rollback go the same way. Agents follow a deploy when it has ended, so a rollback finds them as they were. */

@@ -1,4 +1,5 @@
 import type { ClusterRecord } from '../../src/cluster/observed';
+import type { ClusterSpec, TlsState } from '../../src/cluster/spec';
 import { judgeUndo, judgeWayBack } from '../../src/cluster/undo';
 import { exampleImages, exampleSpec, observedAs, seenHost } from '../support/cluster';
 
@@ -71,5 +72,51 @@ describe('logins that were switched off', () => {
 
   test('come back with a deploy that failed: agents have theirs until one has ended', () => {
     expect(judgeWayBack(spec, to, 'deploy-2')).toMatchObject({ state: 'possible', spec: { auth: asking.auth } });
+  });
+});
+
+describe('an undo of certificates', () => {
+  const state: TlsState = {
+    stage: 'require',
+    signer: 'ca-1',
+    trusts: ['ca-1'],
+    series: { number: 1, from: '2026-11-01T00:00:00.000Z', until: '2027-02-01T00:00:00.000Z' },
+  };
+  const given = { certificate: '/c', key: '/k' };
+  const inState = (change: Partial<TlsState> = {}, more: Partial<ClusterSpec['tls']> = {}) =>
+    exampleSpec(
+      (s) => void Object.assign(s, { tls: { lifetimeSeconds: 60, state: { ...state, ...change }, ...more } }),
+    );
+  const recordOf = (now: ClusterSpec, then: ClusterSpec): ClusterRecord => ({
+    ...record,
+    spec: now,
+    images,
+    operation: operation('rotate-1'),
+    before: { ...before, spec: then, images },
+  });
+  const series = { ...state.series, number: 2 };
+  const others = { signer: 'ca-2', trusts: ['ca-2'], series };
+
+  test.each<[string, ClusterRecord, string]>([
+    ['new ones', recordOf(inState({ series }), inState()), 'krakenctl tls rotate makes others'],
+    ['another authority', recordOf(inState(others), inState()), 'tls rotate --ca another authority too'],
+    ['half a way to another', recordOf(inState({ trusts: ['ca-1', 'ca-2'] }), inState()), 'krakenctl tls rotate'],
+    ["one's own", recordOf(inState(others, { given }), inState({}, { given })), 'put the former files where CERT_PATH'],
+  ])('that brought nothing else (%s) is refused, with what to do instead', (_, found, hint) => {
+    const why = 'rotate-1 brought other certificates and nothing else';
+    expect(judgeUndo(found, undefined)).toMatchObject({
+      state: 'refused',
+      why: expect.stringContaining(why),
+      hint: expect.stringContaining(hint),
+    });
+  });
+
+  test.each<[string, ClusterRecord]>([
+    ['another version too', { ...recordOf(inState(others), inState()), images: exampleImages(spec, 'b') }],
+    ['another stage too', recordOf(inState(others), inState({ stage: 'bus' }))],
+    ['TLS itself', recordOf(inState(), earlier)],
+    ['nothing that it is told by', recordOf(inState(), inState())],
+  ])('that brought %s takes that back', (_, found) => {
+    expect(judgeUndo(found, undefined)).toMatchObject({ state: 'possible' });
   });
 });

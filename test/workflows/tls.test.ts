@@ -6,6 +6,7 @@ import { createVault, newAuthority } from '../../src/clients/vault';
 import type { ClusterRecord } from '../../src/cluster/observed';
 import type { TlsStage } from '../../src/cluster/spec';
 import { leafCertificate } from '../../src/cluster/tls/certificate';
+import { judgeUndo } from '../../src/cluster/undo';
 import type { DeployInput, DeployReport } from '../../src/contracts/operation';
 import type { TlsInspection } from '../../src/contracts/tls';
 import { exampleSpec } from '../support/cluster';
@@ -44,6 +45,10 @@ const withoutTls = (input: DeployInput) => void Object.assign(input, { policy })
 const record = (): ClusterRecord =>
   JSON.parse(lab.machine('node-1').stored.get('/var/lib/krakenctl/cluster/state.json')!.contents.toString());
 const stage = (): TlsStage | 'off' => record().spec.tls?.state?.stage ?? 'off';
+const certificatesAlone = {
+  state: 'refused',
+  why: expect.stringContaining('brought other certificates and nothing else'),
+};
 const nodes = ['node-1', 'node-2', 'node-3'];
 const parts = ['origin', 'tracker', 'build-index', 'proxy', 'nginx'];
 const languages = () => new Set(nodes.flatMap((n) => parts.map((part) => serves(lab.machine(n), part))));
@@ -95,6 +100,7 @@ test('a new cluster with TLS speaks nothing else from its first moment on', asyn
   for (const { shows, expected } of after.endpoints)
     expect(shows).toMatchObject({ serial: expected, isBelieved: true });
   expect(serials(after).filter((serial) => serials(before).includes(serial))).toEqual([]);
+  expect(judgeUndo(record(), undefined)).toMatchObject(certificatesAlone);
   expect([...wrong]).toEqual([]);
 });
 
@@ -201,12 +207,14 @@ test('another authority takes over while both are believed, and a rotation that 
   };
   expect(await failureOf(bench.deploy(rotate))).toMatchObject({ type: 'ROLLED_BACK' });
   expect(record().spec.tls!.state).toMatchObject({ signer: first.signer, trusts: [first.signer, expect.any(String)] });
+  expect(judgeUndo(record(), undefined)).toMatchObject(certificatesAlone);
   lab.hook = listen;
   for (const host of lab.machines.values()) host.serves = (_, response) => response;
   await bench.deploy(withTls());
   const last = record().spec.tls!.state!;
   expect(last.signer).not.toBe(first.signer);
   expect(last.trusts).toEqual([last.signer]);
+  expect(judgeUndo(record(), undefined)).toMatchObject(certificatesAlone);
   expect([...wrong]).toEqual([]);
   expect(await bench.deploy(withTls())).toMatchObject({ changed: false });
 });
