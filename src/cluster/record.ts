@@ -1,8 +1,9 @@
 import type { ClusterRecord, LastGood, SeenHost } from './observed';
 
 /**
- * The record with the highest generation that a majority of the nodes holds (decisions 1). A generation on fewer nodes was
- * written by an operation that did not get to its end, and does not count.
+ * The record with the highest generation that a majority of the nodes holds (decisions 1); a generation on fewer nodes was written by an operation that
+ * did not get to its end. Where none is on so many, since a node lost its disk meanwhile, the highest of a majority of the nodes: it is written after what
+ * it says was proven. Docs: decisions/0045.
  */
 export function newestRecord(seen: SeenHost[], nodes: number): ClusterRecord | undefined {
   const majority = Math.floor(nodes / 2) + 1;
@@ -12,7 +13,7 @@ export function newestRecord(seen: SeenHost[], nodes: number): ClusterRecord | u
     const holders = records.filter((r) => r.generation === generation);
     if (holders.length >= majority) return holders[0];
   }
-  return undefined;
+  return seen.length >= majority ? highestRecord(seen) : undefined;
 }
 
 /** Any record at all, the highest first: to count operations on from, even where no majority holds it. */

@@ -237,8 +237,16 @@ describe('the deploy plan', () => {
     expect(generation()).toBe(3);
     seenHost(observed, 'node-2').record = host.record;
     expect(generation()).toBe(9);
-    // Of five nodes, two are no majority either.
-    expect(newestRecord(observed.hosts.filter(isSeen), 5)).toBeUndefined();
+  });
+
+  test('where no generation is on a majority, since a node lost its disk while another missed the last one, the highest counts', () => {
+    const observed = observedAs(spec, images);
+    seenHost(observed, 'node-1').record = undefined;
+    const last = seenHost(observed, 'node-2').record!;
+    seenHost(observed, 'node-3').record = { ...last, generation: last.generation - 1 };
+    expect(newestRecord(observed.hosts.filter(isSeen), 3)?.generation).toBe(last.generation);
+    // Of seven nodes, three say nothing for the others.
+    expect(newestRecord(observed.hosts.filter(isSeen), 7)).toBeUndefined();
   });
 
   test('any set of faults is planned as exactly these faults', () => {
