@@ -1,3 +1,4 @@
+import { searchAttributes } from '../../contracts/queues';
 import { connectTemporal, type Temporal } from '../connect';
 import { toCliFailure } from '../failure';
 import { listRuns, type OperationSummary } from '../operation-list';
@@ -5,7 +6,9 @@ import { findPollers } from '../pollers';
 import { findVersions } from '../worker-versions';
 import type { Collected, Missing, Source } from './bundle';
 
-const histories = 10;
+const operations = 10;
+/** Of an operation that went on in further runs: beside its first. */
+const lastRuns = 2;
 
 /** The last operations with their histories, and who asks for work. */
 export function temporalSource(environment: NodeJS.ProcessEnv, cluster: string): Source {
@@ -24,27 +27,48 @@ export function temporalSource(environment: NodeJS.ProcessEnv, cluster: string):
 
 async function collectThrough(temporal: Temporal, cluster: string): Promise<Collected> {
   const { address, namespace } = temporal;
-  const [pollers, runs] = await Promise.all([
-    findPollers(temporal),
-    listRuns(temporal, cluster, histories, { every: true }),
-  ]);
+  const [pollers, runs] = await Promise.all([findPollers(temporal), listRuns(temporal, cluster, operations)]);
   const versions = await findVersions(temporal, pollers);
-  const missing: Missing[] = [];
-  const files: Record<string, unknown> = {
+  const files: Collected['files'] = {
     'temporal/server.json': { address, namespace, pollers, versions },
     'temporal/operations.json': runs,
   };
+  const missing: Missing[] = [];
   for (const run of runs) {
-    // An operation may have gone on in further runs.
-    const first = `temporal/${run.id}.json`;
-    const path = first in files ? `temporal/${run.id}-${run.runId}.json` : first;
+    const histories = await collectRuns(temporal, run);
+    Object.assign(files, histories.files);
+    missing.push(...histories.missing);
+  }
+  return { files, missing };
+}
+
+/** Of one operation; of those that went on in many runs, how it began and how it ended. */
+async function collectRuns(temporal: Temporal, operation: OperationSummary): Promise<Required<Collected>> {
+  const own = `temporal/${operation.id}`;
+  const files: Record<string, unknown> = {};
+  const missing: Missing[] = [];
+  const all = await runsOf(temporal, operation).catch((error) => {
+    missing.push({ what: `${own}: its earlier runs`, why: toCliFailure(error).message });
+    return [operation.runId!];
+  });
+  for (const runId of new Set([...all.slice(0, lastRuns), all.at(-1)!])) {
+    const path = runId === operation.runId ? `${own}.json` : `${own}-${runId}.json`;
     try {
-      files[path] = await readHistory(temporal, run);
+      files[path] = await readHistory(temporal, { ...operation, runId });
     } catch (error) {
       missing.push({ what: path, why: toCliFailure(error).message });
     }
   }
   return { files, missing };
+}
+
+/** From its last run to its first. */
+async function runsOf({ client }: Temporal, { id, workflowId, runId }: OperationSummary): Promise<string[]> {
+  const query = `WorkflowId = '${workflowId}' AND ${searchAttributes.operation} = '${id}'`;
+  const runs: { runId: string; startTime: Date }[] = [];
+  for await (const run of client.workflow.list({ query })) runs.push(run);
+  runs.sort((a, b) => b.startTime.getTime() - a.startTime.getTime());
+  return [...new Set([runId!, ...runs.map((run) => run.runId)])];
 }
 
 async function readHistory(temporal: Temporal, { workflowId, runId }: OperationSummary): Promise<unknown> {
