@@ -34,7 +34,9 @@ interface Deploy {
 
 /** From a spec to a running, proven cluster: look, plan, claim, run, look again, prove, record. In further runs where one would become too long. */
 export async function deployCluster({ carried, ...input }: DeployRun): Promise<DeployReport> {
-  const progress = new Progress(input.operation, carried?.shown, carried?.plan);
+  // On the way back its plan has no stages any more.
+  const plan = carried?.at === 'back' ? undefined : carried?.plan;
+  const progress = new Progress(input.operation, carried?.shown, plan);
   const safePoints = new SafePoints(progress, input.policy, carried?.paused);
   const deploy = { input, progress, safePoints, further: new FurtherRuns(input.runBounds) };
   return progress.whole(() => (carried ? carryOut(deploy, wayOf(carried)) : perform(deploy)));

@@ -280,6 +280,8 @@ describe('a change that fails in further runs', () => {
     bench = await openBench(lab);
     const one = await fail(() => undefined);
     expect(one.runs).toHaveLength(1);
+    // Without its stages, which are not carried on the way back, it would be another.
+    expect([many.progress.plan, one.progress.plan]).toEqual([undefined, expect.anything()]);
     expect(told(many)).toEqual(told(one));
   }, 180_000);
 
