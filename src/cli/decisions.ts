@@ -3,7 +3,7 @@ import type { DecisionRequest, DecisionResult } from '../contracts/operation';
 import { cancellingSignal, type DecisionUpdate, decisionUpdates } from '../contracts/queues';
 import type { Temporal } from './connect';
 import { CliFailure } from './failure';
-import { listRuns, type OperationSummary, pickOperation } from './operation-list';
+import { findOperation, listRuns, type OperationSummary } from './operation-list';
 import { memoOf } from './operations';
 import { findPollers, requireSomeWorker } from './pollers';
 
@@ -17,7 +17,7 @@ const lookedAtRuns = 20;
 export async function findRunning(temporal: Temporal, cluster: string, wanted?: string): Promise<OperationSummary> {
   const runs = await listRuns(temporal, cluster, lookedAtRuns);
   if (wanted === undefined) return pickOnly(runs, cluster);
-  const found = pickOperation(runs, wanted);
+  const found = await findOperation(temporal, cluster, { runs, wanted });
   if (!found) {
     throw new CliFailure('NO_OPERATION', `Temporal knows no operation "${wanted}"`, { hint: 'krakenctl op list' });
   }

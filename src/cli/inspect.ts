@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { operationWorkflowId } from '../cluster/names';
 import { isSeen, type RecordOwner } from '../cluster/observed';
 import { unfoldPlan } from '../contracts/folded-plan';
 import type { CrossedInspection, InspectInput, Inspection } from '../contracts/operation';
@@ -8,7 +9,7 @@ import type { Configuration } from './configuration';
 import { connectTemporal, type Temporal } from './connect';
 import type { Context } from './context';
 import { CliFailure, toCliFailure } from './failure';
-import { begunAt, describeOperation, memoOf } from './operations';
+import { begunAt, describeRun, memoOf } from './operations';
 import { findPollers, requireWorker } from './pollers';
 
 /** All hosts in one look: by the worker, which may be nearer to them, or from here when none answers. */
@@ -107,7 +108,7 @@ async function inspectThrough(temporal: Temporal, cluster: string, input: object
 }
 
 export async function findRunning(temporal: Temporal, cluster: string): Promise<Look['running']> {
-  const description = await describeOperation(temporal, cluster);
+  const description = await describeRun(temporal, operationWorkflowId(cluster));
   if (description?.status.name !== 'RUNNING') return null;
   const { operation = 'an operation', actor = 'unknown' } = memoOf(description);
   return { operation, actor, startedAt: begunAt(description) };

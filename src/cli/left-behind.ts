@@ -5,15 +5,12 @@ import type { FailureDetails } from '../contracts/failures';
 import { fleetWorkflowId } from '../contracts/queues';
 import type { Temporal } from './connect';
 import { CliFailure } from './failure';
-import { listRuns, pickOperation } from './operation-list';
+import { findOperation, listRuns } from './operation-list';
 
 /** VMs that an earlier operation left. @throws {CliFailure} where there was none such, or it left nothing. */
 export async function leftBehind(temporal: Temporal, spec: ClusterSpec, wanted: string): Promise<VmAddress[]> {
   const runs = await listRuns(temporal, spec.name, 50);
-  const run = pickOperation(
-    runs.filter((r) => r.verb === 'agents'),
-    wanted,
-  );
+  const run = await findOperation(temporal, spec.name, { runs: runs.filter((r) => r.verb === 'agents'), wanted });
   if (!run?.runId) {
     throw new CliFailure('NO_OPERATION', `no operation of agents "${wanted}"`, { hint: 'krakenctl op list' });
   }

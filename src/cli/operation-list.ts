@@ -6,7 +6,7 @@ import { fleetWorkflowId } from '../contracts/queues';
 import type { Temporal } from './connect';
 import { askProgress } from './follow';
 import { OperationHandle } from './operation-handle';
-import { begunAt, memoOf } from './operations';
+import { begunAt, describeRun, memoOf } from './operations';
 
 /** A list is not worth a longer wait for a worker that is not there. */
 const nameTimeoutMs = 700;
@@ -20,8 +20,7 @@ export interface OperationSummary {
   actor: string;
   startedAt: string;
   endedAt?: string;
-  /** `continued`: of a run alone, whose operation goes on in the next one. */
-  result: 'running' | 'done' | 'failed' | 'cancelled' | 'terminated' | 'rolled-back' | 'continued';
+  result: 'running' | 'done' | 'failed' | 'cancelled' | 'terminated' | 'rolled-back';
   /** In Temporal, as long as it keeps the history. */
   runId?: string;
   workflowId?: string;
@@ -64,25 +63,54 @@ const largestPage = 1000;
 /** Those that an operation went over into another from are none of a list. */
 export const lastRuns = "ExecutionStatus != 'ContinuedAsNew'";
 
-/** The last run of each operation, or `every` one. */
-export async function listRuns(
-  temporal: Temporal,
-  cluster: string,
-  limit: number,
-  { every = false } = {},
-): Promise<OperationSummary[]> {
-  const runs: OperationSummary[] = [];
-  const ids = `(WorkflowId = '${operationWorkflowId(cluster)}' OR WorkflowId = '${fleetWorkflowId(cluster)}')`;
-  const query = every ? ids : `${ids} AND ${lastRuns}`;
-  for await (const run of temporal.client.workflow.list({ query, pageSize: Math.min(limit, largestPage) })) {
-    runs.push(toSummary(run));
-    if (runs.length >= limit) break;
-  }
+const workflowIdsOf = (cluster: string) => [operationWorkflowId(cluster), fleetWorkflowId(cluster)];
+
+/** The last run of each operation, first those that run. */
+export async function listRuns(temporal: Temporal, cluster: string, limit: number): Promise<OperationSummary[]> {
+  const [running, listed] = await Promise.all([
+    describeRunning(temporal, cluster),
+    queryRuns(temporal, cluster, limit),
+  ]);
+  const isKnown = ({ id, result }: OperationSummary) => result === 'running' && running.some((one) => one.id === id);
+  const runs = [...running, ...listed.filter((run) => !isKnown(run))].slice(0, limit);
   await Promise.all(runs.map((run) => addName(temporal, run)));
   return runs;
 }
 
-export function toSummary(run: WorkflowExecutionInfo): OperationSummary {
+async function queryRuns(temporal: Temporal, cluster: string, limit: number): Promise<OperationSummary[]> {
+  const runs: OperationSummary[] = [];
+  const ids = workflowIdsOf(cluster).map((id) => `WorkflowId = '${id}'`);
+  const query = `(${ids.join(' OR ')}) AND ${lastRuns}`;
+  for await (const run of temporal.client.workflow.list({ query, pageSize: Math.min(limit, largestPage) })) {
+    runs.push(toSummary(run));
+    if (runs.length >= limit) break;
+  }
+  return runs;
+}
+
+/** What runs now: what Temporal lists is behind by a moment, and has nothing of an operation that has just gone over into another run. */
+async function describeRunning(temporal: Temporal, cluster: string): Promise<OperationSummary[]> {
+  const last = await Promise.all(workflowIdsOf(cluster).map((id) => describeRun(temporal, id)));
+  return last.flatMap((run) => (run ? [toSummary(run)] : [])).filter(({ result }) => result === 'running');
+}
+
+/** As {@link pickOperation}, and by the id of a run that its operation has left. */
+export async function findOperation(
+  temporal: Temporal,
+  cluster: string,
+  { runs, wanted }: { runs: OperationSummary[]; wanted?: string },
+): Promise<OperationSummary | undefined> {
+  const found = pickOperation(runs, wanted);
+  if (found || wanted === undefined || !isRunId(wanted)) return found;
+  const left = await Promise.all(workflowIdsOf(cluster).map((id) => describeRun(temporal, id, wanted)));
+  const operation = left.map((run) => memoOf(run).operation).find((id) => id !== undefined);
+  return operation === undefined ? undefined : pickOperation(runs, operation);
+}
+
+/** Of Temporal. */
+export const isRunId = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
+
+export function toSummary(run: Omit<WorkflowExecutionInfo, 'raw'>): OperationSummary {
   const { operation = run.runId, verb = run.type, actor = 'unknown', reason } = memoOf(run);
   return {
     id: operation,
@@ -101,7 +129,6 @@ function resultOf(status: string): OperationSummary['result'] {
   if (status === 'RUNNING' || status === 'PAUSED') return 'running';
   if (status === 'COMPLETED') return 'done';
   if (status === 'CANCELLED') return 'cancelled';
-  if (status === 'CONTINUED_AS_NEW') return 'continued';
   return status === 'TERMINATED' ? 'terminated' : 'failed';
 }
 
@@ -113,7 +140,6 @@ export function handleOf(temporal: Temporal, { id, workflowId, runId, result }: 
 /** The record knows only what changed something: the report has the name, and where there is none, the workflow itself. */
 async function addName(temporal: Temporal, run: OperationSummary): Promise<void> {
   const handle = handleOf(temporal, run);
-  if (run.result === 'continued') return;
   if (run.result !== 'done') {
     const progress = await askProgress(temporal, handle, nameTimeoutMs);
     run.name = progress?.name;

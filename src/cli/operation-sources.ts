@@ -1,12 +1,19 @@
 import type { ClusterSpec } from '../cluster/spec';
 import type { OperationLine } from '../contracts/activities';
 import type { Configuration } from './configuration';
-import { withTemporal } from './connect';
+import { type Temporal, withTemporal } from './connect';
 import type { Context } from './context';
 import { exitCodes } from './exit-codes';
 import { CliFailure, toCliFailure } from './failure';
 import { readOperationLines } from './local';
-import { listRuns, mergeOperations, type OperationSummary } from './operation-list';
+import {
+  findOperation,
+  isRunId,
+  listRuns,
+  mergeOperations,
+  type OperationSummary,
+  pickOperation,
+} from './operation-list';
 import { describeUnseen, type Unseen } from './unseen-text';
 
 /** Operations as their two witnesses know them: Temporal, and the record on the nodes. */
@@ -39,6 +46,18 @@ export async function gatherOperations(
   const missing = [...temporal, ...unseen.map(describeUnseen)];
   if (temporal.length > 0 && unseen.length === spec.nodes.length) throw nobodySeen(missing);
   return { operations: mergeOperations(runs.status === 'fulfilled' ? runs.value : [], lines), missing };
+}
+
+/** One of them; Temporal is asked once more for the id of a run that its operation has left. */
+export async function findKnown(
+  { environment }: Context,
+  { spec: { name } }: Configuration,
+  { runs, wanted }: { runs: OperationSummary[]; wanted?: string },
+): Promise<OperationSummary | undefined> {
+  const found = pickOperation(runs, wanted);
+  if (found || wanted === undefined || !isRunId(wanted)) return found;
+  const find = (temporal: Temporal) => findOperation(temporal, name, { runs, wanted });
+  return withTemporal({ environment, timeoutMs: reachTimeoutMs }, find).catch(() => undefined);
 }
 
 function noneRead(spec: ClusterSpec, reason: unknown): { lines: OperationLine[]; unseen: Unseen[] } {

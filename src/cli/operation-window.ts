@@ -1,7 +1,6 @@
 import type { Configuration } from './configuration';
 import type { Context } from './context';
-import { pickOperation } from './operation-list';
-import { gatherOperations, noSuchOperation } from './operation-sources';
+import { findKnown, gatherOperations, noSuchOperation } from './operation-sources';
 
 export interface Window {
   from: Date;
@@ -18,7 +17,7 @@ export async function findOperationWindow(
   wanted: string,
 ): Promise<Window> {
   const known = await gatherOperations(context, configuration, lookedAtRuns);
-  const found = pickOperation(known.operations, wanted);
+  const found = await findKnown(context, configuration, { runs: known.operations, wanted });
   if (!found) throw noSuchOperation(configuration.spec.name, known, wanted);
   return { from: new Date(found.startedAt), to: found.endedAt ? new Date(found.endedAt) : undefined };
 }

@@ -120,14 +120,14 @@ export async function describeHolder(
   });
 }
 
-/** The newest run under the cluster's id, ended or not; undefined when there never was one. */
-export async function describeOperation(
+/** The newest run under a workflow's id, ended or not, or the one that is named; undefined where there is none. */
+export async function describeRun(
   temporal: Temporal,
-  cluster: string,
+  workflowId: string,
   runId?: string,
 ): Promise<WorkflowExecutionDescription | undefined> {
   try {
-    return await temporal.client.workflow.getHandle(operationWorkflowId(cluster), runId).describe();
+    return await temporal.client.workflow.getHandle(workflowId, runId).describe();
   } catch (error) {
     if (error instanceof Error && error.name === 'WorkflowNotFoundError') return undefined;
     throw error;

@@ -1,4 +1,6 @@
-import { mergeOperations, type OperationSummary, pickOperation } from '../../src/cli/operation-list';
+import type { Temporal } from '../../src/cli/connect';
+import { findRunning } from '../../src/cli/decisions';
+import { listRuns, mergeOperations, type OperationSummary, pickOperation } from '../../src/cli/operation-list';
 import { renderOperations } from '../../src/cli/operation-text';
 import type { OperationLine } from '../../src/contracts/activities';
 import { plain } from './streams';
@@ -51,4 +53,39 @@ test('a table, and what to do where there is none', () => {
   const lack = ' ! incomplete, without node-1: no route';
   expect(renderOperations([], partly)).toEqual(['no operation among those that could be seen', lack]);
   expect(renderOperations(known, partly)).toEqual([...lines, lack]);
+});
+
+describe('while an operation goes over into another run', () => {
+  const info = (operation: string, status: string, runId: string) => ({
+    ...{ workflowId: 'kraken-c-operation', runId, type: 'deployCluster', startTime: new Date(0) },
+    ...{ status: { name: status }, memo: { operation, verb: 'deploy', actor: 'ana@ops-1' } },
+  });
+  type Info = ReturnType<typeof info>;
+
+  /** What its lists tell, and what it knows of the cluster's own workflow itself. */
+  function temporalWith(listed: Info[], last: Info): Temporal {
+    const none = async () => Promise.reject(Object.assign(new Error('none'), { name: 'WorkflowNotFoundError' }));
+    const silent = async () => Promise.reject(new Error('no worker'));
+    const getHandle = (id: string) => ({
+      describe: id === last.workflowId ? async () => last : none,
+      ...{ query: silent, result: silent },
+    });
+    const workflow = { list: () => listed, getHandle };
+    const connection = { withDeadline: (_: number, ask: () => unknown) => ask() };
+    return { client: { workflow }, connection } as unknown as Temporal;
+  }
+
+  test.each([
+    ['not at all', [info('deploy-b', 'COMPLETED', '1')]],
+    ['by a run that is over', [info('deploy-a', 'RUNNING', '2'), info('deploy-b', 'COMPLETED', '1')]],
+  ])('it runs although lists have it %s', async (_, listed) => {
+    const temporal = temporalWith(listed, info('deploy-a', 'RUNNING', '3'));
+    const runs = await listRuns(temporal, 'c', 20);
+    expect(runs.map(({ id, runId, result }) => [id, runId, result])).toEqual([
+      ['deploy-a', '3', 'running'],
+      ['deploy-b', '1', 'done'],
+    ]);
+    expect((await findRunning(temporal, 'c')).runId).toBe('3');
+    expect((await findRunning(temporal, 'c', 'deploy-a')).runId).toBe('3');
+  });
 });

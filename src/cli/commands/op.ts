@@ -7,7 +7,7 @@ import { CliFailure, toCliFailure } from '../failure';
 import { askProgress, followOperation } from '../follow';
 import { HeartbeatWatch } from '../heartbeats';
 import { parseWholeNumber } from '../numbers';
-import { handleOf, listRuns, type OperationSummary, pickOperation } from '../operation-list';
+import { findOperation, handleOf, listRuns, type OperationSummary } from '../operation-list';
 import { renderOperation, renderOperations } from '../operation-text';
 import { endFollowing } from '../run-operation';
 import { type RunOptions, timeoutOption } from '../run-options';
@@ -53,7 +53,7 @@ async function list(context: Context, { limit }: ListOptions): Promise<void> {
 
 async function find(context: Context, configuration: Configuration, wanted?: string): Promise<OperationSummary> {
   const known = await sources().gatherOperations(context, configuration, shownRuns);
-  const found = pickOperation(known.operations, wanted);
+  const found = await sources().findKnown(context, configuration, { runs: known.operations, wanted });
   if (!found) throw sources().noSuchOperation(configuration.spec.name, known, wanted);
   for (const text of known.missing) context.output.note(` ! incomplete, without ${text}`);
   return found;
@@ -87,10 +87,10 @@ async function show(context: Context, _: unknown, [wanted]: string[]): Promise<v
 
 /** Attaching asks Temporal alone: it must work while every host is away. */
 async function findRun(temporal: Temporal, configuration: Configuration, wanted?: string): Promise<OperationSummary> {
-  const runs = await listRuns(temporal, configuration.spec.name, shownRuns);
-  const found = pickOperation(runs, wanted);
+  const { name } = configuration.spec;
+  const found = await findOperation(temporal, name, { runs: await listRuns(temporal, name, shownRuns), wanted });
   if (found) return found;
-  const message = wanted ? `Temporal knows no operation ${wanted}` : `no operation of ${configuration.spec.name} yet`;
+  const message = wanted ? `Temporal knows no operation ${wanted}` : `no operation of ${name} yet`;
   throw new CliFailure('NO_OPERATION', message, { hint: 'krakenctl op list' });
 }
 
