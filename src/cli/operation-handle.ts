@@ -37,7 +37,14 @@ export class OperationHandle {
   async progress(): Promise<OperationProgress> {
     const progress = await this.newest.query<OperationProgress>(progressQuery);
     if (this.run.isOver || progress.operation.id === this.run.id) return progress;
-    return (await this.lastRun()).query<OperationProgress>(progressQuery);
+    return this.handle(this.workflowId, await this.lastRunId()).query<OperationProgress>(progressQuery);
+  }
+
+  /** Temporal's id of the last of its runs so far. */
+  async lastRunId(): Promise<string | undefined> {
+    let { runId } = this.run;
+    for (let next = runId; next && !this.run.isOver; next = await this.runAfter(next)) runId = next;
+    return runId;
   }
 
   /** Of its last run. */
@@ -47,13 +54,6 @@ export class OperationHandle {
 
   private handle(workflowId: string, runId?: string): WorkflowHandle {
     return this.temporal.client.workflow.getHandle(workflowId, runId);
-  }
-
-  private async lastRun(): Promise<WorkflowHandle> {
-    const { workflowId } = this.run;
-    let { runId } = this.run;
-    for (let next = runId; next; next = await this.runAfter(next)) runId = next;
-    return this.handle(workflowId, runId);
   }
 
   private async runAfter(runId: string): Promise<string | undefined> {

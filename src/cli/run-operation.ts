@@ -6,6 +6,7 @@ import { type ExitCode, exitCodes } from './exit-codes';
 import { CliFailure } from './failure';
 import { type Followed, followOperation } from './follow';
 import { offerHold } from './hold-offer';
+import type { OperationHandle } from './operation-handle';
 import { type OperationStart, type StartedOperation, startWhenFree } from './operations';
 import { describeReport } from './report-text';
 import type { RunOptions } from './run-options';
@@ -22,6 +23,7 @@ export interface OperationRun {
 }
 
 const defaultWaitMs = 60_000;
+const linkTimeoutMs = 2000;
 
 export async function runOperation(
   context: Context,
@@ -35,10 +37,11 @@ export async function runOperation(
   context.output.line(`${spec.name}/${operation.id} by ${operation.actor} · ${link}`);
   if (options.detach) return detach(context, { started, link });
   const { timeout: timeoutMs } = options;
-  const followed = await followOperation({ context, temporal, handle: started.handle, timeoutMs });
+  const { handle } = started;
+  const followed = await followOperation({ context, temporal, handle, timeoutMs });
   if (followed.kind === 'done') onReport?.(followed.result);
   const run = { ...operation, workflowId: started.workflowId, runId: started.runId };
-  return endFollowing(context, temporal, { followed, run, spec, link });
+  return endFollowing(context, temporal, { followed, handle, run, spec, link });
 }
 
 function waitLimit(waitLock: string | boolean | undefined): number {
@@ -63,8 +66,10 @@ function waysBack(operation: string): string {
 
 export interface FollowedRun {
   followed: Followed;
+  handle: OperationHandle;
   run: DecidedRun;
   spec: ClusterSpec;
+  /** To the run with which following began. */
   link: string;
 }
 
@@ -72,14 +77,22 @@ export interface FollowedRun {
 export async function endFollowing(
   context: Context,
   temporal: Temporal,
-  { followed, run, spec, link }: FollowedRun,
+  { followed, handle, run, spec, link: first }: FollowedRun,
 ): Promise<ExitCode> {
-  const code = conclude(context, followed, { spec, operation: run.id, link });
   const { kind, progress } = followed;
+  const link = kind === 'detached' ? first : await linkToLast(temporal, handle).catch(() => first);
+  const code = conclude(context, followed, { spec, operation: run.id, link });
   const named = { ...run, name: progress?.name ?? run.name };
   if (kind === 'detached' && followed.afterMs === undefined)
     await offerHold(context, { temporal, cluster: spec.name, run: named, progress });
   return code;
+}
+
+/** How it ended is in its last run. */
+async function linkToLast(temporal: Temporal, handle: OperationHandle): Promise<string> {
+  const ask = () => handle.lastRunId();
+  const runId = await temporal.connection.withDeadline(Date.now() + linkTimeoutMs, ask);
+  return uiLink(temporal, handle.workflowId, runId);
 }
 
 interface Conclusion {

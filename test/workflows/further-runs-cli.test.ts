@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { connectTemporal, type Temporal } from '../../src/cli/connect';
 import { askProgress } from '../../src/cli/follow';
 import { OperationHandle } from '../../src/cli/operation-handle';
@@ -11,6 +12,8 @@ import { quietRuntime } from '../support/temporal';
 /** What a person types while an operation goes on in further runs, and what everybody sees of it: one operation. */
 let line: CommandLine;
 let temporal: Temporal;
+/** A worker ends when what it is at has ended, also after a test that failed. */
+let letGoOfAll = () => {};
 
 beforeAll(() => quietRuntime());
 beforeEach(async () => {
@@ -19,6 +22,7 @@ beforeEach(async () => {
   temporal = await connectTemporal({ environment: line.environment });
 });
 afterEach(async () => {
+  letGoOfAll();
   await temporal.close();
   await line.close();
 });
@@ -43,7 +47,7 @@ async function begin(change: (input: DeployInput) => void = () => undefined) {
 function holdAt(wanted: string): { reached: Promise<void>; letGo: () => void } {
   let letGo = () => {};
   const held = new Promise<void>((resolve) => {
-    letGo = resolve;
+    letGo = letGoOfAll = resolve;
   });
   const reached = new Promise<void>((resolve) => {
     line.lab.hook = (moment, effect) => {
@@ -68,10 +72,14 @@ test('one line of a list, from its beginning; shown, followed, paused, resumed a
   expect(listed).toMatchObject({ id: started.operation, name: 'deploy-1', result: 'running' });
   expect(listed.runId).not.toBe(started.runId);
   expect(Math.abs(Date.parse(listed.startedAt) - before)).toBeLessThan(5000);
+  expect((await line.json(`op show ${started.runId}`)).data.operation).toMatchObject({ name: 'deploy-1' });
   expect((await line.run('op show deploy-1')).out).toMatch(/deploy-1 · .*running[\s\S]*images[\s\S]*files/);
-  expect(await line.run('op pause')).toMatchObject({ code: 0, out: expect.stringContaining('deploy-1 holds') });
+  expect(await line.run(`op pause ${started.runId}`)).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('deploy-1 holds'),
+  });
   expect(await line.run('op resume')).toMatchObject({ code: 0, out: expect.stringContaining('deploy-1 goes on') });
-  const following = line.run('op attach');
+  const following = line.run(`op attach ${started.runId}`);
   expect((await line.json('op cancel deploy-1')).data).toMatchObject({ cancelled: true });
   letGo();
   expect((await following).err).toContain('CANCELLED');
@@ -85,7 +93,17 @@ test('one line of a list, from its beginning; shown, followed, paused, resumed a
 
 test('followed from its first run to its end; afterwards it is told apart from the next one of the same workflow id', async () => {
   const started = await begin();
+  const following = line.json(`op attach ${started.runId}`);
   expect(await started.handle.result()).toMatchObject({ name: 'deploy-1', changed: true });
+  const runs = await runsOf(temporal.client, started);
+  const [first, last] = [started.runId, runs.at(-1)!.runId];
+  expect((await following).data.link).toContain(`/${last}/`);
+  expect((await line.json(`op attach ${first}`)).data).toMatchObject({ name: 'deploy-1' });
+  const { data } = await line.json(`support-bundle --out ${join(line.folder, 'bundle.tar.gz')}`);
+  const kept = [runs.at(-2)!.runId, first].map((id) => `temporal/${started.operation}-${id}.json`);
+  expect(data.files.filter((path: string) => path.startsWith(`temporal/${started.operation}`)).sort()).toEqual(
+    [`temporal/${started.operation}.json`, ...kept].sort(),
+  );
   const { reached, letGo } = holdAt(`stop kraken-${line.cluster}-node-1-origin`);
   const next = await begin((input) => void Object.assign(input.spec.images, { version: 'v0.1.28' }));
   await reached;

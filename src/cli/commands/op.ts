@@ -106,6 +106,6 @@ async function attach(
     const link = uiLink(temporal, handle.workflowId, run.runId);
     context.output.line(`${configuration.spec.name}/${run.id} by ${run.actor} · ${link}`);
     const followed = await followOperation({ context, temporal, handle, timeoutMs });
-    return endFollowing(context, temporal, { followed, run, spec: configuration.spec, link });
+    return endFollowing(context, temporal, { followed, handle, run, spec: configuration.spec, link });
   });
 }
