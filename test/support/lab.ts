@@ -156,8 +156,6 @@ export async function closeLab(): Promise<void> {
 export async function until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs = 60_000): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let last: unknown;
-  // Most looks are a process on a host, which takes from what it waits for.
-  let pauseMs = 100;
   while (Date.now() < deadline) {
     try {
       const seen = await look();
@@ -165,8 +163,7 @@ export async function until<T>(what: string, look: () => Promise<T | undefined>,
     } catch (error) {
       last = error;
     }
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    pauseMs = Math.min(500, pauseMs * 1.5);
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error(`${what}: not within ${timeoutMs} ms${last instanceof Error ? ` (${last.message})` : ''}`);
 }
