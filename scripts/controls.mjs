@@ -82,7 +82,7 @@ const bugs = [
   {
     suite: 'unit',
     bug: 'a VM that may read tags may change them',
-    file: 'src/cluster/render/nginx.ts',
+    file: 'src/cluster/render/nginx-servers.ts',
     from: "[readOnly, 'proxy_pass http://build_indexes;']",
     to: "['proxy_pass http://build_indexes;']",
     tests: 'test/cluster/render/nginx',
@@ -794,7 +794,7 @@ const bugs = [
   {
     suite: 'unit',
     bug: 'an agent reaches any tracker in place of that of the node that it is to try',
-    file: 'src/cluster/render/nginx.ts',
+    file: 'src/cluster/render/nginx-servers.ts',
     from: 'proxy_pass http://tracker_${id};',
     to: 'proxy_pass http://trackers;',
     tests: 'test/cluster/render/nginx',
