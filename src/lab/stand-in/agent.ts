@@ -78,6 +78,8 @@ function serveDirectly(port: number, handler: RequestListener): void {
     response.setHeader('X-Kraken-Stand-In', `agent ${version}`);
     handler(request, response);
   });
+  // Go closes no idle connection: one that is closed while its owner begins the next request is a reset to that one.
+  server.keepAliveTimeout = 0;
   server.on('error', (error) => fatal(error.message));
   server.listen(port);
 }
