@@ -25,8 +25,8 @@ run architecture node scripts/architecture.mjs
 run controls node scripts/controls.mjs --match
 # Three at once, since some wait for programs that they start; young objects have room, so that they are looked through less often.
 export KRAKENCTL_SLICE=5 NODE_OPTIONS=--max-semi-space-size=64
-# What runs whole programs of a VM, process by process, is left to `npm test`.
-programs='test/cluster/render/agent/(unattended|enrolment|kraken-pull|gateway)\.test|test/clients/install-source\.test'
+# What runs the install and pull programs of a VM, process by process, is left to `npm test`.
+programs='test/cluster/render/agent/(unattended|enrolment|kraken-pull)\.test'
 run 'unit tests' $bin/jest --selectProjects unit --silent --maxWorkers=3 --testPathIgnorePatterns "$programs"
 wait
 failed=0

@@ -260,8 +260,8 @@ const bugs = [
     suite: 'unit',
     bug: 'a record that a minority holds counts',
     file: 'src/cluster/record.ts',
-    from: 'if (holders.length >= majority) return holders[0];',
-    to: 'if (holders.length >= 1) return holders[0];',
+    from: 'records.find((one) => isMajority(holders(one)))',
+    to: 'records[0]',
     tests: 'test/cluster/deploy-plan',
   },
   {

@@ -1,19 +1,24 @@
 import type { ClusterRecord, LastGood, SeenHost } from './observed';
 
-/**
- * The record with the highest generation that a majority of the nodes holds (decisions 1); a generation on fewer nodes was written by an operation that
- * did not get to its end. Where none is on so many, since a node lost its disk meanwhile, the highest of a majority of the nodes: it is written after what
- * it says was proven. Docs: decisions/0045.
- */
+/** Of a cluster. @param seen nodes alone */
 export function newestRecord(seen: SeenHost[], nodes: number): ClusterRecord | undefined {
-  const majority = Math.floor(nodes / 2) + 1;
-  const records = seen.flatMap((h) => (h.record ? [h.record] : []));
-  const generations = [...new Set(records.map((r) => r.generation))].sort((a, b) => b - a);
-  for (const generation of generations) {
-    const holders = records.filter((r) => r.generation === generation);
-    if (holders.length >= majority) return holders[0];
-  }
-  return seen.length >= majority ? highestRecord(seen) : undefined;
+  return newestOfMost(
+    seen.map(({ record }) => record),
+    nodes,
+  );
+}
+
+/**
+ * The one with the highest generation that a majority of the nodes holds (decisions 1); a generation on fewer nodes was written by an operation that did
+ * not get to its end. Where none is on so many, since a node lost its disk meanwhile, the highest of a majority of the nodes. Docs: decisions/0045.
+ *
+ * @param held of each node that was seen
+ */
+export function newestOfMost<T extends { generation: number }>(held: (T | undefined)[], nodes: number): T | undefined {
+  const isMajority = (some: unknown[]) => some.length > nodes / 2;
+  const records = held.flatMap((one) => one ?? []).sort((a, b) => b.generation - a.generation);
+  const holders = (one: T) => records.filter(({ generation }) => generation === one.generation);
+  return records.find((one) => isMajority(holders(one))) ?? (isMajority(held) ? records[0] : undefined);
 }
 
 /** Any record at all, the highest first: to count operations on from, even where no majority holds it. */

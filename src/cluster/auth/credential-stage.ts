@@ -1,6 +1,6 @@
-import { newestOfMost } from '../agents/fleet-record';
 import type { ClusterRecord, ObservedAuth, SeenHost } from '../observed';
 import type { Conflict, Stage, Step } from '../plan';
+import { newestOfMost } from '../record';
 import type { ClusterSpec } from '../spec';
 import { type CredentialMark, credentialMark } from './credentials';
 import { newestHeld } from './newest';
