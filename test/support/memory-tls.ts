@@ -52,14 +52,32 @@ export function misunderstood(host: MemoryHost, part: string, { tls }: HttpReque
 
 function checkTrust(host: MemoryHost, part: string, { trusted }: TlsClient): void {
   const texts = part === 'nginx' ? textsOf(host, part) : host.startedWith.get(part);
-  const shown = new X509Certificate(texts?.get('tls.crt') ?? '');
-  if (isSignedByOneOf(shown, trusted) && shown.checkHost('kraken')) return;
+  const shown = texts?.get('tls.crt') ?? '';
+  if (isSignedByOneOf(shown, trusted) && certificateOf(shown).checkHost('kraken')) return;
   throw new HostUnreachableError(`${part} of ${host.host.id}: unable to verify the first certificate`, host.host.id);
 }
 
-export function isSignedByOneOf(shown: X509Certificate, trusted: string): boolean {
+/** Each text is read once and each pair judged once: the same few certificates are asked for at every request of a life. */
+const certificates = new Map<string, X509Certificate>();
+const verdicts = new Map<string, Map<string, boolean>>();
+
+function certificateOf(text: string): X509Certificate {
+  const known = certificates.get(text) ?? new X509Certificate(text);
+  certificates.set(text, known);
+  return known;
+}
+
+export function isSignedByOneOf(shown: string, trusted: string): boolean {
+  const known = verdicts.get(trusted) ?? new Map<string, boolean>();
+  verdicts.set(trusted, known);
+  const verdict = known.get(shown) ?? judge(shown, trusted);
+  known.set(shown, verdict);
+  return verdict;
+}
+
+function judge(shown: string, trusted: string): boolean {
   const all = trusted.match(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
-  return all.some((text) => shown.verify(new X509Certificate(text).publicKey));
+  return all.some((text) => certificateOf(shown).verify(certificateOf(text).publicKey));
 }
 
 const partsByPort: Record<number, string> = {
@@ -83,13 +101,13 @@ export async function memoryHandshake(
   const text = part === 'nginx' ? host.nginxShows : host.startedWith.get(part)?.get('tls.crt');
   const isRedis = part.startsWith('redis');
   if (text === undefined || (!isRedis && serves(host, part) === 'plain')) return isRedis ? 'nothing' : 'plain';
-  const shown = new X509Certificate(text);
+  const shown = certificateOf(text);
   return {
     serial: shown.serialNumber,
     names: shown.subjectAltName ?? '',
     issuer: shown.issuer,
     until: new Date(shown.validTo).toISOString(),
-    isBelieved: isSignedByOneOf(shown, trusted) && shown.checkHost(name) !== undefined,
+    isBelieved: isSignedByOneOf(text, trusted) && shown.checkHost(name) !== undefined,
   };
 }
 
@@ -101,8 +119,7 @@ export function redisOn(host: MemoryHost, instance: MemoryInstance, tls?: TlsCli
     if (!isThere) throw new HostUnreachableError(`connect ECONNREFUSED ${host.host.address}`, host.host.id);
     if (!tls) return;
     const own = textsOf(host, instance.port === 6379 ? 'redis' : 'redis-replica').get('ca.crt') ?? '';
-    if (!isSignedByOneOf(new X509Certificate(tls.certificate), own))
-      throw new HostUnreachableError('tlsv1 alert unknown ca', host.host.id);
+    if (!isSignedByOneOf(tls.certificate, own)) throw new HostUnreachableError('tlsv1 alert unknown ca', host.host.id);
   };
   return new Proxy(instance, {
     get(target, name) {
@@ -137,17 +154,6 @@ interface Speaker {
   part: string;
 }
 
-const verdicts = new Map<string, boolean>();
-
-function believes(trusted: string, shown: string): boolean {
-  const key = `${trusted}|${shown}`;
-  const known = verdicts.get(key);
-  if (known !== undefined) return known;
-  const verdict = isSignedByOneOf(new X509Certificate(shown), trusted);
-  verdicts.set(key, verdict);
-  return verdict;
-}
-
 /** Who asks in TLS and would not believe the certificate that is shown, or show one that is not believed. */
 function strangers(running: Speaker[]): string[] {
   const texts = ({ host, part }: Speaker) => host.startedWith.get(part) ?? new Map<string, string>();
@@ -157,8 +163,8 @@ function strangers(running: Speaker[]): string[] {
     servers.flatMap((server) => {
       const [own, other] = [texts(client), texts(server)];
       const name = `${client.part} of ${client.host.host.id} and ${server.part} of ${server.host.host.id}`;
-      const isBelieved = believes(own.get('ca.crt')!, other.get('tls.crt')!);
-      const believesIt = believes(other.get('ca.crt')!, own.get('tls.crt')!);
+      const isBelieved = isSignedByOneOf(other.get('tls.crt')!, own.get('ca.crt')!);
+      const believesIt = isSignedByOneOf(own.get('tls.crt')!, other.get('ca.crt')!);
       return [
         ...(isBelieved ? [] : [`no trust towards the server: ${name}`]),
         ...(believesIt ? [] : [`no trust towards the client: ${name}`]),
