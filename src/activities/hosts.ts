@@ -17,6 +17,7 @@ import { portNumbersOf as portsOf } from '../cluster/port-conflicts';
 import { readRunningConfig } from '../cluster/render/nginx';
 import { redisFixedSum, redisSettingNames, redisTlsSettingNames } from '../cluster/render/redis';
 import { type ClusterSpec, type PartName, partNames } from '../cluster/spec';
+import { hasEnded } from '../cluster/tls/walk';
 import type { HostActivities } from '../contracts/activities';
 import { packHost } from '../contracts/packed';
 import { observeAuth } from './auth-records';
@@ -47,13 +48,18 @@ export function hostActivities(deps: ActivityDependencies): HostActivities {
   };
 }
 
-/** By the record, since what is wanted may be another state; a host of a cluster that never had TLS is not asked for one more file. */
+/**
+ * By the record, since what is wanted may be another state, unless the certificates of that have ended, which nobody takes; a host of a cluster that never
+ * had TLS is not asked for one more file.
+ */
 async function connectForLook(deps: ActivityDependencies, spec: ClusterSpec, host: string): Promise<HostConnection> {
   const connection = await connectTo(deps, { ...spec, tls: undefined }, host);
   const { vault = emptyVault } = deps;
   if (!vault.holdsAny(spec.name)) return connection;
   const { record } = await readRecord(connection, spec.name);
-  const state = record?.spec.tls?.state ?? spec.tls?.state;
+  const recorded = record?.spec.tls?.state;
+  const isOver = recorded !== undefined && hasEnded(recorded.series, deps.now());
+  const state = (isOver && spec.tls?.state) || (recorded ?? spec.tls?.state);
   if (!state) return connection;
   return speaking(connection, { spec, state, vault, eitherWay: true });
 }

@@ -8,6 +8,7 @@ import { foreignHosts, judgeOwnership, judgeTakeOver } from '../cluster/ownershi
 import type { Plan } from '../cluster/plan';
 import { highestRecord, lastGoodOf, newestRecord, nextEpoch } from '../cluster/record';
 import type { ClusterSpec } from '../cluster/spec';
+import { hasEnded } from '../cluster/tls/walk';
 import { judgeWayBack } from '../cluster/undo';
 import type { OpenedOperation, PlannerActivities } from '../contracts/activities';
 import { foldPlan } from '../contracts/folded-plan';
@@ -54,7 +55,7 @@ export function plannerActivities(
       await breathe();
       const because = await explainAtEase({ record, spec, images, origins, desired, render: renderWith }, breathe);
       const foreign = foreignHosts(observed, ownerId);
-      const laidOut = layOut({ spec, desired, observed, because, pace });
+      const laidOut = layOut({ spec, desired, observed, because, pace, nowMs: now() });
       await breathe();
       const plan = withHash(laidOut);
       await breathe();
@@ -66,7 +67,9 @@ export function plannerActivities(
       return planDestroy({ ...input, observed: await unpackObserved(observed) }, ownerId);
     },
     async judgeWayBack({ spec, to, name }) {
-      return judgeWayBack(spec, to, name);
+      const state = to.spec.tls?.state;
+      const isOver = state !== undefined && hasEnded(state.series, now());
+      return { ...judgeWayBack(spec, to, name), ...(isOver && { isOver }) };
     },
     async windowOpensIn(input) {
       return windowOpensIn(input);

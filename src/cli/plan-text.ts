@@ -44,7 +44,11 @@ export function renderPlan(plan: Plan, view: PlanView): string[] {
   const isInOrder = plan.rolling || plan.stages.some((stage) => stage.node !== undefined);
   const order = isInOrder ? renderOrder(plan, view.hosts) : [];
   const left = (plan.left ?? []).map((node) => ` ${colors.yellow('!')} ${describeLeftOut(node)}`);
-  return [head, ...troubles, ...left, ...lines, ` ${describeCounts(plan.counts)}`, ...order, renderNext(plan, view)];
+  const ended = plan.ended
+    ? [` ${colors.yellow('!')} the certificates ended at ${plan.ended}: nobody is served now, so all hosts at once`]
+    : [];
+  const counts = ` ${describeCounts(plan.counts)}`;
+  return [head, ...troubles, ...ended, ...left, ...lines, counts, ...order, renderNext(plan, view)];
 }
 
 /** Of a look from this machine. */

@@ -6,7 +6,7 @@ import type { DesiredState } from './desired';
 import { differencesOf, type HostDifferences } from './differences';
 import { isFoundation, isRedis, readyGates, routerGates } from './foundation';
 import { liveStages } from './live-stage';
-import { isSeen, type Observed, type SeenHost } from './observed';
+import { type ClusterRecord, isSeen, type Observed, type SeenHost } from './observed';
 import type { RolloutPace } from './pace';
 import type { Plan, Stage, Step } from './plan';
 import { portConflicts } from './port-conflicts';
@@ -14,6 +14,7 @@ import { newestRecord } from './record';
 import { describeRedisAction, instanceName, nextTopologyStep } from './redis-topology';
 import { isForNewPart, type Rollout, rolloutStages } from './rollout-stages';
 import type { ClusterSpec } from './spec';
+import { hasEnded } from './tls/walk';
 import { unbuiltChanges } from './unbuilt-changes';
 
 export interface DeployPlanInput {
@@ -23,6 +24,8 @@ export interface DeployPlanInput {
   /** Says why a fingerprint or file differs; see `because.ts`. */
   because: Because;
   pace?: RolloutPace;
+  /** Milliseconds since the epoch. Absent: no certificate is taken for ended. */
+  nowMs?: number;
 }
 
 /** Desired state and observation to steps. The same input gives the same plan, byte for byte. */
@@ -48,11 +51,12 @@ export function layOut(input: DeployPlanInput): Omit<Plan, 'hash'> {
   const isReplacing = differences.some((d) => d.containers.some((s) => s.action === 'replace'));
   const record = newestRecord(seen, desired.hosts.length);
   const left = leftOut(input.spec, seen, record?.operation.id);
-  const rolling = isReplacing || left.length > 0;
+  const ended = endOfCertificates(record, input.nowMs);
+  const rolling = !ended && (isReplacing || left.length > 0);
   const earlierPorts = record?.spec.ports;
   const pace = input.pace ?? { batch: 1 };
   const rollout = { spec: input.spec, seen, differences, redis, earlierPorts, pace };
-  const { stages, order } = rolling ? rolloutStages(rollout) : { stages: besideEachOther(rollout) };
+  const { stages, order } = rolling ? rolloutStages(rollout) : { stages: besideEachOther(rollout, ended) };
   const credentials = credentialStage(input.spec, seen);
   // After the images, and before anything that asks them.
   if (credentials) stages.splice(1, 0, credentials);
@@ -66,6 +70,7 @@ export function layOut(input: DeployPlanInput): Omit<Plan, 'hash'> {
     empty: stages.every((s) => s.steps.length === 0),
     recordOnly: stages.every((s) => s.steps.every((step) => step.kind === 'record')),
     rolling,
+    ...(ended && isReplacing && { ended }),
     ...(order && { order }),
     ...(left.length > 0 && { left }),
     unseen,
@@ -81,9 +86,15 @@ export function layOut(input: DeployPlanInput): Omit<Plan, 'hash'> {
   };
 }
 
-/** Nothing of ours is replaced: all hosts side by side, but for what changes in place where each node is to be approved. */
-function besideEachOther({ spec, differences, redis, pace }: Rollout): Stage[] {
-  if (!pace.approveEachNode) return parallelStages(spec, { differences, redis });
+/** When the certificates of what runs have ended: nobody is served then, and a part that is replaced alone finds nobody who believes it. */
+function endOfCertificates(record: ClusterRecord | undefined, nowMs: number | undefined): string | undefined {
+  const series = record?.destroyed ? undefined : record?.spec.tls?.state?.series;
+  return series && nowMs !== undefined && hasEnded(series, nowMs) ? series.until : undefined;
+}
+
+/** Nothing that serves is replaced: all hosts side by side, but for what changes in place where each node is to be approved. */
+function besideEachOther({ spec, differences, redis, pace }: Rollout, ended: string | undefined): Stage[] {
+  if (ended || !pace.approveEachNode) return parallelStages(spec, { differences, redis });
   const inPlace = (d: HostDifferences) => [...d.files.filter((f) => !isForNewPart(d, f)), ...d.live, ...d.reloads];
   const others = differences.map((d) => ({
     ...d,
@@ -143,6 +154,11 @@ function redisStep(input: DeployPlanInput, seen: SeenHost[]): Step | undefined {
     target: 'redis-cluster',
     lane: 'redis-cluster',
   };
+  const isOver = endOfCertificates(newestRecord(seen, desired.hosts.length), input.nowMs) !== undefined;
+  if (isOver) {
+    const because = ['its instances answer nobody: their certificates have ended'];
+    return { ...step, action: 'change', summary: 'see the Redis Cluster whole again', changes: [], because };
+  }
   const fresh = desired.redis.every((want) => {
     const is = instances.find((o) => instanceName(o) === instanceName(want));
     return !is?.reachable || (is.view.length <= 1 && is.view.every((v) => v.slots.length === 0));

@@ -146,6 +146,8 @@ export interface Plan {
   recordOnly: boolean;
   /** True when running parts are replaced: hosts then go one by one. */
   rolling: boolean;
+  /** When the certificates of what runs ended, ISO 8601: they are replaced on all hosts at once. Absent where they are good, or none is replaced. */
+  ended?: string;
   /** Rolling: nodes in their order, those worked on at once together, and why there are no more of these. */
   order?: { batches: string[][]; because: string[] };
   /** Nodes that an operation which did not come to its end has left out of the load balancers; absent where there are none. */

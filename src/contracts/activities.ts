@@ -60,7 +60,7 @@ export interface ImageActivities {
 
 export interface PlannerActivities {
   /** Whether it is safe to go from what was wanted to the state before it, and to which spec. */
-  judgeWayBack(input: { spec: ClusterSpec; to: LastGood; name: string }): Promise<UndoVerdict>;
+  judgeWayBack(input: { spec: ClusterSpec; to: LastGood; name: string }): Promise<WayBackVerdict>;
   /** Folded, as it crosses (`folded-plan.ts`). */
   planDeploy(input: {
     spec: ClusterSpec;
@@ -89,6 +89,9 @@ export interface PlannerActivities {
   /** Milliseconds; 0 while it is open. Here since workflow code knows no time zones. */
   windowOpensIn(input: { window: MaintenanceWindow; nowMs: number }): Promise<number>;
 }
+
+/** `isOver`: the certificates of that state have ended, so nobody would be served there. */
+export type WayBackVerdict = UndoVerdict & { isOver?: true };
 
 export interface TakeOverPlan {
   ownership: Ownership;

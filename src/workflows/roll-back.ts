@@ -67,7 +67,7 @@ async function endFailed(run: FailedRun): Promise<Ended> {
   if (!input.policy?.rollback || !isChange || staysAsItIs.includes(failure.code)) return { result: 'failed', error };
   try {
     const back = await rollBack(run, lastGood);
-    // It failed before it had changed anything.
+    // It failed before it had changed anything, or what was there before served nobody either.
     if (back === undefined) return { result: 'failed', error };
     const text = `${failure.message} · ${back}`;
     // What it says at first, krakenctl logs, is gone with the container.
@@ -107,7 +107,9 @@ async function rollBack(run: FailedRun, lastGood: LastGood): Promise<string | un
   const { input, progress, further, way } = run;
   const { operation } = input;
   const { images } = lastGood;
-  const { spec, plan } = way.back ?? (await planBack(run, lastGood));
+  const planned = way.back ?? (await planBack(run, lastGood));
+  if (!planned) return undefined;
+  const { spec, plan } = planned;
   if (plan.empty || plan.recordOnly) return undefined;
   if (!way.back) Object.assign(way, begunBack(run, { spec, plan }));
   const label = { id: 'back-', title: '↺ ' };
@@ -126,9 +128,10 @@ function begunBack({ error }: FailedRun, { spec, plan }: Omit<TakingBack, 'failu
   return { at: 'back', back: { failure: describeFailure(error), spec, plan }, from: undefined, course: undefined };
 }
 
-async function planBack(run: FailedRun, lastGood: LastGood): Promise<Omit<TakingBack, 'failure'>> {
+async function planBack(run: FailedRun, lastGood: LastGood): Promise<Omit<TakingBack, 'failure'> | undefined> {
   const { images } = lastGood;
   const spec = await specOfBefore(run, lastGood);
+  if (!spec) return undefined;
   const plan: Plan = await run.progress.during('back', 'look, and plan the way back', async () => {
     const pace: RolloutPace = { batch: 1, bakeMs: 0, back: true };
     return planners.planDeploy({ spec, images, observed: await observe(spec), origins: {}, pace });
@@ -144,12 +147,12 @@ async function planBack(run: FailedRun, lastGood: LastGood): Promise<Omit<Taking
   return { spec, plan };
 }
 
-/** @throws {ApplicationFailure} where it is not safe to go back. */
-async function specOfBefore({ input, way: { opened } }: FailedRun, to: LastGood): Promise<ClusterSpec> {
+/** @returns undefined where nobody would be served there. @throws {ApplicationFailure} where it is not safe to go back. */
+async function specOfBefore({ input, way: { opened } }: FailedRun, to: LastGood): Promise<ClusterSpec | undefined> {
   if (!patched('way-back-judged')) return to.spec;
   const verdict = await planners.judgeWayBack({ spec: input.spec, to, name: opened.name });
   if (verdict.state === 'refused') throw final('CHANGE_NOT_BUILT', verdict.why, verdict.hint);
-  return verdict.spec;
+  return verdict.isOver ? undefined : verdict.spec;
 }
 
 function describeBack(nodes: string[], plan: Plan): string {

@@ -50,6 +50,13 @@ test('a new version is one line for all parts of all hosts, from what to what an
   expect(text).toContain(`apply exactly this: krakenctl deploy --plan ${plan.hash.slice(0, 12)}`);
 });
 
+test('certificates that have ended are told with what follows of it', () => {
+  const plan = { ...planAfter({ spec: upgrade }), rolling: false, ended: '2026-11-30T00:00:00.000Z' };
+  expect(render(plan)).toContain(
+    ' ! the certificates ended at 2026-11-30T00:00:00.000Z: nobody is served now, so all hosts at once\n',
+  );
+});
+
 test('a container that is gone is named on its host, with the reason', () => {
   const remove = (o: Observed) => {
     const host = seenHost(o, 'node-2');

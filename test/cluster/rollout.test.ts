@@ -1,9 +1,10 @@
 import { balancerFile, balancerSum } from '../../src/cluster/balancers';
 import { batchesOf } from '../../src/cluster/batches';
+import { planDeploy } from '../../src/cluster/deploy-plan';
 import type { Observed } from '../../src/cluster/observed';
 import type { Gate, Plan, Stage } from '../../src/cluster/plan';
 import type { ClusterSpec, PartName } from '../../src/cluster/spec';
-import { exampleImages, exampleSpec, observedAs, planFor, seenHost } from '../support/cluster';
+import { desiredOf, exampleImages, exampleSpec, observedAs, planFor, seenHost } from '../support/cluster';
 
 const spec = exampleSpec();
 const images = exampleImages(spec);
@@ -33,6 +34,35 @@ function leftOut(node: string, change: (observed: Observed) => void = () => unde
   change(observed);
   return observed;
 }
+
+describe('certificates that have ended', () => {
+  const until = '2026-11-30T00:00:00.000Z';
+  const series = { number: 1, from: '2026-09-01T00:00:00.000Z', until };
+  const observed = observedAs(spec, images);
+  const state = { stage: 'require' as const, signer: 'ca-1', trusts: ['ca-1'], series };
+  for (const { id } of spec.nodes) {
+    const host = seenHost(observed, id);
+    host.record = { ...host.record!, spec: { ...spec, tls: { lifetimeSeconds: 7_776_000, state } } };
+  }
+  const desired = desiredOf(upgrade, upgraded);
+  const because = { container: () => ['another version'], file: () => [], live: () => [] };
+  const pace = { batch: 1, approveEachNode: true };
+  const planAt = (nowMs: number) => planDeploy({ spec: upgrade, desired, observed, because, pace, nowMs });
+
+  test('make all hosts be changed at once, and are told', () => {
+    const plan = planAt(Date.parse(until));
+    expect(plan).toMatchObject({ rolling: false, ended: until });
+    expect(plan.order).toBeUndefined();
+    expect(plan.stages.filter((s) => s.node !== undefined)).toEqual([]);
+    expect(new Set(stage(plan, 'parts').steps.map((step) => step.host)).size).toBe(3);
+  });
+
+  test('do not where they are good for a moment more', () => {
+    const plan = planAt(Date.parse(until) - 1);
+    expect(plan.rolling).toBe(true);
+    expect(plan.ended).toBeUndefined();
+  });
+});
 
 describe('a rollout', () => {
   const plan = planFor(upgrade, upgraded, observedAs(spec, images));

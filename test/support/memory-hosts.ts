@@ -59,6 +59,8 @@ export class MemoryLab implements Hosts {
   /** Who asked the registry for what. */
   readonly asked: string[] = [];
   hook: EffectHook = () => undefined;
+  /** By which certificates are judged. */
+  now: () => number = Date.now;
   /** VMs that installed themselves, as every load balancer knows them. */
   enrolled: EnrolledVm[] = [];
   /** By token: what VMs left that showed it. */

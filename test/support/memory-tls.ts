@@ -53,6 +53,7 @@ export function misunderstood(host: MemoryHost, part: string, { tls }: HttpReque
 function checkTrust(host: MemoryHost, part: string, { trusted }: TlsClient): void {
   const texts = part === 'nginx' ? textsOf(host, part) : host.startedWith.get(part);
   const shown = texts?.get('tls.crt') ?? '';
+  if (hasEnded(shown, host.lab)) throw new HostUnreachableError('certificate has expired', host.host.id);
   if (isSignedByOneOf(shown, trusted) && certificateOf(shown).checkHost('kraken')) return;
   throw new HostUnreachableError(`${part} of ${host.host.id}: unable to verify the first certificate`, host.host.id);
 }
@@ -65,6 +66,10 @@ function certificateOf(text: string): X509Certificate {
   const known = certificates.get(text) ?? new X509Certificate(text);
   certificates.set(text, known);
   return known;
+}
+
+export function hasEnded(shown: string, { now }: Pick<MemoryLab, 'now'>): boolean {
+  return Date.parse(certificateOf(shown).validTo) <= now();
 }
 
 export function isSignedByOneOf(shown: string, trusted: string): boolean {
@@ -107,7 +112,7 @@ export async function memoryHandshake(
     names: shown.subjectAltName ?? '',
     issuer: shown.issuer,
     until: new Date(shown.validTo).toISOString(),
-    isBelieved: isSignedByOneOf(text, trusted) && shown.checkHost(name) !== undefined,
+    isBelieved: isSignedByOneOf(text, trusted) && shown.checkHost(name) !== undefined && !hasEnded(text, host.lab),
   };
 }
 
@@ -118,7 +123,11 @@ export function redisOn(host: MemoryHost, instance: MemoryInstance, tls?: TlsCli
     const isThere = tls ? settings.has('tls-port') : settings.get('port') !== '0';
     if (!isThere) throw new HostUnreachableError(`connect ECONNREFUSED ${host.host.address}`, host.host.id);
     if (!tls) return;
-    const own = textsOf(host, instance.port === 6379 ? 'redis' : 'redis-replica').get('ca.crt') ?? '';
+    const part = instance.port === 6379 ? 'redis' : 'redis-replica';
+    const shown = host.startedWith.get(part)?.get('tls.crt') ?? '';
+    if ([shown, tls.certificate].some((text) => text && hasEnded(text, host.lab)))
+      throw new HostUnreachableError('certificate has expired', host.host.id);
+    const own = textsOf(host, part).get('ca.crt') ?? '';
     if (!isSignedByOneOf(tls.certificate, own)) throw new HostUnreachableError('tlsv1 alert unknown ca', host.host.id);
   };
   return new Proxy(instance, {
@@ -146,7 +155,7 @@ export function misunderstandings(lab: MemoryLab): string[] {
       (s) => `${client.part} of ${client.host.host.id} asks ${s.part} of ${s.host.host.id} in ${language}`,
     );
   });
-  return [...wrong, ...routersAmiss(lab), ...strangers(running)];
+  return [...wrong, ...routersAmiss(lab), ...strangers(lab, running)];
 }
 
 interface Speaker {
@@ -155,7 +164,7 @@ interface Speaker {
 }
 
 /** Who asks in TLS and would not believe the certificate that is shown, or show one that is not believed. */
-function strangers(running: Speaker[]): string[] {
+function strangers(lab: MemoryLab, running: Speaker[]): string[] {
   const texts = ({ host, part }: Speaker) => host.startedWith.get(part) ?? new Map<string, string>();
   const clients = running.filter(({ host, part }) => part !== 'nginx' && asks(host, part) === 'tls');
   const servers = running.filter(({ host, part }) => part !== 'nginx' && serves(host, part) !== 'plain');
@@ -163,8 +172,9 @@ function strangers(running: Speaker[]): string[] {
     servers.flatMap((server) => {
       const [own, other] = [texts(client), texts(server)];
       const name = `${client.part} of ${client.host.host.id} and ${server.part} of ${server.host.host.id}`;
-      const isBelieved = isSignedByOneOf(other.get('tls.crt')!, own.get('ca.crt')!);
-      const believesIt = isSignedByOneOf(own.get('tls.crt')!, other.get('ca.crt')!);
+      const believes = (trusted: string, shown: string) => isSignedByOneOf(shown, trusted) && !hasEnded(shown, lab);
+      const isBelieved = believes(own.get('ca.crt')!, other.get('tls.crt')!);
+      const believesIt = believes(other.get('ca.crt')!, own.get('tls.crt')!);
       return [
         ...(isBelieved ? [] : [`no trust towards the server: ${name}`]),
         ...(believesIt ? [] : [`no trust towards the client: ${name}`]),

@@ -2,12 +2,13 @@ import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/common';
 import { createVault, newAuthority } from '../../src/clients/vault';
-import type { ClusterRecord } from '../../src/cluster/observed';
+import { type ClusterRecord, isSeen } from '../../src/cluster/observed';
 import type { TlsStage } from '../../src/cluster/spec';
 import { leafCertificate } from '../../src/cluster/tls/certificate';
 import { judgeUndo } from '../../src/cluster/undo';
-import type { DeployInput, DeployReport } from '../../src/contracts/operation';
+import type { DeployInput, DeployReport, Inspection } from '../../src/contracts/operation';
 import type { TlsInspection } from '../../src/contracts/tls';
 import { exampleSpec } from '../support/cluster';
 import { failureOf } from '../support/failure-of';
@@ -27,6 +28,7 @@ beforeEach(async () => {
   beforeActivity = () => undefined;
   folder = mkdtempSync(join(tmpdir(), 'krakenctl-tls-'));
   lab = new MemoryLab();
+  lab.now = () => Date.now() + laterMs;
   const before = async (name: string) => beforeActivity(name);
   bench = await openBench(lab, { vault: createVault(folder), now: () => Date.now() + laterMs, before });
 });
@@ -41,6 +43,8 @@ const withTls = (given?: NonNullable<DeployInput['spec']['tls']>['given']) => (i
   input.policy = policy;
   input.spec.tls = { lifetimeSeconds: (90 * day) / 1000, ...(given && { given }) };
 };
+const withLifetime = (spec: DeployInput['spec']) =>
+  void Object.assign(spec, { tls: { lifetimeSeconds: (90 * day) / 1000 } });
 const withoutTls = (input: DeployInput) => void Object.assign(input, { policy });
 const record = (): ClusterRecord =>
   JSON.parse(lab.machine('node-1').stored.get('/var/lib/krakenctl/cluster/state.json')!.contents.toString());
@@ -186,6 +190,66 @@ test('certificates are made anew when two thirds of their life are over, by a ro
   expect(second.number).toBe(first.number + 1);
   expect(Date.parse(second.until)).toBeGreaterThan(Date.now() + (62 + 80) * day);
   expect([...wrong]).toEqual([]);
+});
+
+describe('certificates that have ended', () => {
+  const year = 365 * day;
+  /** Nobody has looked after the cluster for a year. */
+  const forget = async () => {
+    await bench.deploy(withTls());
+    laterMs += year;
+    expect(misunderstandings(lab).length).toBeGreaterThan(100);
+    const { observed } = (await (await bench.begin('inspectCluster', look)).result()) as Inspection;
+    expect(observed.hosts.filter(isSeen).flatMap(({ redis }) => redis.map((r) => r.reachable))).not.toContain(true);
+  };
+  const look = { spec: exampleSpec(withLifetime), origins: {}, probe: true };
+  const renewing = (renew: DeployInput['renew']) => (input: DeployInput) => {
+    withTls()(input);
+    input.renew = renew;
+  };
+
+  test.each<[string, DeployInput['renew']]>([
+    ['deploy', undefined],
+    ['tls rotate', 'certificates'],
+    ['tls rotate --ca', 'authority'],
+  ])('%s makes others on all hosts at once, and it serves again', async (_, renew) => {
+    await forget();
+    const before = record().spec.tls!.state!;
+    const plan = { rolling: false, ended: before.series.until };
+    const report = await bench.deploy(renewing(renew));
+    expect(report).toMatchObject({ changed: true, plan, tls: { stages: ['require'], left: [] } });
+    expect(report.proof).toBeDefined();
+    expect(misunderstandings(lab)).toEqual([]);
+    const now = record().spec.tls!.state!;
+    expect(now.series.number).toBe(before.series.number + 1);
+    expect(now.trusts).toEqual([now.signer]);
+    expect(now.signer === before.signer).toBe(renew !== 'authority');
+    const shown = (await (await bench.begin('inspectTls', { spec: exampleSpec() })).result()) as TlsInspection;
+    for (const { shows, expected } of shown.endpoints)
+      expect(shows).toMatchObject({ serial: expected, isBelieved: true });
+    expect(await bench.deploy(withTls())).toMatchObject({ changed: false });
+  });
+
+  test('ENABLE_TLS=false takes the cluster out of TLS at once, without a state that nobody believes in between', async () => {
+    await forget();
+    expect(await bench.deploy(withoutTls)).toMatchObject({ changed: true, tls: { stages: ['off'], left: [] } });
+    expect([...languages()]).toEqual(['plain']);
+    expect(keyFiles()).toEqual([]);
+  });
+
+  test('what fails on the way is not taken back to them, and the next deploy goes on', async () => {
+    await forget();
+    beforeActivity = (name) => {
+      if (name === 'proveCluster')
+        throw ApplicationFailure.create({ type: 'PROOF_FAILED', message: 'no proof today', nonRetryable: true });
+    };
+    expect((await failureOf(bench.deploy(withTls()))).type).toBe('PROOF_FAILED');
+    const made = lab.journal.filter((line) => line.includes(' create ')).length;
+    beforeActivity = () => undefined;
+    expect(await bench.deploy(withTls())).toMatchObject({ changed: true });
+    expect(lab.journal.filter((line) => line.includes(' create ')).length).toBe(made);
+    expect(misunderstandings(lab)).toEqual([]);
+  });
 });
 
 test('another authority takes over while both are believed, and a rotation that ended half way is gone on with', async () => {

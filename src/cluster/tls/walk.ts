@@ -35,13 +35,14 @@ export interface SigningWish {
 }
 
 export function tlsWalk(wish: TlsWish): ClusterSpec[] {
-  const { spec, recorded, signer } = wish;
+  const { spec, recorded, signer, nowMs } = wish;
   const now = recorded?.tls?.state;
   const { tls: _, ...plain } = spec;
   const inState = (state: TlsState | undefined): ClusterSpec =>
     state ? { ...plain, tls: { ...(spec.tls ?? recorded!.tls!), state } } : plain;
+  const isOver = now !== undefined && hasEnded(now.series, nowMs);
   if (!spec.tls) {
-    const way = now ? stagesBetween(now.stage, undefined) : [undefined];
+    const way = now && !isOver ? stagesBetween(now.stage, undefined) : [undefined];
     return way.map((stage) => inState(stage && now && { ...now, stage }));
   }
   if (!signer) throw new Error('nobody signs');
@@ -56,6 +57,8 @@ export function tlsWalk(wish: TlsWish): ClusterSpec[] {
   // An undo goes back to the stage that there was.
   const goal = spec.tls.state?.stage ?? 'require';
   if (!now) return tlsStages.slice(0, tlsStages.indexOf(goal) + 1).map((stage) => inState(own(stage)));
+  // Nobody believes anybody, so nobody is cut off by going straight there. Docs: decisions/0046.
+  if (isOver) return [inState(own(goal))];
   const succession = now.signer === signer.id && now.trusts.length === 1 ? [] : handOver(now, own(now.stage));
   const ways = stagesBetween(now.stage, goal).map((stage) => own(stage!));
   // What the cluster is in already is gone through by nobody; the last one stays, to be looked at.
@@ -86,6 +89,11 @@ const dayMs = 24 * 60 * minuteMs;
 export function isDue({ from, until }: TlsState['series'], nowMs: number): boolean {
   const [start, end] = [Date.parse(from), Date.parse(until)];
   return nowMs >= start + ((end - start) * 2) / 3;
+}
+
+/** From then on nobody believes what the parts show. */
+export function hasEnded({ until }: Pick<TlsState['series'], 'until'>, nowMs: number): boolean {
+  return nowMs >= Date.parse(until);
 }
 
 /**

@@ -40,6 +40,20 @@ describe('the way to what is wanted', () => {
     }
   });
 
+  test.each<[string, Partial<TlsWish>, string[], string[]]>([
+    ['at accept', { recorded: at('accept') }, ['require'], ['ca-1']],
+    ['with another authority', { recorded: at('require'), signer: { ...signer, id: 'ca-2' } }, ['require'], ['ca-2']],
+    ['in the middle of a hand-over', { recorded: at('require', { trusts: ['ca-0', 'ca-1'] }) }, ['require'], ['ca-1']],
+    ['to no TLS', { spec: plain, signer: undefined, recorded: at('require') }, ['off'], []],
+  ])('is one step where the certificates have ended: %s', (_, wish, expected, trusts) => {
+    const ended = { ...wish, nowMs: Date.parse(series.until) };
+    expect(stages(ended)).toEqual(expected);
+    expect(states(ended)[0]?.trusts ?? []).toEqual(trusts);
+    expect(stages({ ...ended, nowMs: Date.parse(series.until) - 1 }).length).toBeGreaterThan(
+      wish.recorded?.tls?.state?.stage === 'require' && wish.signer?.id === 'ca-1' ? 0 : 1,
+    );
+  });
+
   test('leaves all else as it was asked for', () => {
     const spec = exampleSpec((it) => void Object.assign(it, { tls, concurrency: 7 }));
     for (const { tls: _, ...rest } of walk({ spec, recorded: {} })) expect(rest).toEqual({ ...plain, concurrency: 7 });
