@@ -26,6 +26,7 @@ const looks: ReadonlySet<string> = new Set<keyof Activities>([
   'readAuth',
   'planAuth',
   'inspectTls',
+  'judgeCertificates',
 ]);
 /** On one of several load balancers, which takes long for a large image and is there: one that is off is left after about three minutes. */
 const ofOneOfSeveral: ReadonlySet<string> = new Set<keyof Activities>(['ensureInstallImage', 'publishInstall']);

@@ -22,6 +22,7 @@ import { proofActivities } from './proof';
 import { recordActivities } from './records';
 import { redisActivities } from './redis-cluster';
 import { runActivities } from './runs';
+import { stewardActivities } from './steward';
 import { tlsActivities } from './tls';
 
 /** All activities over one set of clients. */
@@ -49,5 +50,6 @@ export function createActivities(deps: ActivityDependencies): Activities {
     ...installedActivities(deps, fleets),
     ...firewallActivities(deps, fleets),
     ...tlsActivities(deps),
+    ...stewardActivities(deps),
   });
 }

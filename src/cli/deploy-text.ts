@@ -22,9 +22,11 @@ export function describeDeploy(report: DeployReport, { colors, progress }: Deplo
   const { counts } = report.plan;
   const took = progress?.endedAt ? ` in ${showDuration(progress.endedAt - progress.startedAt)}` : '';
   if (!report.changed) {
-    return [colors.green(`nothing to change · ${counts.keep} containers and files as they should be${took}`)];
+    const kept = colors.green(`nothing to change · ${counts.keep} containers and files as they should be${took}`);
+    return [...describeNoSteward(report.tls), kept];
   }
-  if (report.plan.recordOnly) return [colors.green(`Done${took}. ${report.name}: only the record was written`)];
+  if (report.plan.recordOnly)
+    return [...describeNoSteward(report.tls), colors.green(`Done${took}. ${report.name}: only the record was written`)];
   const shown = progress?.stages.some((stage) => stage.id === 'proof' && stage.detail);
   const tls = describeTls(report.tls);
   const proof = report.proof && !shown ? [` proof: ${describeProof(report.proof)}`] : [];
@@ -41,7 +43,11 @@ export function describeTls(tls: TlsReport | undefined): string[] {
   if (!tls) return [];
   const went = tls.stages.length > 1 || tls.left.length > 0 ? [` TLS: ${tls.stages.join(' → ')}`] : [];
   const left = tls.left.length > 0 ? [` ! TLS goes on with the next deploys: ${tls.left.join(' → ')}`] : [];
-  return [...went, ...left];
+  return [...went, ...left, ...describeNoSteward(tls)];
+}
+
+function describeNoSteward({ noSteward }: Partial<TlsReport> = {}): string[] {
+  return noSteward ? [` ! the certificate steward is not as it should be: ${noSteward}; again: krakenctl deploy`] : [];
 }
 
 function describeProof({ pushedThrough, pulledThrough, pushMs, pullMs }: ProofReport): string {

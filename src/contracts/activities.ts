@@ -25,6 +25,7 @@ import type {
   SpecOrigins,
   TlsRenewal,
 } from './operation';
+import type { StewardActivities } from './steward';
 import type { TlsActivities } from './tls';
 
 /**
@@ -313,4 +314,5 @@ export type Activities = HostActivities &
   AgentActivities &
   AuthActivities &
   FirewallActivities &
-  TlsActivities;
+  TlsActivities &
+  StewardActivities;

@@ -62,6 +62,8 @@ export interface DeployInput {
   planHash?: string;
   /** New certificates, or a new authority with them, though what is there is good. */
   renew?: TlsRenewal;
+  /** Exactly these images, whatever their tags name by now; asked for where nothing is said. */
+  images?: ResolvedImages;
   /** Absent in operations that began before there was one: they are not rolled back. */
   policy?: RolloutPolicy;
   /** An undo: the images of the state that is come back to, and the generation that it takes back. */
@@ -213,6 +215,8 @@ export interface DeployReport {
 export interface TlsReport {
   stages: string[];
   left: string[];
+  /** Why the certificate steward could not be made or taken away; absent where all is well. */
+  noSteward?: string;
 }
 
 /** What a destroy is about; the same for the look before it. */

@@ -1,3 +1,5 @@
+export { operationWorkflowId } from '../cluster/names';
+
 /** Task queues (decisions 6): streaming, and VMs that do not answer, never starve the short effects on a cluster. */
 export const taskQueues = {
   main: 'krakenctl',
@@ -36,6 +38,7 @@ export const workflowTypes = {
   inspectAuth: 'inspectAuth',
   keepToken: 'keepToken',
   inspectTls: 'inspectTls',
+  steward: 'stewardCertificates',
   fleet: 'operateFleet',
   agent: 'bringAgent',
   keepAgent: 'keepAgent',
@@ -69,6 +72,16 @@ export function authWorkflowId(cluster: string): string {
 /** One for each enrolment token. */
 export function tokenWorkflowId(cluster: string, token: string): string {
   return `kraken-${cluster}-token-${token}`;
+}
+
+/** The schedule that looks after a cluster's certificates. */
+export function stewardScheduleId(cluster: string): string {
+  return `kraken-${cluster}-certificates`;
+}
+
+/** Each of its turns; Temporal adds the time. */
+export function stewardWorkflowId(cluster: string): string {
+  return `${stewardScheduleId(cluster)}-due`;
 }
 
 /** One for each VM, whoever logs in there and for whatever reason it is worked on. */

@@ -22,6 +22,7 @@ import { Progress } from './progress';
 import { failureAgain, takeBack } from './roll-back';
 import { runPlan } from './run-plan';
 import { SafePoints } from './safe-points';
+import { keepSteward } from './steward';
 import { tlsLabel, tlsWay } from './tls-way';
 import { atBeginning, onwardOf, openFurther, type Way, wayOf } from './way';
 
@@ -50,8 +51,11 @@ async function perform(deploy: Deploy): Promise<DeployReport> {
   progress.planned(plan);
   refuse(input, { plan, opened });
   const { specs, told } = way;
-  if (plan.empty && specs.length <= 1)
-    return { ...reportOf(deploy, { opened, plan }), changed: false, generation: opened.generation - 1 };
+  if (plan.empty && specs.length <= 1) {
+    const tls = told && (await keepSteward(inState(deploy, specs[0]).input, told));
+    const unchanged = { ...reportOf(deploy, { opened, plan }), changed: false, generation: opened.generation - 1 };
+    return { ...unchanged, ...(tls?.noSteward && { tls }) };
+  }
   await progress.during('claim', 'claim the hosts', () =>
     claim(
       input,
@@ -73,6 +77,7 @@ async function carryOut(deploy: Deploy, way: Way): Promise<DeployReport> {
     further.leaving(() => leave(deploy, way));
     await bring(deploy, way);
     await noteEnd(deploy, way, 'done');
+    await afterwards(deploy, way);
     return { ...reportOf(deploy, way), changed: true, proof: way.proof };
   } catch (error) {
     if (error instanceof ContinueAsNew) throw error;
@@ -93,6 +98,7 @@ async function carryThrough(deploy: Deploy, first: Way, later: ClusterSpec[]): P
       await bring(at.deploy, at.way);
     }
     await noteEnd(at.deploy, at.way, 'done');
+    await afterwards(at.deploy, first);
     const { generation } = at.way.opened;
     return { ...reportOf(deploy, first), generation, changed: true, proof: first.proof };
   } catch (error) {
@@ -134,6 +140,10 @@ function leave({ input, progress, safePoints }: Deploy, { course, from, ...way }
   return { ...input, carried: { ...way, plan, position, shown: progress.carried, ...(paused && { paused }) } };
 }
 
+async function afterwards({ input }: Deploy, way: Way): Promise<void> {
+  if (way.tls) way.tls = await keepSteward(input, way.tls);
+}
+
 function reportOf({ input: { operation } }: Deploy, { opened, plan, tls }: Pick<Way, 'opened' | 'plan' | 'tls'>) {
   const { name, generation } = opened;
   return { operation, name, plan, generation, ...(tls && { tls }) };
@@ -152,7 +162,8 @@ async function lookAndPlan({ input }: Deploy) {
   const planned = way.specs.length > 0 ? await observe(state) : observed;
   const hosts = observed.hosts.flatMap((h) => (h.reachable ? [{ host: h.host, platform: h.platform }] : []));
   const known = opened.images;
-  const images = input.undo?.images ?? (await lookers.resolveImages({ spec: input.spec, known, hosts }));
+  const images =
+    input.undo?.images ?? input.images ?? (await lookers.resolveImages({ spec: input.spec, known, hosts }));
   const { origins, policy: pace } = input;
   const plan = await planners.planDeploy({ spec: state, images, observed: planned, origins, pace });
   return { observed: planned, opened, images, plan, way };

@@ -10,6 +10,7 @@ import { fewAtOnce } from './few-at-once';
 import { claim, final, noteOperation, observe, refuseForeign } from './operation-steps';
 import { Progress } from './progress';
 import { runPlan } from './run-plan';
+import { forgetSteward } from './steward';
 
 /** From a cluster to bare hosts: look, claim, remove who serves before who keeps, the record last. */
 export async function destroyCluster(input: DestroyInput): Promise<DestroyReport> {
@@ -27,13 +28,17 @@ async function perform(input: DestroyInput, progress: Progress): Promise<Destroy
   progress.named(opened.name);
   refuse(input, plan);
   const report = { operation: input.operation, name: opened.name, plan };
-  if (plan.empty) return { ...report, changed: false };
+  if (plan.empty) {
+    await forgetSteward(input.spec.name);
+    return { ...report, changed: false };
+  }
   const hosts = observed.hosts.filter((h) => h.reachable).map((h) => h.host);
   progress.expect([{ id: 'claim', title: 'claim the hosts', steps: [] }, ...plan.stages]);
   await progress.during('claim', 'claim the hosts', () => claim(input, hosts, opened.epoch));
   const removal: Removal = { input, progress, plan, opened, hosts };
   await removeAll(removal);
   await concludeRecord(removal, observed);
+  await forgetSteward(input.spec.name);
   return { ...report, changed: true };
 }
 

@@ -15,4 +15,5 @@ export { operateFirewall } from './operate-firewall';
 export { operateFleet } from './operate-fleet';
 export { mendHosts, preflightCluster } from './preflight-cluster';
 export { smokeTest } from './smoke-test';
+export { stewardCertificates } from './steward';
 export { takeOverCluster } from './take-over-cluster';

@@ -86,9 +86,14 @@ const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
 
 /** Two thirds of a life after it began, a series is due. */
-export function isDue({ from, until }: TlsState['series'], nowMs: number): boolean {
+export function isDue(series: TlsState['series'], nowMs: number): boolean {
+  return nowMs >= partOfLife(series, 2 / 3);
+}
+
+/** When so much of its life is over, milliseconds since the epoch. */
+export function partOfLife({ from, until }: Pick<TlsState['series'], 'from' | 'until'>, part: number): number {
   const [start, end] = [Date.parse(from), Date.parse(until)];
-  return nowMs >= start + ((end - start) * 2) / 3;
+  return start + (end - start) * part;
 }
 
 /** From then on nobody believes what the parts show. */

@@ -36,7 +36,7 @@ export const tlsKeys = {
   ),
   TLS_CERT_LIFETIME: defineKey({
     section: 'tls',
-    why: 'How long a certificate that krakenctl makes is good; a deploy in the last third of it makes new ones.',
+    why: 'How long a certificate that krakenctl makes is good; in the last third of it others are made.',
     default: '90d',
     range: 'a duration in whole seconds, 10m to 825d',
     schema: durationSeconds({ min: 600, max: 825 * day }),
