@@ -4,7 +4,7 @@ import { ClientError } from '../clients/errors';
 import type { HostConnection } from '../clients/host';
 import { requiredImages } from '../cluster/desired-state';
 import { recordFolder } from '../cluster/names';
-import type { RecordOwner } from '../cluster/observed';
+import type { ClusterRecord, RecordOwner } from '../cluster/observed';
 import { portNumbersOf } from '../cluster/port-conflicts';
 import { judgePreflight, sharedPortsOf } from '../cluster/preflight/cluster';
 import type { HostFacts, ImageFacts, Reach } from '../cluster/preflight/facts';
@@ -24,14 +24,15 @@ export function preflightActivities(deps: ActivityDependencies): PreflightActivi
       const hosts = await Promise.all(spec.nodes.map((node) => lookAt(deps, spec, node)));
       const reaches = await tryWays(deps, spec, { hosts, listen });
       const findings = [
-        ...judgePreflight(spec, { hosts, reaches, ownerId: deps.ownerId, bystander }),
+        ...judgePreflight(spec, { hosts, reaches, ownerId: deps.ownerId, bystander, nowMs: deps.now() }),
         ...findSecretMissing(deps, spec),
       ];
       const seen = hosts.filter((h) => h.reachable).map((h) => h.host);
       const untried = reaches.filter((r) => r.result === 'untested').length;
       const firewall = hosts.flatMap((h) => (h.reachable && h.machine.hasFirewall ? [h.host] : []));
       const ways = { tried: reaches.length - untried, untried };
-      return { findings, seen, ways, firewall, tookMs: deps.now() - startedAt };
+      const certificates = hosts.some((h) => h.reachable && h.tls) && { certificates: true as const };
+      return { findings, seen, ways, firewall, ...certificates, tookMs: deps.now() - startedAt };
     },
     async ensureKernelSetting({ spec, host, mend }) {
       const known = kernelSettings.find((s) => s.name === mend.setting && s.want === mend.value);
@@ -79,10 +80,13 @@ async function lookAt(deps: ActivityDependencies, spec: ClusterSpec, node: HostS
       folders: [engine.engine?.root ?? '/var/lib/docker', '/var/lib/kraken', '/var/lib/krakenctl', '/etc', '/var/log'],
       settings: kernelSettings.map((s) => s.name),
     };
-    const [machine, owner] = await Promise.all([
+    const folder = recordFolder(spec.name);
+    const [machine, owner, state] = await Promise.all([
       preflight.machine(query),
-      files.read(`${recordFolder(spec.name)}/owner.json`),
+      files.read(`${folder}/owner.json`),
+      files.read(`${folder}/state.json`),
     ]);
+    const tls = state && parseTls(state);
     return {
       host: node.id,
       reachable: true,
@@ -90,6 +94,7 @@ async function lookAt(deps: ActivityDependencies, spec: ClusterSpec, node: HostS
       ...engine,
       forwards: preflight.forwards,
       owner: owner && parseOwner(owner),
+      ...(tls && { tls }),
       tookMs: deps.now() - startedAt,
     };
   } catch (error) {
@@ -122,6 +127,15 @@ async function lookAtEngine(
 function parseOwner(bytes: Buffer): RecordOwner | undefined {
   try {
     return JSON.parse(bytes.toString()) as RecordOwner;
+  } catch {
+    return undefined;
+  }
+}
+
+function parseTls(bytes: Buffer): Extract<HostFacts, { reachable: true }>['tls'] {
+  try {
+    const { generation, spec, destroyed } = JSON.parse(bytes.toString()) as ClusterRecord;
+    return spec.tls && !destroyed ? { generation, tls: spec.tls } : undefined;
   } catch {
     return undefined;
   }

@@ -11,6 +11,7 @@ import type { Context } from './context';
 import { CliFailure, toCliFailure } from './failure';
 import { begunAt, describeRun, memoOf } from './operations';
 import { findPollers, requireWorker } from './pollers';
+import { findSteward, type StewardView } from './steward';
 
 /** All hosts in one look: by the worker, which may be nearer to them, or from here when none answers. */
 export interface Look extends Inspection {
@@ -18,6 +19,8 @@ export interface Look extends Inspection {
   tookMs: number;
   /** The operation that runs now; undefined when Temporal did not answer, null when none runs. */
   running?: { operation: string; actor: string; startedAt: Date } | null;
+  /** Absent where no TLS is wanted, or Temporal was not asked. */
+  steward?: StewardView;
   /** Hosts whose owner has another id than this machine; only a worker can say whether it is another krakenctl. */
   doubted?: Doubted[];
 }
@@ -44,11 +47,12 @@ export async function lookAtCluster(
   if ('temporal' in reached) {
     const { temporal } = reached;
     try {
-      const [inspection, running] = await Promise.all([
+      const [inspection, running, steward] = await Promise.all([
         inspectThrough(temporal, spec.name, input),
         findRunning(temporal, spec.name),
+        stewardOf(temporal, configuration),
       ]);
-      return { ...whole(inspection), through: 'worker', tookMs: took(), running };
+      return { ...whole(inspection), through: 'worker', tookMs: took(), running, ...(steward && { steward }) };
     } finally {
       await temporal.close();
     }
@@ -58,6 +62,15 @@ export async function lookAtCluster(
   const inspection = whole(await inspectLocally(input));
   const doubted = doubtForeign(inspection);
   return { ...inspection, ...doubted, through: 'this process', tookMs: took(), running: reached.running };
+}
+
+/** Without TLS in `.env` there is none, or the next deploy takes it away. */
+export async function stewardOf(
+  temporal: Temporal,
+  { spec }: Pick<Configuration, 'spec'>,
+): Promise<StewardView | undefined> {
+  // What cannot be said of it hides nothing else.
+  return spec.tls ? findSteward(temporal, spec.name).catch(() => undefined) : undefined;
 }
 
 /** Whose a cluster is, is told by the worker's state folder, which may be on another machine. */

@@ -7,6 +7,7 @@ import type { ClusterSpec, PartName } from '../cluster/spec';
 import { describeHidden, type Filter, isShown, readFilter } from './filters';
 import { showHosts } from './host-ranges';
 import type { Colors } from './output';
+import type { StewardView } from './steward';
 import { showClock, showDuration } from './time-text';
 
 /** What `status` shows; everything is given, nothing is asked. */
@@ -22,6 +23,8 @@ export interface StatusFacts {
   differing?: string[];
   /** The operation that runs; null: none; undefined: Temporal did not say. */
   running?: { operation: string; actor: string; startedAt: Date } | null;
+  /** Absent without TLS, and where Temporal was not asked. */
+  steward?: StewardView;
   at: Date;
 }
 

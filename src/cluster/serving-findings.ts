@@ -22,6 +22,8 @@ export const servingCodes = [
   'TLS_ON_ITS_WAY',
   'CERTIFICATES_DUE',
   'CERTIFICATES_ENDED',
+  'STEWARD_PAUSED',
+  'STEWARD_MISSING',
 ] as const;
 
 export interface Finding {

@@ -5,7 +5,7 @@ import { isSeen } from './observed';
 import { highestRecord } from './record';
 import type { Finding } from './serving-findings';
 import { judgeRedis } from './serving-redis';
-import { judgeTls } from './serving-tls';
+import { judgeTls, type StewardState } from './serving-tls';
 import { type ClusterSpec, type PartName, partNames } from './spec';
 
 /**
@@ -27,6 +27,8 @@ export interface ServingInput {
   observed: Observed;
   /** Absent: nothing is said of what ends. */
   nowMs?: number;
+  /** Absent: Temporal was not asked for it. */
+  steward?: StewardState;
 }
 
 type UnseenHost = Extract<ObservedHost, { reachable: false }>;
@@ -61,7 +63,7 @@ export function judgeServing(input: ServingInput): Serving {
     ...judgeCopies(input),
     ...judgeOut(input),
     ...judgeLogins(input),
-    ...judgeTls(observed, input.nowMs),
+    ...judgeTls({ tls: highestRecord(seen)?.spec.tls, nowMs: input.nowMs, steward: input.steward }),
   ];
   if (spec.storage.backend === 'testfs') {
     const text = 'blobs lie in testfs, the embedded storage; S3 is the production backend (not built yet)';

@@ -168,6 +168,8 @@ export interface PreflightReport {
   ways: { tried: number; untried: number };
   /** Hosts that have firewall rules of krakenctl; absent in what older workers answer. */
   firewall?: string[];
+  /** Certificates are recorded. */
+  certificates?: true;
   tookMs: number;
 }
 

@@ -196,6 +196,26 @@ test('one load balancer alone is warned of', () => {
   expect(found(() => undefined, single)).toEqual(['node-2 LB_SINGLE warning']);
 });
 
+test.each([
+  [31, undefined],
+  [30, 'CERTIFICATES_DUE'],
+  [0, 'CERTIFICATES_ENDED'],
+])('certificates that end in %i days: %s', (days, code) => {
+  const at = (n: number) => new Date(Date.parse('2026-11-30T00:00:00Z') + n * 86_400_000).toISOString();
+  const series = { number: 1, from: at(days - 90), until: at(days) };
+  const state = { stage: 'require' as const, signer: 'ca-1', trusts: ['ca-1'], series };
+  const warned = found((facts) => {
+    facts.nowMs = Date.parse(at(0));
+    // An older record says something else.
+    facts.hosts[0]!.tls = {
+      generation: 1,
+      tls: { lifetimeSeconds: 1, state: { ...state, series: { ...series, until: at(-1) } } },
+    };
+    facts.hosts[1]!.tls = { generation: 2, tls: { lifetimeSeconds: 1, state } };
+  });
+  expect(warned).toEqual(code ? [`- ${code} warning`] : []);
+});
+
 test('failures stand before warnings, and each says why and how to mend it', () => {
   const facts = goodFacts();
   facts.hosts[0]!.forwards = false;

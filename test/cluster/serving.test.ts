@@ -4,6 +4,7 @@ import type { Observed } from '../../src/cluster/observed';
 import { judgeServing } from '../../src/cluster/serving';
 import { servingCodes } from '../../src/cluster/serving-findings';
 import { redisShards } from '../../src/cluster/serving-redis';
+import type { StewardState } from '../../src/cluster/serving-tls';
 import type { PartName, TlsStage } from '../../src/cluster/spec';
 import { exampleImages, exampleSpec, observedAs, seenHost } from '../support/cluster';
 
@@ -219,10 +220,10 @@ describe('each finding has a stable code', () => {
       Object.assign(host, { record: { ...host.record, spec: { ...host.record!.spec, tls } } });
     }
   };
-  const codesAfter = (change: (o: Observed) => void) => {
+  const codesAfter = (change: (o: Observed) => void, steward?: StewardState) => {
     const observed = whole();
     change(observed);
-    const { findings } = judgeServing({ spec, observed, nowMs });
+    const { findings } = judgeServing({ spec, observed, nowMs, steward });
     return findings.map(({ code, host, part }) => [code, host, part].filter(Boolean).join(' '));
   };
   const replica = (o: Observed) => seenHost(o, 'node-1').redis.find((r) => r.part === 'redis-replica')!;
@@ -271,6 +272,23 @@ describe('each finding has a stable code', () => {
     ['CERTIFICATES_DUE', (o) => withTls(o, 'require', 29)],
     ['CERTIFICATES_ENDED', (o) => withTls(o, 'require', 0)],
   ])('%s', (code, change) => expect(codesAfter(change)).toContain(code));
+
+  test.each<[string, StewardState | undefined, number, string[]]>([
+    ['a paused one', 'paused', 31, ['STEWARD_PAUSED note']],
+    ['none', 'missing', 31, ['STEWARD_MISSING note']],
+    ['one that works', 'works', 31, []],
+    ['one that has its turns still to come', 'works', 29, ['CERTIFICATES_DUE note']],
+    ['one whose turns came to nothing', 'works', 14, ['CERTIFICATES_DUE degraded']],
+    ['a paused one, and ends near', 'paused', 29, ['CERTIFICATES_DUE degraded', 'STEWARD_PAUSED note']],
+    ['nobody who was asked, and ends near', undefined, 29, ['CERTIFICATES_DUE degraded']],
+  ])('certificates with %s as steward', (_, steward, days, expected) => {
+    const observed = whole();
+    withTls(observed, 'require', days);
+    const { findings } = judgeServing({ spec, observed, nowMs, steward });
+    const told = findings.filter(({ code }) => /STEWARD|CERT/.test(code));
+    expect(told.map(({ code, severity }) => `${code} ${severity}`)).toEqual(expected);
+    expect(codesAfter(() => undefined, steward).filter((code) => code.startsWith('STEWARD'))).toEqual([]);
+  });
 
   test('and none of TLS where its certificates are young', () => {
     expect(codesAfter((o) => withTls(o, 'require', 31)).filter((code) => /TLS|CERT/.test(code))).toEqual([]);

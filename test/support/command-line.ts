@@ -1,11 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../../src/activities';
 import type { Streams } from '../../src/cli/output';
 import { workerIdentity } from '../../src/cli/pollers';
-import { sideQueues, taskQueues } from '../../src/contracts/queues';
+import { createVault } from '../../src/clients/vault';
+import { sideQueues, stewardScheduleId, taskQueues } from '../../src/contracts/queues';
 import { type Captured, type as typeCommand } from '../cli/streams';
 import { putKeyboardAway, typeOnKeyboard } from './keyboard';
 import { MemoryLab } from './memory-hosts';
@@ -16,6 +18,8 @@ export class CommandLine {
   readonly folder = mkdtempSync(join(tmpdir(), 'krakenctl-cli-'));
   /** A cluster of its own for each test: the workflow's id is made of its name. */
   readonly cluster = `c${Math.random().toString(36).slice(2, 10)}`;
+  /** The clock of the worker is so far ahead. */
+  laterMs = 0;
   private stop?: () => Promise<void>;
 
   /** Commands look for pollers of the product's own queues, so each file of tests has a namespace of its own. */
@@ -67,7 +71,9 @@ export class CommandLine {
   async startWorker(identity = workerIdentity(), ownerId = 'owner-1'): Promise<void> {
     const connection = await NativeConnection.connect({ address: process.env.KRAKENCTL_TEST_TEMPORAL! });
     const archives = { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) };
-    const activities = createActivities({ hostsFor: () => this.lab, archives, ownerId, now: Date.now });
+    const now = () => Date.now() + this.laterMs;
+    const vault = createVault(join(this.folder, 'secrets'));
+    const activities = createActivities({ hostsFor: () => this.lab, archives, ownerId, now, vault });
     const common = {
       connection,
       namespace: this.namespace,
@@ -90,6 +96,14 @@ export class CommandLine {
       await running;
       await connection.close();
     };
+  }
+
+  /** Somebody takes the schedule of the certificates away. */
+  async dropSteward(): Promise<void> {
+    const connection = await Connection.connect({ address: process.env.KRAKENCTL_TEST_TEMPORAL! });
+    const { schedule } = new Client({ connection, namespace: this.namespace });
+    await schedule.getHandle(stewardScheduleId(this.cluster)).delete();
+    await connection.close();
   }
 
   async stopWorker(): Promise<void> {

@@ -12,6 +12,7 @@ import type { Context, Wire } from '../context';
 import { CliFailure } from '../failure';
 import { type Filter, hostsOption, isShown, readFilter } from '../filters';
 import { findPublicKeys } from '../public-keys';
+import type { StewardView } from '../steward';
 
 interface CheckOptions {
   hosts?: string;
@@ -56,17 +57,31 @@ async function check(context: Context, options: CheckOptions): Promise<void> {
   }
   const { temporal } = reached;
   try {
-    const { findRunning } = require('../inspect') as typeof import('../inspect');
+    const { findRunning, stewardOf } = require('../inspect') as typeof import('../inspect');
     const listen = (await findRunning(temporal, configuration.spec.name)) === null;
     const look = () => lookThrough(temporal, { spec: configuration.spec, listen });
     const report = await look();
     const mended = options.apply
       ? await mend(context, temporal, { spec: configuration.spec, report, look })
       : { report };
-    conclude(context, configuration, { ...mended, through: 'the worker', filter });
+    const about = aboutSteward(await stewardOf(temporal, configuration), mended.report);
+    const whole = { ...mended.report, findings: [...mended.report.findings, ...about] };
+    conclude(context, configuration, { ...mended, report: whole, through: 'the worker', filter });
   } finally {
     await temporal.close();
   }
+}
+
+/** Before the first deploy there is none, and none is missing. */
+function aboutSteward(steward: StewardView | undefined, { certificates }: PreflightReport): Finding[] {
+  const nobody = 'nobody else looks how long certificates are good before they end';
+  if (steward?.state === 'paused') {
+    const what = `the certificate steward is paused${steward.note ? ` by ${steward.note}` : ''}`;
+    return [{ code: 'STEWARD_PAUSED', level: 'warning', what, why: nobody, mend: 'krakenctl tls schedule resume' }];
+  }
+  if (steward?.state !== 'missing' || !certificates) return [];
+  const what = 'there is no certificate steward';
+  return [{ code: 'STEWARD_MISSING', level: 'warning', what, why: nobody, mend: 'krakenctl deploy' }];
 }
 
 /** A deploy needs them; a look does not. */

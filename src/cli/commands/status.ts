@@ -82,15 +82,16 @@ async function watch(context: Context, configuration: Configuration, { interval,
 
 export async function gatherStatus(context: Context, configuration: Configuration): Promise<StatusFacts> {
   const { spec } = configuration;
-  const { observed, record, running } = await lookAtCluster(context, configuration, { probe: true });
+  const { observed, record, running, steward } = await lookAtCluster(context, configuration, { probe: true });
   return {
     spec,
     observed,
-    serving: judgeServing({ spec, observed, nowMs: Date.now() }),
+    serving: judgeServing({ spec, observed, nowMs: Date.now(), steward: steward?.state }),
     version: versionOf(spec, observed, record),
     images: await labImages(spec),
     differing: record && differingKeys(spec, record.spec),
     running,
+    ...(steward && { steward }),
     at: new Date(),
   };
 }
@@ -111,7 +112,7 @@ async function labImages(spec: ClusterSpec): Promise<string | undefined> {
 }
 
 function toData(facts: StatusFacts, filter: Filter) {
-  const { spec, observed, serving, version, images, differing, running, at } = facts;
+  const { spec, observed, serving, version, images, differing, running, steward, at } = facts;
   const findings = serving.findings.filter((finding) => isShown(filter, finding));
   const hosts = observed.hosts.filter(({ host }) => filter.hosts.includes(host));
   const notShown = serving.findings.length - findings.length;
@@ -124,6 +125,7 @@ function toData(facts: StatusFacts, filter: Filter) {
     images: images ?? null,
     differing: differing ?? null,
     running: running ?? null,
+    ...(steward && { steward }),
     at: at.toISOString(),
     hosts: hosts.map((host) => (host.reachable ? { ...host, images: undefined, record: undefined } : host)),
   };

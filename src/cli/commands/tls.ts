@@ -6,12 +6,15 @@ import { type Configuration, readConfiguration } from '../configuration';
 import type { Context, Wire } from '../context';
 import { type ExitCode, exitCodes } from '../exit-codes';
 import { CliFailure } from '../failure';
-import { reachWorker } from '../inspect';
+import { reachWorker, stewardOf } from '../inspect';
 import { parseReason, reasonOption } from '../reasons';
 import { addRolloutOptions, checkRolloutOptions } from '../rollout-policy';
 import { addRunOptions } from '../run-options';
+import type { StewardView } from '../steward';
+import { renderSteward } from '../steward-text';
 import { renderTlsStatus, troubleOf } from '../tls-text';
 import type { DeployOptions } from './deploy';
+import { addTlsScheduleCommands } from './tls-schedule';
 
 interface RotateOptions extends DeployOptions {
   ca?: boolean;
@@ -23,8 +26,9 @@ export function addTlsCommands(program: Command, wire: Wire): void {
   const tls = program.command('tls').description('certificates of the parts: what each port shows, and new ones');
   tls
     .command('status')
-    .description('a handshake with every port: serial, names, end (exit 3: others than recorded)')
+    .description('a handshake with every port: serial, names, end (exit 3: others than recorded), and the steward')
     .action(wire((context) => showStatus(context)));
+  addTlsScheduleCommands(tls, wire);
   const rotate = tls
     .command('rotate')
     .description('new certificates for all parts, by a rollout; those of before are good until theirs is replaced')
@@ -35,17 +39,22 @@ export function addTlsCommands(program: Command, wire: Wire): void {
 
 async function showStatus(context: Context): Promise<ExitCode> {
   const configuration = await readConfiguration(context);
-  const look = await lookAtTls(context, configuration);
+  const { steward, ...look } = await lookAtTls(context, configuration);
   const nowMs = Date.now();
   const troubled = look.endpoints.filter((endpoint) => troubleOf(endpoint, nowMs) !== undefined);
   const pending = troubled.length + look.unseen.length > 0;
-  context.output.result({ ...look, pending });
+  context.output.result({ ...look, steward: steward ?? null, pending });
   const view = { cluster: configuration.spec.name, colors: context.output.colors, nowMs };
-  context.output.lines(renderTlsStatus(look, view));
+  const kept = steward && look.stage !== 'off' ? renderSteward(steward, view.colors) : [];
+  context.output.lines([...renderTlsStatus(look, view), ...kept]);
   return pending ? exitCodes.pending : exitCodes.done;
 }
 
-async function lookAtTls(context: Context, { spec }: Configuration): Promise<TlsInspection> {
+/** The steward: where Temporal was asked. */
+async function lookAtTls(
+  context: Context,
+  { spec }: Configuration,
+): Promise<TlsInspection & { steward?: StewardView }> {
   const reached = await reachWorker(context, spec.name);
   if (!('temporal' in reached)) {
     context.output.note(`${reached.because}: looked from this machine instead`);
@@ -54,13 +63,15 @@ async function lookAtTls(context: Context, { spec }: Configuration): Promise<Tls
   }
   const { temporal } = reached;
   try {
-    return await temporal.client.workflow.execute(workflowTypes.inspectTls, {
+    const looking: Promise<TlsInspection> = temporal.client.workflow.execute(workflowTypes.inspectTls, {
       taskQueue: taskQueues.main,
       workflowId: `kraken-${spec.name}-inspect-${randomBytes(4).toString('hex')}`,
       args: [{ spec }],
       workflowExecutionTimeout: lookTimeoutMs,
       staticSummary: `look at the certificates of ${spec.name}`,
     });
+    const [look, steward] = await Promise.all([looking, stewardOf(temporal, { spec })]);
+    return { ...look, steward };
   } finally {
     await temporal.close();
   }

@@ -122,7 +122,7 @@ async function showEnd(context: Context, { configuration, env, lab, startedAt, d
     ui,
     endpoint,
     digest,
-    serving: judgeServing(status),
+    serving: judgeServing({ ...status, steward: status.steward?.state }),
   });
   output.lines(['', ...renderStatus(status, output.colors), '']);
   output.lines([

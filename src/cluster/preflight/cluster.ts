@@ -3,6 +3,7 @@ import { runsOn } from '../image';
 import { containerName } from '../names';
 import { portsOf } from '../port-conflicts';
 import type { ClusterSpec, HostSpec } from '../spec';
+import { judgeCertificates } from './certificates';
 import type { HostFacts, PreflightFacts, Reach } from './facts';
 import type { Finding } from './findings';
 import { judgeMachine, skewWarnMs } from './machine';
@@ -31,6 +32,7 @@ export function judgePreflight(spec: ClusterSpec, facts: PreflightFacts): Findin
     ...judgeClocks(seen),
     ...judgePaths(facts.reaches),
     ...judgeLayout(spec),
+    ...judgeCertificates(facts.hosts, facts.nowMs),
   ];
   return [...findings.filter((f) => f.level === 'failure'), ...findings.filter((f) => f.level === 'warning')];
 }

@@ -1,3 +1,5 @@
+import type { ClusterSpec } from '../spec';
+
 /** What a host says of itself before anything is changed on it; see `clients/preflight.ts` for how it is asked. */
 export interface MachineFacts {
   /** Host clock minus ours, milliseconds. */
@@ -75,6 +77,8 @@ export type HostFacts =
       images: ImageFacts[];
       /** Whose record lies here. */
       owner?: { id: string; temporal: string; namespace: string };
+      /** Of its record; absent where there is none, or it cannot be read. */
+      tls?: { generation: number; tls: NonNullable<ClusterSpec['tls']> };
       tookMs: number;
     }
   | { host: string; reachable: false; code: string; error: string; hint?: string };
@@ -86,4 +90,6 @@ export interface PreflightFacts {
   ownerId: string;
   /** It is not the one that deploys. */
   bystander?: boolean;
+  /** Milliseconds since the epoch; absent: nothing is said of what ends. */
+  nowMs?: number;
 }
