@@ -174,6 +174,21 @@ test('keys are read by nobody else on a host, and status says that the cluster s
   expect((await must(['test', 'smoke'])).code).toBe(0);
 });
 
+interface Scheduled {
+  steward: { state: string; last?: { state: string; report?: { did: string } } };
+}
+
+test('the certificate steward is there, and a turn of it finds nothing to do', async () => {
+  const show = async () => (await json<Scheduled>(['tls', 'schedule', 'show'])).data.steward;
+  expect(await show()).toMatchObject({ state: 'works' });
+  await must(['tls', 'schedule', 'trigger']);
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; ) {
+    if ((await show()).last?.state === 'done') break;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  expect(await show()).toMatchObject({ last: { state: 'done', report: { did: 'nothing' } } });
+}, 60_000);
+
 if (isLong) {
   test('and it goes back by one deploy, as it was before', async () => {
     const during = await pushTiny(hosts['node-2']!, '127.0.0.1:5000/tls/during:1', 'pushed in TLS');
