@@ -32,6 +32,8 @@ const restBetween = 4;
 /** Nothing moves while a person or a clock holds it, perhaps for days. */
 const heldPollMs = 1000;
 const queryTimeoutMs = 2000;
+/** The end is told once and whole; a worker that is busy reads the history of what ended first. */
+const lastQueryTimeoutMs = 10_000;
 /** Temporal may be away for so long before the following is given up; the operation itself never is. */
 const lostAfterMs = 120_000;
 /** Fewer missed answers than these are the ordinary hiccup of a worker that starts. */
@@ -58,7 +60,7 @@ export async function followOperation(follow: Follow): Promise<Followed> {
   }
   limit.close();
   if (seen.ending.kind !== 'detached') {
-    const last = await askProgress(temporal, handle);
+    const last = await askProgress(temporal, handle, lastQueryTimeoutMs);
     if (last) report(seen, { progress: last, display, context });
   }
   display.end();

@@ -9,7 +9,7 @@ import { OperationHandle } from './operation-handle';
 import { begunAt, describeRun, memoOf } from './operations';
 
 /** A list is not worth a longer wait for a worker that is not there. */
-const nameTimeoutMs = 700;
+const nameTimeoutMs = 1500;
 
 /** One operation, from Temporal, from the record on the nodes, or from both. */
 export interface OperationSummary {
