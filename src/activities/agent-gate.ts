@@ -14,7 +14,7 @@ import type { GateActivities, NextCanaryAgent } from '../contracts/activities';
 import type { AgentActivities } from '../contracts/agents';
 import type { GateBeat } from '../contracts/gate-beat';
 import { deadlineOf } from './deadline';
-import { type ActivityDependencies, connectTo } from './dependencies';
+import { type ActivityDependencies, connectTo, connectToOther } from './dependencies';
 import { ActivityError } from './failures';
 import { attempts, beat, cancellation, pause } from './heartbeat';
 import { probeOnce } from './hosts';
@@ -131,7 +131,7 @@ async function removeLeft(
 ): Promise<void> {
   if (seeds.length === 0) return;
   const removeFrom = async (id: string, of: (seed: string) => string) => {
-    const node = await connectTo(deps, spec, id);
+    const node = await connectToOther(deps, spec, id);
     for (const seed of seeds) await removeLoneBlobOf(node, spec, of(seed));
   };
   const others = controlHosts(spec, host).slice(0, controlsAsked);
@@ -237,7 +237,7 @@ async function controlOn(
   { host, seed }: { host: string; seed: string },
 ): Promise<{ node: HostConnection; blob: LoneBlob } | undefined> {
   try {
-    const node = await connectTo(deps, spec, host);
+    const node = await connectToOther(deps, spec, host);
     return { node, blob: await putLoneBlob(node, spec, controlSeed(seed)) };
   } catch {
     cancellation()?.throwIfAborted();

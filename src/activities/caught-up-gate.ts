@@ -5,7 +5,7 @@ import { healthFilter, healthInterval } from '../cluster/render/kraken';
 import type { ClusterSpec } from '../cluster/spec';
 import type { GateActivities } from '../contracts/activities';
 import { deadlineOf } from './deadline';
-import { type ActivityDependencies, connectTo } from './dependencies';
+import { type ActivityDependencies, connectTo, connectToOther } from './dependencies';
 import { ActivityError } from './failures';
 import { beat, pause } from './heartbeat';
 import { hasLoneBlob } from './lone-blob';
@@ -117,7 +117,7 @@ async function hasBlob(node: HostConnection, spec: ClusterSpec, hex: string): Pr
 async function isLone(deps: ActivityDependencies, spec: ClusterSpec, { host, hex }: { host: string; hex: string }) {
   const others = spec.nodes.filter(({ id }) => id !== host);
   const found = await Promise.all(
-    others.map(async ({ id }) => hasLoneBlob(await connectTo(deps, spec, id), spec, hex).catch(() => false)),
+    others.map(async ({ id }) => hasLoneBlob(await connectToOther(deps, spec, id), spec, hex).catch(() => false)),
   );
   return found.includes(true);
 }

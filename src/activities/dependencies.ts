@@ -39,12 +39,18 @@ export async function connectTo(
   deps: ActivityDependencies,
   spec: ClusterSpec,
   hostId: string,
+  eitherWay = false,
 ): Promise<HostConnection> {
   const host = spec.nodes.find((n) => n.id === hostId);
   if (!host) throw new Error(`the spec has no host ${hostId}`);
   const connection = await deps.hostsFor(spec).connect(host);
   const state = spec.tls && (spec.tls.state ?? (await recordedState(connection, spec.name)));
-  return state ? speaking(connection, { spec, state, vault: deps.vault ?? emptyVault }) : connection;
+  return state ? speaking(connection, { spec, state, vault: deps.vault ?? emptyVault, eitherWay }) : connection;
+}
+
+/** To a node whose turn may not have come yet, while another one is brought into the spec's state of TLS. */
+export function connectToOther(deps: ActivityDependencies, spec: ClusterSpec, hostId: string): Promise<HostConnection> {
+  return connectTo(deps, spec, hostId, true);
 }
 
 /** Of a spec as a person has written it nobody has said yet how far its cluster is. */

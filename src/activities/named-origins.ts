@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ClusterSpec } from '../cluster/spec';
-import { type ActivityDependencies, connectTo } from './dependencies';
+import { type ActivityDependencies, connectToOther } from './dependencies';
 import { cancellation } from './heartbeat';
 
 /**
@@ -45,7 +45,7 @@ async function originsNamedBy(
     body: Buffer.from(JSON.stringify(said)),
   };
   try {
-    const answer = await (await connectTo(deps, spec, host)).http(request);
+    const answer = await (await connectToOther(deps, spec, host)).http(request);
     if (answer.status !== 200) return [];
     const { peers } = JSON.parse(answer.body.toString()) as { peers: { ip: string; origin: boolean }[] | null };
     return (peers ?? []).filter(({ origin }) => origin).map(({ ip }) => ip);
