@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
-import { releaseArchive } from '../clients/agent-host';
 import { ClientError, HostRefusedError, RightsError } from '../clients/errors';
-import type { HostConnection, ReleaseArchive } from '../clients/host';
+import type { HostConnection } from '../clients/host';
 import { planAgent, type WantedAgent } from '../cluster/agents/agent-plan';
 import type { ObservedAgent } from '../cluster/agents/observed';
-import { type AgentRelease, agentImage, agentRelease } from '../cluster/agents/release';
+import { type AgentRelease, agentImage } from '../cluster/agents/release';
 import { type VmAddress, vmHost, vmName } from '../cluster/agents/vm';
 import { authorization, vmLogin } from '../cluster/auth/credentials';
 import { isImagePresent } from '../cluster/image';
-import { loginText } from '../cluster/render/agent/gateway';
+import { hasGateway, loginText } from '../cluster/render/agent/gateway';
 import { deactivateProgram } from '../cluster/render/agent/programs';
 import type { ClusterSpec } from '../cluster/spec';
 import type { Changed } from '../contracts/activities';
 import type { AgentActivities, AgentInput, AgentStepInput } from '../contracts/agents';
+import { archiveOf, renderRelease } from './agent-release';
 import { contentsOf } from './auth-contents';
 import { keysOf } from './auth-keys';
 import { type ActivityDependencies, underFence } from './dependencies';
@@ -45,23 +45,23 @@ const longestWord = 600;
 export function agentActivities(deps: ActivityDependencies): Pick<AgentActivities, Verbs> {
   return {
     async lookAtAgent(input) {
-      const release = renderRelease(input, deps.ownerId);
+      const release = renderRelease(input, deps);
       const is = await observe(deps, input.spec, { vm: input.vm, release });
       return {
         release: release.id,
-        plan: planAgent(is, wantedOf(release.id, loginFileOf(deps, input)), deps.ownerId),
+        plan: planAgent(is, wantedOf(input.spec, release, loginFileOf(deps, input)), deps.ownerId),
         installed: is.reachable && is.current !== undefined,
         ready: is.reachable && is.ready,
       };
     },
     async ensureAgentImage(input) {
-      fresh(input, deps.ownerId);
+      fresh(input, deps);
       return fencedVm(deps, { ...input, patienceSeconds: streamPatienceSeconds }, (c) =>
         bringAgentImage(deps, c, input),
       );
     },
     async ensureAgentRelease(input) {
-      const release = fresh(input, deps.ownerId);
+      const release = fresh(input, deps);
       const archive = await archiveOf(release);
       return fencedVm(deps, input, (connection) => connection.agent.install(input.spec.name, archive));
     },
@@ -70,14 +70,14 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return fencedVm(deps, input, ({ agent }) => agent.giveLogin(input.spec.name, file));
     },
     async ensureAgentActive(input) {
-      const release = fresh(input, deps.ownerId);
+      const release = fresh(input, deps);
       return fencedVm(deps, input, async (connection) => {
         await refuseForeign(deps, connection, { input, release });
         return connection.agent.activate(input.spec.name, release.id);
       });
     },
     async ensureAgentAbsent(input) {
-      const release = renderRelease(input, deps.ownerId);
+      const release = renderRelease(input, deps);
       return fencedVm(deps, input, async (connection) => {
         await refuseForeign(deps, connection, { input, release });
         const { changed } = await connection.agent.deactivate(deactivateProgram(input.spec, true));
@@ -94,7 +94,7 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return useVm(deps, input, (connection) => prove(deps, connection, input));
     },
     async listAgents({ spec, vms, digest }) {
-      const release = agentRelease(spec, digest ?? '', deps.ownerId);
+      const release = renderRelease({ spec, digest: digest ?? '' }, deps);
       const credentials = spec.auth ? (await contentsOf(deps, spec, spec.auth.key)).vms : {};
       return eachSeen(vms, looksAtOnce, async (vm) => {
         const seen = await observe(deps, spec, { vm, release }).catch(
@@ -102,7 +102,7 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
         );
         const told = seen.reachable ? seen : { ...seen, error: seen.error.slice(0, longestWord) };
         const { serial, revoked } = credentials[vmName(vm)] ?? {};
-        const wanted = wantedOf(release.id, loginFileOf(deps, { spec, vm, serial }));
+        const wanted = wantedOf(spec, release, loginFileOf(deps, { spec, vm, serial }));
         const plan = planAgent(told, wanted, deps.ownerId);
         return { vm, seen: told, wanted: release.id, plan, ...(revoked && { revoked }) };
       });
@@ -129,8 +129,8 @@ function loginFileOf(
   return loginText(authorization(vmLogin(keysOf(deps, spec, spec.auth.key), vmName(vm), serial)));
 }
 
-function wantedOf(id: string, login: string | undefined): WantedAgent {
-  return { id, ...(login && { login: createHash('sha256').update(login).digest('hex') }) };
+function wantedOf(spec: ClusterSpec, { id }: AgentRelease, login: string | undefined): WantedAgent {
+  return { id, hasWays: hasGateway(spec), ...(login && { login: createHash('sha256').update(login).digest('hex') }) };
 }
 
 function useVm<T>(
@@ -186,33 +186,8 @@ async function observe(deps: ActivityDependencies, spec: ClusterSpec, { vm, rele
   }
 }
 
-const releases = new Map<string, AgentRelease>();
-const archives = new Map<string, Promise<ReleaseArchive>>();
-
-/** The same for every VM of a fleet, so it is rendered once for thousands of steps. */
-export function renderRelease({ spec, digest }: Pick<AgentInput, 'spec' | 'digest'>, owner: string): AgentRelease {
-  return remembered(releases, JSON.stringify([spec, digest, owner]), () => agentRelease(spec, digest, owner));
-}
-
-export function archiveOf(release: AgentRelease): Promise<ReleaseArchive> {
-  return remembered(archives, release.id, async () => ({
-    id: release.id,
-    sumOfSums: createHash('sha256').update(release.sums).digest('hex'),
-    archive: await releaseArchive(release),
-  }));
-}
-
-function remembered<T>(known: Map<string, T>, key: string, make: () => T): T {
-  const found = known.get(key);
-  if (found) return found;
-  const made = make();
-  if (known.size >= 4) known.delete(known.keys().next().value!);
-  known.set(key, made);
-  return made;
-}
-
-function fresh(input: AgentStepInput, owner: string): AgentRelease {
-  const release = renderRelease(input, owner);
+function fresh(input: AgentStepInput, deps: ActivityDependencies): AgentRelease {
+  const release = renderRelease(input, deps);
   if (release.id === input.release) return release;
   throw new ActivityError('PLAN_STALE', 'this worker renders another agent than the one that was planned', {
     host: input.vm,

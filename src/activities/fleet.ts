@@ -8,10 +8,13 @@ import { type FleetHolding, type FleetRecord, highestGeneration, newestFleet } f
 import { type EnrolledVm, joinEnrolled, type PublishedInstall, pageOfEnrolled } from '../cluster/agents/install-source';
 import { agentImageReference } from '../cluster/agents/release';
 import { recordFolder } from '../cluster/names';
+import type { ClusterRecord } from '../cluster/observed';
+import { newestOfMost } from '../cluster/record';
 import { installScript } from '../cluster/render/agent/install';
 import type { ClusterSpec } from '../cluster/spec';
-import type { AgentActivities, FleetView, InstallInput } from '../contracts/agents';
-import { archiveOf, bringAgentImage, renderRelease } from './agents';
+import type { AgentActivities, FleetView, InstallInput, RecordedTls } from '../contracts/agents';
+import { archiveOf, renderRelease } from './agent-release';
+import { bringAgentImage } from './agents';
 import { contentsOf } from './auth-contents';
 import { loginOf } from './auth-keys';
 import { type ActivityDependencies, connectTo, type FencedScope, fenced } from './dependencies';
@@ -44,6 +47,7 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
           .filter(({ host }) => spec.loadBalancers.includes(host))
           .map(({ host, install: { enrolled: _, ...served } }) => ({ host, ...served })),
         unseen: answers.flatMap((a) => ('error' in a ? [a] : [])),
+        recorded: recordedTls(holdings, spec.nodes.length),
       };
     },
     async openFleet({ input, view, nowMs }) {
@@ -151,11 +155,8 @@ function fencedNode<T>(
 }
 
 /** Named by all that is in it but the image, which the digest stands for. */
-async function bundleOf(
-  { ownerId }: ActivityDependencies,
-  { spec, digest, epoch }: InstallInput,
-): Promise<InstallBundle> {
-  const release = renderRelease({ spec, digest }, ownerId);
+async function bundleOf(deps: ActivityDependencies, { spec, digest, epoch }: InstallInput): Promise<InstallBundle> {
+  const release = renderRelease({ spec, digest }, deps);
   const script = installScript(spec, release);
   const { archive } = await archiveOf(release);
   const sum = createHash('sha256').update(script).update(archive).digest('hex');
@@ -174,13 +175,35 @@ function fleetPath(spec: ClusterSpec): string {
   return `${recordFolder(spec.name)}/agents.json`;
 }
 
-type Holding = (FleetHolding & { epoch: number; install: PublishedInstall }) | { host: string; error: string };
+interface Held extends FleetHolding {
+  epoch: number;
+  install: PublishedInstall;
+  cluster?: ClusterRecord;
+}
+
+type Holding = Held | { host: string; error: string };
+
+/** A damaged one is a matter of the cluster, and one that does not count here. */
+function readable(bytes: Buffer | undefined): ClusterRecord | undefined {
+  try {
+    return bytes && (JSON.parse(bytes.toString()) as ClusterRecord);
+  } catch {
+    return undefined;
+  }
+}
+
+function recordedTls(holdings: Held[], nodes: number): RecordedTls {
+  const held = holdings.map(({ cluster }) => cluster);
+  const { destroyed, spec } = newestOfMost(held, nodes) ?? {};
+  return spec?.tls && !destroyed ? { tls: spec.tls } : {};
+}
 
 async function readHolding(deps: ActivityDependencies, spec: ClusterSpec, host: string): Promise<Holding> {
   try {
     const { files, installs } = await connectTo(deps, spec, host);
-    const [bytes, epoch, install] = await Promise.all([
+    const [bytes, cluster, epoch, install] = await Promise.all([
       files.read(fleetPath(spec)),
+      files.read(`${recordFolder(spec.name)}/state.json`),
       files.read(`${recordFolder(spec.name)}/epoch-agents`),
       installs.look(spec.name),
     ]);
@@ -188,6 +211,7 @@ async function readHolding(deps: ActivityDependencies, spec: ClusterSpec, host: 
       host,
       install,
       record: parseRecord<FleetRecord>(host, 'agents.json', bytes),
+      cluster: readable(cluster),
       epoch: Number.parseInt(epoch?.toString() ?? '', 10) || 0,
     };
   } catch (error) {

@@ -5,7 +5,7 @@ import { vmName } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
 import type { AgentActivities, InstalledWave } from '../contracts/agents';
 import type { GateBeat } from '../contracts/gate-beat';
-import { renderRelease } from './agents';
+import { renderRelease } from './agent-release';
 import { type ActivityDependencies, connectTo, fenced } from './dependencies';
 import { beat, pause } from './heartbeat';
 
@@ -25,7 +25,7 @@ export function installedActivities(
     async planInstalled({ spec, digest, policy }) {
       const { record, enrolled } = await readFleet({ spec });
       const ours = new Set((record?.agents ?? []).map(vmName));
-      const { id } = renderRelease({ spec, digest }, deps.ownerId);
+      const { id } = renderRelease({ spec, digest }, deps);
       return planInstalled(
         // Where logins are needed, the others get nothing from a load balancer.
         enrolled.filter(({ address, verified }) => !ours.has(address) && (verified || !spec.auth)),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type VmAddress, vmName } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
-import { type AgentPull, type AgentRoster, agentsPerPage, type ListedAgent } from '../contracts/agents';
+import { type AgentPull, type AgentRoster, agentsPerPage, asRecorded, type ListedAgent } from '../contracts/agents';
 import { agentWorkflowId, parkedQuery, searchAttributes, taskQueues, workflowTypes } from '../contracts/queues';
 import type { Temporal } from './connect';
 import { CliFailure } from './failure';
@@ -49,7 +49,7 @@ export async function lookAtAgents(temporal: Temporal, spec: ClusterSpec): Promi
   const { digest } = roster;
   const agents: ListedAgent[] = [];
   for (const page of chunksOf(vms, agentsPerPage))
-    agents.push(...(await lookAtVms(temporal, spec, { vms: page, digest })));
+    agents.push(...(await lookAtVms(temporal, asRecorded(spec, roster), { vms: page, digest })));
   return { ...roster, agents };
 }
 

@@ -22,8 +22,8 @@ export function findPortMistakes(ruling: Ruling): Mistake[] {
 /** A VM carries an agent and no part of the cluster; a relay for each load balancer lies after AGENT_RELAY_PORT. */
 export function findAgentPortMistakes(ruling: Ruling): Mistake[] {
   const { values, nodes } = ruling.resolved;
-  // Where logins are needed, agents reach trackers through ports behind those.
-  const relays = (values.LB_NODES ?? nodes).length * (values.ENABLE_AUTH ? 2 : 1);
+  // Where logins or TLS are needed, agents reach trackers through ports behind those.
+  const relays = (values.LB_NODES ?? nodes).length * (values.ENABLE_AUTH || values.ENABLE_TLS ? 2 : 1);
   const own = (Object.keys(agentKeys) as KeyName[]).flatMap((key): Listener[] => {
     const port = key.endsWith('_PORT') ? (values[key] as number | undefined) : undefined;
     if (port === undefined) return [];

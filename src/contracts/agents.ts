@@ -144,6 +144,18 @@ export interface FleetView {
   unseen: UnseenHost[];
   /** Addresses of VMs whose credential was taken away: only who is named is let in again. */
   revoked?: string[];
+  /** Which TLS the cluster has, by its record, whatever is wanted; absent in what an older worker looked at. */
+  recorded?: RecordedTls;
+}
+
+/** Empty where there is none, or no cluster yet. */
+export type RecordedTls = Pick<ClusterSpec, 'tls'>;
+
+/** What is done on VMs goes by how far the cluster's TLS is, not by what is wanted of it: that comes with a deploy. */
+export function asRecorded(spec: ClusterSpec, { recorded }: { recorded?: RecordedTls }): ClusterSpec {
+  if (!recorded) return spec;
+  const { tls: _, ...plain } = spec;
+  return { ...plain, ...recorded };
 }
 
 export interface OpenedFleet {
@@ -213,6 +225,7 @@ export interface AgentRoster {
   next?: string;
   installs: BalancerInstall[];
   unseen: UnseenHost[];
+  recorded?: RecordedTls;
 }
 
 /** Answers of `agent list`: what is seen now, beside what was asked for. */

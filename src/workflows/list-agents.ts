@@ -1,26 +1,27 @@
 import { isCancellation } from '@temporalio/workflow';
 import type { ClusterSpec } from '../cluster/spec';
-import { type AgentPull, type AgentRoster, enrolledPerPage, type ListedAgent } from '../contracts/agents';
+import { type AgentPull, type AgentRoster, asRecorded, enrolledPerPage, type ListedAgent } from '../contracts/agents';
 import { agentListers, lookers, pulls } from './activities';
 import { describeFailure } from './describe-failure';
 
 /** Who there is: asked first, so that VMs are looked at in pages. */
 export async function rosterOfAgents({ spec, after }: { spec: ClusterSpec; after?: string }): Promise<AgentRoster> {
   const page = { size: enrolledPerPage, ...(after !== undefined && { after }) };
-  const { record, enrolled, next, installs, unseen } = await lookers.readFleet({ spec, enrolled: page });
+  const { record, enrolled, next, installs, unseen, recorded } = await lookers.readFleet({ spec, enrolled: page });
   const { agents = [], digest } = record ?? {};
-  return { vms: agents, digest, enrolled, next, installs, unseen };
+  return { vms: agents, digest, enrolled, next, installs, unseen, recorded };
 }
 
 /** The VMs that are named, or every agent of the record, as they are now; at most `agentsPerPage` of them. */
 export async function listAgents({ spec, vms, digest }: ListAgentsInput): Promise<{ agents: ListedAgent[] }> {
-  const known = digest === undefined ? (await lookers.readFleet({ spec, enrolled: { size: 0 } })).record : undefined;
-  const wanted = vms && vms.length > 0 ? vms : (known?.agents ?? []);
-  const image = digest ?? known?.digest;
-  return { agents: wanted.length > 0 ? await agentListers.listAgents({ spec, vms: wanted, digest: image }) : [] };
+  const view = digest === undefined ? await lookers.readFleet({ spec, enrolled: { size: 0 } }) : undefined;
+  const wanted = vms && vms.length > 0 ? vms : (view?.record?.agents ?? []);
+  const look = { spec: view ? asRecorded(spec, view) : spec, vms: wanted, digest: digest ?? view?.record?.digest };
+  return { agents: wanted.length > 0 ? await agentListers.listAgents(look) : [] };
 }
 
 export interface ListAgentsInput {
+  /** Where the digest is known: with the TLS of the cluster's record. */
   spec: ClusterSpec;
   vms?: string[];
   /** Image of the record, where it is known. */

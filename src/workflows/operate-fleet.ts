@@ -14,7 +14,15 @@ import {
 } from '@temporalio/workflow';
 import type { FleetBatch, FleetPlan } from '../cluster/agents/fleet-plan';
 import type { OperationLine } from '../contracts/activities';
-import type { AgentInput, FleetInput, FleetReport, FleetState, FleetView, InstalledReport } from '../contracts/agents';
+import {
+  type AgentInput,
+  asRecorded,
+  type FleetInput,
+  type FleetReport,
+  type FleetState,
+  type FleetView,
+  type InstalledReport,
+} from '../contracts/agents';
 import type { StageProgress } from '../contracts/operation';
 import { agentWorkflowId, pauseSignal, resumeSignal } from '../contracts/queues';
 import { effects, lookers, planners, proofs } from './activities';
@@ -41,8 +49,9 @@ export async function operateFleet(input: FleetInput): Promise<FleetReport> {
   const safePoints = new SafePoints(progress, undefined, input.carried?.paused);
   hearSignals(safePoints);
   return progress.whole(async () => {
-    const state = input.carried ?? (await open(input, progress));
-    return new Fleet({ input, state, progress, safePoints }).run();
+    const { carried } = input;
+    const run = carried ? { input, state: carried } : await open(input, progress);
+    return new Fleet({ ...run, progress, safePoints }).run();
   });
 }
 
@@ -57,13 +66,14 @@ function hearSignals(safePoints: SafePoints): void {
 }
 
 /** Looks, names the operation, and writes what shall be to the nodes before the first VM is touched. */
-async function open(input: FleetInput, progress: Progress): Promise<FleetState> {
-  const { spec, operation, verb } = input;
+async function open(asked: FleetInput, progress: Progress): Promise<Pick<FleetRun, 'input' | 'state'>> {
+  const { operation, verb } = asked;
   const isBringing = verb === 'deploy' || verb === 'upgrade';
   const isPublishing = isBringing || verb === 'publish';
   const opened = await progress.during('look', 'look and plan', async () => {
-    const logins = await openLogins(input);
-    const seen = await lookers.readFleet({ spec, enrolled: 'addresses' });
+    const logins = await openLogins(asked);
+    const seen = await lookers.readFleet({ spec: asked.spec, enrolled: 'addresses' });
+    const spec = asRecorded(asked.spec, seen);
     const view = logins ? { ...seen, revoked: logins.revoked } : seen;
     if (view.unseen.length >= spec.nodes.length / 2) {
       const why = view.unseen.map((u) => `${u.host}: ${u.error}`).join('; ');
@@ -73,7 +83,7 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
         'krakenctl status',
       );
     }
-    const fleet = await planners.openFleet({ input, view, nowMs: Date.now() });
+    const fleet = await planners.openFleet({ input: asked, view, nowMs: Date.now() });
     const isForInstalled = verb === 'publish' || (verb === 'upgrade' && isAnyInstalled(fleet.plan, view));
     if (fleet.plan.vms.length === 0 && !fleet.plan.dismissed && !isForInstalled) {
       throw final('NO_AGENTS', 'no VM was named and the record has none', 'krakenctl agent deploy 10.0.2.10');
@@ -82,10 +92,11 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
     const digest = isPublishing || !known ? await lookers.resolveAgentImage({ spec, known }) : known;
     // Histories of before have every host asked, the unseen ones too.
     const unseen = patched('unseen-hosts-are-left') ? view.unseen : [];
-    return { ...fleet, digest, unseen, logins };
+    return { ...fleet, spec, digest, unseen, logins };
   });
   progress.named(opened.name);
-  const { name, epoch, plan, digest, unseen, logins } = opened;
+  const { name, epoch, plan, digest, unseen, logins, spec } = opened;
+  const input = { ...asked, spec };
   const early = [{ id: 'record', title: 'desired agents onto the nodes', steps: [] }];
   if (logins) early.push({ ...loginsStage, steps: [] });
   if (isPublishing) early.push({ id: 'publish', title: 'what VMs install from', steps: [] });
@@ -99,7 +110,7 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
   const away = unseen.map(({ host }) => host);
   const sentinel = isBringing ? await proofs.pushSentinel({ spec, operation, away }) : undefined;
   const counters = { next: 0, done: 0, changed: 0, left: [] };
-  return {
+  const state = {
     plan,
     name,
     epoch,
@@ -111,6 +122,7 @@ async function open(input: FleetInput, progress: Progress): Promise<FleetState> 
     startedAt: progress.startedAt,
     stages: progress.stages,
   };
+  return { input, state };
 }
 
 /** That is meant, and so needs no VM that somebody logs in to. */

@@ -22,6 +22,12 @@ describe('rules over several keys name the line that a person would change', () 
     ['Redis data as large as its limit', 'REDIS_MAXMEMORY=512m', 'REDIS_MAXMEMORY', /not below REDIS_MEMORY_LIMIT/],
     ['a limit as small as the data', 'REDIS_MEMORY_LIMIT=256m', 'REDIS_MEMORY_LIMIT', /not below REDIS_MEMORY_LIMIT/],
     ['archives that nobody would read', 'IMAGE_ARCHIVE_DIR=/a', 'IMAGE_ARCHIVE_DIR', /IMAGE_SOURCE is pull/],
+    [
+      'too little room for the ways of a VM, of which there are two for each load balancer with TLS',
+      'ENABLE_TLS=true\nAGENT_RELAY_PORT=65531',
+      'AGENT_RELAY_PORT',
+      /relay 6 would be 65536/,
+    ],
     ['a port of another part', 'TRACKER_PORT=8080', 'TRACKER_PORT', /same port as ORIGIN_PORT \(8080\)/],
     ['a written port that meets a later default', 'ORIGIN_PORT=7000', 'ORIGIN_PORT', /same port as TESTFS_PORT/],
     [

@@ -3,12 +3,15 @@ import { FencedOffError } from '../../src/clients/errors';
 import type { AgentHost, InstallSource, Turns } from '../../src/clients/host';
 import type { AgentFacts } from '../../src/cluster/agents/observed';
 import type { MemoryHost } from './memory-hosts';
+import { deafTo } from './memory-tls';
 
 /** A VM's agent in memory: releases, which of them is current, and whether the unit runs. */
 export interface MemoryAgentState {
   releases: Set<string>;
   current?: string;
   running?: string;
+  /** Of its releases, those that speak TLS to the load balancers: whom they believe. */
+  believed: Map<string, string>;
   /** The file with its credential. */
   login?: string;
   /** Owner that the unit names. */
@@ -37,13 +40,18 @@ export function memoryAgent(host: MemoryHost, state: MemoryAgentState): AgentHos
         missing: [],
         freeBytes: 1e11,
         login: state.login && createHash('sha256').update(state.login).digest('hex'),
-        gateway: state.login ? state.running : undefined,
+        gateway: state.login || state.believed.has(state.running ?? '') ? state.running : undefined,
         ...state.facts,
       };
     },
-    async install(_cluster, { id: release }) {
+    async install(_cluster, { id: release, archive }) {
       if (state.releases.has(release)) return { changed: false };
-      await lab.effect(id, `install ${release}`, () => void state.releases.add(release));
+      await lab.effect(id, `install ${release}`, () => {
+        state.releases.add(release);
+        const text = archive.toString('latin1');
+        const trusted = /-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----/.exec(text);
+        if (/proxy_pass https:/.test(text)) state.believed.set(release, trusted?.[0] ?? '');
+      });
       return { changed: true };
     },
     async activate(_cluster, release) {
@@ -78,6 +86,8 @@ export function memoryAgent(host: MemoryHost, state: MemoryAgentState): AgentHos
     async pull(image) {
       const digest = /@(sha256:[0-9a-f]{64})$/.exec(image)?.[1];
       if (!state.running) return { ok: false, image, error: { code: 'AGENT_AWAY', message: 'the agent is away' } };
+      const [wrong] = deafTo(host);
+      if (wrong) return { ok: false, image, error: { code: 'NOT_SERVED', message: wrong } };
       return { ok: true, image, digest, via: 'agent', seconds: 0.1 };
     },
     forget: async () => undefined,

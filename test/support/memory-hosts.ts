@@ -121,7 +121,7 @@ export class MemoryHost implements HostConnection {
   readonly engine: Engine;
   readonly files: HostFiles;
   readonly folders: HostFolders;
-  readonly agentState: MemoryAgentState = { releases: new Set(), facts: {} };
+  readonly agentState: MemoryAgentState = { releases: new Set(), believed: new Map(), facts: {} };
   readonly agent: AgentHost;
   readonly installs = memoryInstalls(this);
   readonly swarm = newSwarm();

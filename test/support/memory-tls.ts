@@ -155,7 +155,23 @@ export function misunderstandings(lab: MemoryLab): string[] {
       (s) => `${client.part} of ${client.host.host.id} asks ${s.part} of ${s.host.host.id} in ${language}`,
     );
   });
-  return [...wrong, ...routersAmiss(lab), ...strangers(lab, running)];
+  return [...wrong, ...routersAmiss(lab), ...strangers(lab, running), ...hosts.flatMap(deafTo)];
+}
+
+/** Load balancers that a VM asks in a language which they do not understand, or whom it does not believe. */
+export function deafTo({ agentState, lab, host: { id } }: MemoryHost): string[] {
+  const { running, believed } = agentState;
+  if (!running) return [];
+  const trusted = believed.get(running);
+  const balancers = [...lab.machines.values()].filter((host) => host.runs('nginx'));
+  return balancers.flatMap((balancer) => {
+    const language = serves(balancer, 'nginx');
+    const name = `the agent of ${id} asks ${balancer.host.id}`;
+    if (trusted === undefined) return language === 'tls' ? [`${name} in plain`] : [];
+    if (language === 'plain') return [`${name} in tls`];
+    const shown = balancer.nginxShows ?? '';
+    return isSignedByOneOf(shown, trusted) && !hasEnded(shown, lab) ? [] : [`${name} and does not believe it`];
+  });
 }
 
 interface Speaker {

@@ -24,6 +24,8 @@ export interface WantedAgent {
   id: string;
   /** Hex SHA-256 of the file with its credential; undefined where nobody needs a login. */
   login?: string;
+  /** It reaches the load balancers through ways of its own. */
+  hasWays?: boolean;
 }
 
 /** Engine, layers and a copy of the image while it is being unpacked. */
@@ -44,7 +46,7 @@ export function planAgent(is: ObservedAgent, want: WantedAgent, owner: string): 
   if (is.unit !== 'absent' && !is.enabled) because.push('the unit does not start with the VM');
   const isKnown = is.login === want.login;
   if (!isKnown) because.push(whyLogin(is.login, want.login));
-  const hasWays = want.login === undefined || is.gateway === want.id;
+  const hasWays = !want.hasWays || is.gateway === want.id;
   if (!hasWays && is.current === want.id) because.push('its ways to the load balancers do not run');
   const runs = is.current === want.id && is.unit === 'active' && is.enabled && is.container?.release === want.id;
   const isRight = runs && is.complete && is.container?.state === 'running' && is.container.isWanted && hasWays;

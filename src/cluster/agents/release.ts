@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { repositoryOf } from '../image';
 import { balancerAddresses } from '../render/agent/balancer-addresses';
 import { agentConfigurations } from '../render/agent/configuration';
-import { gatewayProgram, gatewayText } from '../render/agent/gateway';
+import { gatewayProgram, gatewayText, hasGateway, speaksTls, trustedFile } from '../render/agent/gateway';
 import { krakenPullScript } from '../render/agent/kraken-pull';
 import {
   type AgentImage,
@@ -48,8 +48,17 @@ export function agentImage(spec: ClusterSpec, digest: string): AgentImage {
   return { reference, digest, runnable };
 }
 
-/** @param owner id of the krakenctl that works on these VMs (decisions 1). */
-export function agentRelease(spec: ClusterSpec, digest: string, owner: string): AgentRelease {
+/** Whose release it is. */
+export interface ReleaseMaker {
+  /** Id of the krakenctl that works on these VMs (decisions 1). */
+  owner: string;
+  /** Certificates in PEM of those whom VMs believe, where they speak TLS. */
+  trusted?: string;
+}
+
+/** @throws {Error} where VMs speak TLS and nobody is to be believed. */
+export function agentRelease(spec: ClusterSpec, digest: string, { owner, trusted }: ReleaseMaker): AgentRelease {
+  if (speaksTls(spec) && !trusted) throw new Error('VMs speak TLS, and nobody said whom they believe');
   const image = agentImage(spec, digest);
   const text = (path: string, contents: string): ReleaseFile => ({ path, mode: 0o644, contents });
   const program = (path: string, contents: string): ReleaseFile => ({ path, mode: 0o755, contents });
@@ -64,7 +73,8 @@ export function agentRelease(spec: ClusterSpec, digest: string, owner: string): 
     program('kraken-pull', krakenPullScript),
     text('kraken-pull.conf', pullSettings(spec)),
     text('README', agentReadme(spec)),
-    ...(spec.auth
+    ...(speaksTls(spec) ? [text(`gateway/${trustedFile}`, trusted!)] : []),
+    ...(hasGateway(spec)
       ? [text('gateway/nginx.conf', gatewayText(spec)), program('gateway-run', gatewayProgram(spec, image))]
       : []),
   ].sort((a, b) => (a.path < b.path ? -1 : 1));

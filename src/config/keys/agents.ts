@@ -12,7 +12,7 @@ export const agentKeys = {
   AGENT_PEER_PORT: defineAgentPort('Where other agents fetch pieces.', 8090),
   AGENT_SERVER_PORT: defineAgentPort("The agent's own interface.", 8091),
   AGENT_RELAY_PORT: defineAgentPort(
-    'First of the loopback ports on which a VM reaches the load balancers, one each; kraken-pull falls back to them.',
+    'First of the loopback ports on which a VM reaches the load balancers, one each (two with ENABLE_AUTH or ENABLE_TLS); kraken-pull falls back to them.',
     8095,
     'a port, 1 to 65535, so that each load balancer finds a free one after it',
   ),

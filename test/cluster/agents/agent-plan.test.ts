@@ -104,8 +104,17 @@ describe('what forbids an agent, before anything is changed', () => {
   });
 });
 
+describe('its ways to the load balancers, where they speak TLS', () => {
+  test.each<[string, SeenAgent, object]>([
+    ['run', { ...whole, gateway: 'r1' }, { activate: false, because: [] }],
+    ['do not run', whole, { activate: true, because: ['its ways to the load balancers do not run'] }],
+    ['are of another release', { ...whole, gateway: 'r0' }, { activate: true }],
+  ])('%s', (_, is, expected) => expect(planAgent(is, { id: 'r1', hasWays: true }, 'us')).toMatchObject(expected));
+});
+
 describe('its credential, where logins are needed', () => {
-  const withLogin = (is: SeenAgent, login?: string) => planAgent(is, { id: 'r1', ...(login && { login }) }, 'us');
+  const withLogin = (is: SeenAgent, login?: string) =>
+    planAgent(is, { id: 'r1', ...(login && { login, hasWays: true }) }, 'us');
   const gated: SeenAgent = { ...whole, login: 'sum', gateway: 'r1' };
 
   test.each<[string, SeenAgent, string | undefined, object]>([

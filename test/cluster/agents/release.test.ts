@@ -9,7 +9,7 @@ import type { ClusterSpec } from '../../../src/cluster/spec';
 import { exampleSpec } from '../../support/cluster';
 
 const digest = `sha256:${'a'.repeat(64)}`;
-const release = (change?: (spec: ClusterSpec) => void) => agentRelease(exampleSpec(change), digest, 'owner');
+const release = (change?: (spec: ClusterSpec) => void) => agentRelease(exampleSpec(change), digest, { owner: 'owner' });
 const file = (path: string, change?: (spec: ClusterSpec) => void) =>
   release(change).files.find((f) => f.path === path)!.contents;
 
@@ -20,8 +20,8 @@ test('the same spec gives the same release, and whatever changes a file another'
     release((s) => void Object.assign(s.agents.limit, { memoryBytes: 2 ** 30 })),
     release((s) => void Object.assign(s.ports, { lbTracker: 5004 })),
     release((s) => void Object.assign(s, { loadBalancers: ['node-1'] })),
-    agentRelease(exampleSpec(), `sha256:${'b'.repeat(64)}`, 'owner'),
-    agentRelease(exampleSpec(), digest, 'another'),
+    agentRelease(exampleSpec(), `sha256:${'b'.repeat(64)}`, { owner: 'owner' }),
+    agentRelease(exampleSpec(), digest, { owner: 'another' }),
   ];
   expect(new Set([release().id, ...others.map((o) => o.id)]).size).toBe(7);
 });

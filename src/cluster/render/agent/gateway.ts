@@ -1,13 +1,27 @@
 import { agentContainer, agentFolder, gatewayContainer, gatewayUnit, loginFile, loginFolder } from '../../agents/names';
 import { labels, mountedConfigFolder } from '../../names';
 import type { ClusterSpec } from '../../spec';
+import { languagesOf } from '../../tls/languages';
+import { serverName } from '../../tls/material';
 import { notice } from '../notice';
 import { balancerAddresses } from './balancer-addresses';
 
 /**
- * Where logins are needed, a VM reaches the load balancers through an NGINX of its own, which adds the VM's credential: neither Kraken's agent nor Docker
- * knows any. It is the NGINX of the agent's image, and listens on loopback alone.
+ * Where logins or TLS are needed, a VM reaches the load balancers through an NGINX of its own, which adds the VM's credential and speaks TLS: neither
+ * Kraken's agent nor Docker knows of either. It is the NGINX of the agent's image, and listens on loopback alone.
  */
+
+/** VMs speak TLS from the stage on at which the parts do, when every load balancer understands it. */
+export function speaksTls(spec: Pick<ClusterSpec, 'tls'>): boolean {
+  return languagesOf(spec).asks === 'tls';
+}
+
+export function hasGateway(spec: Pick<ClusterSpec, 'auth' | 'tls'>): boolean {
+  return spec.auth !== undefined || speaksTls(spec);
+}
+
+/** Certificates of those whom a VM believes, in the folder that is mounted. */
+export const trustedFile = 'ca.crt';
 
 /** Where the folder with the credential is, inside. */
 const mountedLogin = '/etc/krakenctl-login';
@@ -30,21 +44,35 @@ export function gatewayWays(spec: ClusterSpec): { images: Way[]; agents: Way[] }
 
 /** What an agent has for its trackers and build-indexes. */
 export function trackerAddresses(spec: ClusterSpec): string[] {
-  if (!spec.auth) return balancerAddresses(spec, spec.ports.lbTracker);
+  if (!hasGateway(spec)) return balancerAddresses(spec, spec.ports.lbTracker);
   return gatewayWays(spec).agents.map(({ listen }) => listen);
 }
 
 /** Where a VM with an agent asks for what a load balancer serves. */
 export function imageAddresses(spec: ClusterSpec): string[] {
-  if (!spec.auth) return balancerAddresses(spec, spec.ports.lbProxy);
+  if (!hasGateway(spec)) return balancerAddresses(spec, spec.ports.lbProxy);
   return gatewayWays(spec).images.map(({ listen }) => listen);
 }
 
 /** Longer than Kraken itself waits for a byte. */
 const silenceSeconds = 660;
 
+const towardsBalancers = `  proxy_ssl_trusted_certificate ${mountedConfigFolder}/${trustedFile};
+  proxy_ssl_verify on;
+  proxy_ssl_verify_depth 3;
+  proxy_ssl_name ${serverName};
+  proxy_ssl_server_name on;
+  proxy_ssl_protocols TLSv1.2 TLSv1.3;
+`;
+
+const withLogin = `  # proxy_set_header Authorization, for this VM alone.
+  include ${mountedLogin}/${loginFile};
+`;
+
+/** The same on each VM. A load balancer that is not believed is one that is away. */
 export function gatewayText(spec: ClusterSpec): string {
   const { images, agents } = gatewayWays(spec);
+  const scheme = speaksTls(spec) ? 'https' : 'http';
   const upstream = (name: string, ways: Way[]) => (way: Way, i: number) =>
     `
   upstream ${name}_${i + 1} {
@@ -56,7 +84,7 @@ export function gatewayText(spec: ClusterSpec): string {
   server {
     listen ${way.listen};
     location / {
-      proxy_pass http://${name}_${i + 1};
+      proxy_pass ${scheme}://${name}_${i + 1};
     }
   }`;
   return `${notice}
@@ -88,9 +116,7 @@ http {
   proxy_read_timeout ${silenceSeconds}s;
   proxy_set_header Connection '';
   proxy_set_header Host $http_host;
-  # proxy_set_header Authorization, for this VM alone.
-  include ${mountedLogin}/${loginFile};
-${[...images.map(upstream('images', images)), ...agents.map(upstream('agents', agents))].join('\n')}
+${speaksTls(spec) ? towardsBalancers : ''}${spec.auth ? withLogin : ''}${[...images.map(upstream('images', images)), ...agents.map(upstream('agents', agents))].join('\n')}
 }
 `;
 }
@@ -105,15 +131,14 @@ const memory = '128m';
 /** It starts as root, and its workers are nobody. */
 const capabilities = ['CHOWN', 'SETGID', 'SETUID'];
 
-export function gatewayProgram({ name, logs }: ClusterSpec, image: { runnable: string }): string {
+export function gatewayProgram({ name, logs, auth }: ClusterSpec, image: { runnable: string }): string {
   const folders = ['/tmp', '/run', '/var/lib/nginx', '/var/log/nginx'];
   return `#!/bin/sh
 ${notice}
 set -eu
 here=$(dirname "$(readlink -f "$0")")
 name=${gatewayContainer(name)}
-[ -s ${loginFolder(name)}/${loginFile} ] || { echo "this VM has no credential: krakenctl agent deploy gives it one" >&2; exit 1; }
-
+${auth ? `[ -s ${loginFolder(name)}/${loginFile} ] || { echo "this VM has no credential: krakenctl agent deploy gives it one" >&2; exit 1; }\n` : ''}
 for id in $(docker ps -aq --no-trunc --filter "name=^/$name\\$" --filter label=${labels.cluster}=${name}); do
   docker rm -f -v "$id" > /dev/null
 done
@@ -126,15 +151,19 @@ exec docker run --rm --pull never --name "$name" \\
   --cap-drop ALL ${capabilities.map((c) => `--cap-add ${c}`).join(' ')} --security-opt no-new-privileges --read-only \\
   ${folders.map((folder) => `--tmpfs ${folder}`).join(' ')} \\
   --log-driver json-file --log-opt max-size=${logs.maxSizeBytes} --log-opt max-file=${logs.maxFiles} \\
-  -v "$here/gateway:${mountedConfigFolder}:ro" -v ${loginFolder(name)}:${mountedLogin}:ro \\
+  -v "$here/gateway:${mountedConfigFolder}:ro"${auth ? ` -v ${loginFolder(name)}:${mountedLogin}:ro` : ''} \\
   "$image" nginx -c ${mountedConfigFolder}/nginx.conf -g 'daemon off;'
 `;
 }
 
-export function gatewayService({ name }: ClusterSpec): string {
+export function gatewayService(spec: ClusterSpec): string {
+  const { name } = spec;
+  const told = [...(speaksTls(spec) ? ['in TLS'] : []), ...(spec.auth ? ['with the credential of this VM'] : [])].join(
+    ' and ',
+  );
   return `${notice}
 [Unit]
-Description=Ways of the Kraken agent to the load balancers of cluster ${name}, with the credential of this VM
+Description=Ways of the Kraken agent to the load balancers of cluster ${name}, ${told}
 Wants=docker.service network-online.target
 After=docker.service network-online.target
 StartLimitIntervalSec=0

@@ -2,8 +2,10 @@ import { agentBase, agentContainer, agentFolder } from '../../agents/names';
 import type { AgentRelease } from '../../agents/release';
 import type { ClusterSpec } from '../../spec';
 import { balancerAddresses } from './balancer-addresses';
+import { trustedFile } from './gateway';
 import { withLogins } from './install-enrolment';
 import { following, newest } from './install-following';
+import { withTls } from './install-tls';
 
 /**
  * What `curl http://LB:5000/install | sh` runs on a VM that we do not log in to. Everything is a function and the last line calls the
@@ -11,8 +13,10 @@ import { following, newest } from './install-following';
  * was there when the new agent does not get ready.
  */
 export function installScript(spec: ClusterSpec, release: AgentRelease): string {
-  const script = plainScript(spec, release);
-  return spec.auth ? withLogins(script, spec) : script;
+  const plain = plainScript(spec, release);
+  const script = spec.auth ? withLogins(plain, spec) : plain;
+  const trusted = release.files.find(({ path }) => path === `gateway/${trustedFile}`);
+  return trusted ? withTls(script, spec, trusted.contents) : script;
 }
 
 function plainScript(spec: ClusterSpec, release: AgentRelease): string {

@@ -15,7 +15,7 @@ import { labels, mountedConfigFolder } from '../../names';
 import type { ClusterSpec } from '../../spec';
 import { notice } from '../notice';
 import { balancerAddresses } from './balancer-addresses';
-import { gatewayActivation, imageAddresses } from './gateway';
+import { gatewayActivation, hasGateway, imageAddresses } from './gateway';
 import { updateUnit } from './units';
 
 /** Programs of a release, in plain sh. Values stand in them as text that the spec's schema has kept to short alphabets. */
@@ -202,7 +202,7 @@ fi
 ln -sfn "$current/kraken-pull.conf" /etc/kraken/kraken-pull.conf
 
 [ "$changed" = no ] || systemctl daemon-reload
-for unit in ${spec.auth ? '' : '"$here"/systemd/*.socket '}"$here"/systemd/*.timer "$here"/systemd/${agentUnit}; do
+for unit in ${hasGateway(spec) ? '' : '"$here"/systemd/*.socket '}"$here"/systemd/*.timer "$here"/systemd/${agentUnit}; do
   unit=$(basename "$unit")
   # Whom we log in to is told; the others look for themselves.
   if [ "$unit" = ${updateUnit}.timer ] && [ ! -e "$base/unattended" ]; then
@@ -213,7 +213,7 @@ for unit in ${spec.auth ? '' : '"$here"/systemd/*.socket '}"$here"/systemd/*.tim
   case " $restart " in *" $unit "*) systemctl stop "\${unit%.socket}.service" "$unit" ;; esac
   [ "$unit" = ${agentUnit} ] || systemctl is-active --quiet "$unit" || { systemctl start "$unit"; changed=yes; }
 done
-${spec.auth ? gatewayActivation(spec) : ''}
+${hasGateway(spec) ? gatewayActivation(spec) : ''}
 runs() { docker inspect --format '{{.State.Running}} {{index .Config.Labels "${labels.fingerprint}"}}' ${agentContainer(name)} 2> /dev/null || :; }
 made=$(docker inspect --format '{{.Config.Image}}' ${agentContainer(name)} 2> /dev/null || :)
 is_right() { [ "$made" = ${image.runnable} ] || [ "$made" = "$(cat "$here/image.id" 2> /dev/null)" ]; }

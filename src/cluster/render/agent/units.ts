@@ -2,7 +2,7 @@ import { agentBase, agentContainer, agentFolder, agentLog, agentUnit, gatewayUni
 import type { ClusterSpec } from '../../spec';
 import { notice } from '../notice';
 import { balancerAddresses } from './balancer-addresses';
-import { gatewayService } from './gateway';
+import { gatewayService, hasGateway } from './gateway';
 
 /** Units of systemd on a VM, by name. `X-` lines are left alone by systemd and tell us whose it is. */
 export function agentUnits(spec: ClusterSpec, owner: string): Record<string, string> {
@@ -12,7 +12,7 @@ export function agentUnits(spec: ClusterSpec, owner: string): Record<string, str
     'kraken-agent-log.timer': logTimer,
     [`${updateUnit}.service`]: updateService(spec),
     [`${updateUnit}.timer`]: updateTimer,
-    ...(spec.auth ? { [gatewayUnit]: gatewayService(spec) } : relayUnits(spec)),
+    ...(hasGateway(spec) ? { [gatewayUnit]: gatewayService(spec) } : relayUnits(spec)),
   };
 }
 

@@ -126,7 +126,7 @@ describe('a VM that enrols itself with a token', () => {
   });
 
   test('asks a load balancer for nothing without a login but by which address it is known', () => {
-    const script = installScript(spec, agentRelease(spec, `sha256:${'a'.repeat(64)}`, 'owner'));
+    const script = installScript(spec, agentRelease(spec, `sha256:${'a'.repeat(64)}`, { owner: 'owner' }));
     expect(script.match(/curl -fsS[^\n]*\$(each|balancer)\/install\/(?!whoami)/g) ?? []).toEqual([]);
     expect(script).toContain(`curl -fsS -m 5 -K /${pending} -o /dev/null "http://$1/install/epoch"`);
   });
@@ -156,7 +156,7 @@ describe('a VM that enrols itself with a token', () => {
 
 test('the script without logins has none of it', () => {
   const plain = exampleSpec();
-  expect(installScript(plain, agentRelease(plain, `sha256:${'a'.repeat(64)}`, 'owner'))).not.toMatch(
+  expect(installScript(plain, agentRelease(plain, `sha256:${'a'.repeat(64)}`, { owner: 'owner' }))).not.toMatch(
     /token|enrol_login|ask -/,
   );
 });

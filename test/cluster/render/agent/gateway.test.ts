@@ -12,8 +12,8 @@ import { exampleSpec } from '../../../support/cluster';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const spec = exampleSpec((s) => void Object.assign(s, { auth: { key: '0123456789abcdef' } }));
-const release = agentRelease(spec, digest, 'owner');
-const plain = agentRelease(exampleSpec(), digest, 'owner');
+const release = agentRelease(spec, digest, { owner: 'owner' });
+const plain = agentRelease(exampleSpec(), digest, { owner: 'owner' });
 const file = (path: string, of = release) => of.files.find((f) => f.path === path)?.contents;
 
 describe('the ways of a VM to the load balancers, where logins are needed', () => {

@@ -7,7 +7,7 @@ import { installScript } from '../../../../src/cluster/render/agent/install';
 import { exampleSpec } from '../../../support/cluster';
 
 /** Functions of the script, one after the other, on folders of their own; the script ends in the call of its first function. */
-const release = agentRelease(exampleSpec(), `sha256:${'a'.repeat(64)}`, 'owner');
+const release = agentRelease(exampleSpec(), `sha256:${'a'.repeat(64)}`, { owner: 'owner' });
 const script = installScript(exampleSpec(), release);
 
 let folder: string;

@@ -9,7 +9,7 @@ import { installScript } from '../../../../src/cluster/render/agent/install';
 import { exampleSpec } from '../../../support/cluster';
 
 /** Which image a release runs from: its own, by digest or by the id that came with it, and none of another release. */
-const release = agentRelease(exampleSpec(), `sha256:${'a'.repeat(64)}`, 'owner');
+const release = agentRelease(exampleSpec(), `sha256:${'a'.repeat(64)}`, { owner: 'owner' });
 const wanted = release.image.runnable;
 const [oldId, ownId] = ['b', 'c'].map((c) => `sha256:${c.repeat(64)}`) as [string, string];
 

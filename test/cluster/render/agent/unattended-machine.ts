@@ -17,6 +17,9 @@ import { type AgentRelease, agentRelease } from '../../../../src/cluster/agents/
 import { installScript } from '../../../../src/cluster/render/agent/install';
 import { exampleSpec } from '../../../support/cluster';
 
+/** Whom a curl of the test takes for the cluster's. */
+export const ownAuthority = '-----BEGIN CERTIFICATE-----\nown\n-----END CERTIFICATE-----\n';
+
 export const balancers = ['10.0.1.10', '10.0.1.11', '10.0.1.12'] as const;
 export type Balancer = (typeof balancers)[number];
 export const releaseOf = (letter: string) => letter.repeat(16);
@@ -72,7 +75,7 @@ export class UnattendedMachine {
     private readonly spec = exampleSpec(),
     own: Record<string, string> = {},
   ) {
-    this.rendered = agentRelease(spec, `sha256:${'a'.repeat(64)}`, 'owner');
+    this.rendered = agentRelease(spec, `sha256:${'a'.repeat(64)}`, { owner: 'owner', trusted: ownAuthority });
     for (const [name, text] of Object.entries({ ...programs, ...own }))
       this.write(`bin/${name}`, `#!/bin/sh\n${text}\n`);
     for (const folder of ['run/systemd/system', 'etc/systemd/system', 'var/log/kraken', 'tmp'])
@@ -185,7 +188,9 @@ export class UnattendedMachine {
   install(balancer: Balancer, words = '', from = words.includes('--token') ? 'token' : '') {
     const login = from && ` -K ${this.folder}/${from}`;
     const placed = words.replace('--token', `--token ${this.folder}/token`);
-    return this.sh(`curl -fsSL${login} http://${balancer}:5000/install | sh -s -- ${placed}`);
+    if (this.spec.tls) this.write('ca.crt', ownAuthority);
+    const asked = this.spec.tls ? ` --cacert ${this.folder}/ca.crt https` : ' http';
+    return this.sh(`curl -fsSL${login}${asked}://${balancer}:5000/install | sh -s -- ${placed}`);
   }
 
   /** What the program of the release that takes it away does. */
