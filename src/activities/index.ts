@@ -31,7 +31,7 @@ export function createActivities(deps: ActivityDependencies): Activities {
   const lookers = { ...hostActivities(deps), ...imageActivities(deps), ...plannerActivities(deps) };
   return asActivities({
     ...lookers,
-    ...inspectionActivities(lookers),
+    ...inspectionActivities({ ...lookers, ...fleets }),
     ...clusterListActivities(deps),
     ...containerActivities(deps),
     ...fileActivities(deps),

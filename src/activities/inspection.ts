@@ -2,18 +2,21 @@ import { ApplicationFailure } from '@temporalio/common';
 import { isSeen, type Observed, type ObservedHost } from '../cluster/observed';
 import { newestRecord } from '../cluster/record';
 import type { HostActivities, ImageActivities, InspectionActivities, PlannerActivities } from '../contracts/activities';
+import type { AgentActivities } from '../contracts/agents';
 import type { FailureDetails } from '../contracts/failures';
 import type { InspectInput, Inspection, OperationFailure } from '../contracts/operation';
 import { packInspection, unpackHost } from '../contracts/packed';
+import { countAgents, courseOf, isForAgents } from '../contracts/tls-course';
 import { codeOf, toFailure } from './failures';
 
-type Lookers = HostActivities & ImageActivities & PlannerActivities;
+type Lookers = HostActivities & ImageActivities & PlannerActivities & Pick<AgentActivities, 'readFleet'>;
 
 export function inspectionActivities({
   observeHost,
   resolveImages,
   planDeploy,
   planTls,
+  readFleet,
 }: Lookers): InspectionActivities {
   return {
     async inspectCluster({ pack, ...input }) {
@@ -40,12 +43,14 @@ export function inspectionActivities({
         const plan = await planDeploy({ spec, images, observed, origins, pace });
         return { observed, record, plan };
       }
-      const { specs } = await planTls({ spec, observed });
-      const [state = spec, ...later] = specs;
+      const way = await planTls({ spec, observed });
+      const now = way.specs.slice(0, 1);
+      const waits = isForAgents(way, way.specs) ? undefined : await readFleet({ spec, enrolled: 'addresses' });
+      const { specs, told } = courseOf(way, now, waits && countAgents(waits));
+      const [state = spec] = specs;
       const again = { cluster: spec.name, hosts: await Promise.all(spec.nodes.map((node) => look(node.id, state))) };
       const plan = await planDeploy({ spec: state, images, observed: again, origins, pace });
-      const stages = [state, ...later].map(({ tls }) => tls?.state?.stage ?? 'off');
-      return { observed: again, record, plan, tls: { stages: stages.slice(0, 1), left: stages.slice(1) } };
+      return { observed: again, record, plan, tls: told };
     } catch (error) {
       return { observed, record, planFailure: describe(error) };
     }

@@ -5,8 +5,9 @@ import { newestRecord } from '../cluster/record';
 import type { ClusterSpec } from '../cluster/spec';
 import { type GivenFiles, judgeGiven } from '../cluster/tls/given';
 import { SignerMissingError } from '../cluster/tls/material';
+import { understoodByAgents } from '../cluster/tls/understood';
 import { type SigningWish, tlsWalk } from '../cluster/tls/walk';
-import type { PlannerActivities } from '../contracts/activities';
+import type { PlannerActivities, TlsPlan } from '../contracts/activities';
 import type { TlsRenewal } from '../contracts/operation';
 import type { ActivityDependencies } from './dependencies';
 import { ActivityError } from './failures';
@@ -15,7 +16,10 @@ import { keysMissing } from './tongue';
 type Input = Omit<Parameters<PlannerActivities['planTls']>[0], 'observed'> & { observed: Observed };
 
 /** Which states, signed by whom: by the authority that the record names, or a new one where there is no cluster with TLS yet. */
-export function planTls(deps: Pick<ActivityDependencies, 'now' | 'vault'>, { spec, observed, renew }: Input) {
+export function planTls(
+  deps: Pick<ActivityDependencies, 'now' | 'vault'>,
+  { spec, observed, renew, agentsAt }: Input,
+): TlsPlan {
   const { now, vault = emptyVault } = deps;
   const nowMs = now();
   const record = newestRecord(observed.hosts.filter(isSeen), spec.nodes.length);
@@ -28,7 +32,11 @@ export function planTls(deps: Pick<ActivityDependencies, 'now' | 'vault'>, { spe
   // Who was believed last is who takes over: an operation that was to bring that did not come to its end.
   const known = state?.trusts.at(-1);
   const signer = spec.tls && signerFor({ spec, vault, nowMs, known, renew });
-  return { specs: tlsWalk({ spec, recorded, signer, nowMs, renew: renew === 'certificates' }) };
+  const specs = tlsWalk({ spec, recorded, signer, nowMs, renew: renew === 'certificates' });
+  if (!recorded) return { specs, stay: spec };
+  const forAgents = understoodByAgents({ specs, recorded, areThere: agentsAt === record!.generation });
+  const { tls: _, ...plain } = spec;
+  return { specs, forAgents, stay: { ...plain, ...recorded } };
 }
 
 interface Signing {

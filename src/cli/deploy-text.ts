@@ -2,6 +2,7 @@ import type { ClusterSpec } from '../cluster/spec';
 import type { DeployReport, OperationProgress, ProofReport, TlsReport } from '../contracts/operation';
 import type { Colors } from './output';
 import { showBrief, showDuration } from './time-text';
+import { nameWaited } from './tls-waited';
 
 export interface DeployView {
   colors: Colors;
@@ -20,15 +21,14 @@ export interface DescribedReport {
 /** The last lines of a deploy that ended well. */
 export function describeDeploy(report: DeployReport, { colors, progress }: DeployView): string[] {
   const { counts } = report.plan;
+  const tls = describeTls(report.tls);
   const took = progress?.endedAt ? ` in ${showDuration(progress.endedAt - progress.startedAt)}` : '';
   if (!report.changed) {
-    const kept = colors.green(`nothing to change · ${counts.keep} containers and files as they should be${took}`);
-    return [...describeNoSteward(report.tls), kept];
+    return [...tls, colors.green(`nothing to change · ${counts.keep} containers and files as they should be${took}`)];
   }
   if (report.plan.recordOnly)
     return [...describeNoSteward(report.tls), colors.green(`Done${took}. ${report.name}: only the record was written`)];
   const shown = progress?.stages.some((stage) => stage.id === 'proof' && stage.detail);
-  const tls = describeTls(report.tls);
   const proof = report.proof && !shown ? [` proof: ${describeProof(report.proof)}`] : [];
   return [
     ` ${describeCounts(counts)}`,
@@ -41,9 +41,12 @@ export function describeDeploy(report: DeployReport, { colors, progress }: Deplo
 /** Where it went; what comes with the next deploys, where there is more. */
 export function describeTls(tls: TlsReport | undefined): string[] {
   if (!tls) return [];
-  const went = tls.stages.length > 1 || tls.left.length > 0 ? [` TLS: ${tls.stages.join(' → ')}`] : [];
-  const left = tls.left.length > 0 ? [` ! TLS goes on with the next deploys: ${tls.left.join(' → ')}`] : [];
-  return [...went, ...left, ...describeNoSteward(tls)];
+  const went =
+    tls.stages.length > 1 || (tls.stages.length > 0 && tls.left.length > 0) ? [` TLS: ${tls.stages.join(' → ')}`] : [];
+  const steward = describeNoSteward(tls);
+  if (tls.left.length === 0) return [...went, ...steward];
+  const when = tls.agents ? `when ${nameWaited(tls.agents)} have followed` : 'with the next deploys';
+  return [...went, ` ! TLS goes on ${when}: ${tls.left.join(' → ')}`, ...steward];
 }
 
 function describeNoSteward({ noSteward }: Partial<TlsReport> = {}): string[] {

@@ -20,15 +20,16 @@ const did: Record<FleetVerb, string> = {
 const shownVms = 20;
 
 /** The last lines of an operation on agents. */
-export function describeFleet(report: FleetReport, { colors, progress }: DeployView): DescribedReport {
+export function describeFleet(report: FleetReport, { colors, progress, spec }: DeployView): DescribedReport {
   const { name, verb, total, done, changed, left, installed } = report;
   const unattended = installed ? describeInstalled(installed, colors) : { lines: [], left: [] };
   const away = (report.unseen ?? []).map(
     ({ host, error }) => ` ! ${host} was left: ${error}   → once it is back: krakenctl agent publish`,
   );
   if (verb === 'publish') {
+    const asked = spec?.tls ? '--cacert ca.crt https' : 'http';
     const isWhole = unattended.left.length === 0;
-    const last = `${isWhole ? 'Done' : 'Done in part'}. ${name}: VMs can install: curl -fsSL http://LOAD-BALANCER/install | sh`;
+    const last = `${isWhole ? 'Done' : 'Done in part'}. ${name}: VMs can install: curl -fsSL ${asked}://LOAD-BALANCER/install | sh`;
     const lines = [...unattended.lines, ...away, isWhole ? colors.green(last) : colors.yellow(last)];
     return { lines, left: unattended.left };
   }

@@ -59,6 +59,14 @@ export interface ImageActivities {
   ensureImage(input: StepInput): Promise<Changed>;
 }
 
+export interface TlsPlan {
+  specs: ClusterSpec[];
+  /** So many of them, from the first on, agents go through as they are; absent where there is no cluster yet. */
+  forAgents?: number;
+  /** What was asked for, in the state of TLS that is recorded: where not even the first one may be gone to. */
+  stay: ClusterSpec;
+}
+
 export interface PlannerActivities {
   /** Whether it is safe to go from what was wanted to the state before it, and to which spec. */
   judgeWayBack(input: { spec: ClusterSpec; to: LastGood; name: string }): Promise<WayBackVerdict>;
@@ -78,7 +86,9 @@ export interface PlannerActivities {
     spec: ClusterSpec;
     observed: CrossedObserved;
     renew?: TlsRenewal;
-  }): Promise<{ specs: ClusterSpec[] }>;
+    /** Generation of the record to whose release an operation has brought the agents. */
+    agentsAt?: number;
+  }): Promise<TlsPlan>;
   /** What a destroy would remove, what stands in its way and what it would leave. */
   planDestroy(input: Omit<DestroyPlanInput, 'observed'> & { observed: CrossedObserved }): Promise<DestroyPlan>;
   /** Whose the cluster is, and what a take-over by this krakenctl would come to. */

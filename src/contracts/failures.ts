@@ -43,6 +43,7 @@ export const failureCodes = [
   'PROGRAM_MISSING',
   'TLS_KEYS_MISSING',
   'TLS_GIVEN',
+  'UNDO_REFUSED',
   'FIREWALL_REFUSED',
   'FIREWALL_REVERTED',
   'FIREWALL_CUTS',

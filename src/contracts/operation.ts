@@ -64,6 +64,8 @@ export interface DeployInput {
   renew?: TlsRenewal;
   /** Exactly these images, whatever their tags name by now; asked for where nothing is said. */
   images?: ResolvedImages;
+  /** Generation of the record to whose release an operation has just brought the agents, as far as it was allowed to leave none behind. */
+  agentsAt?: number;
   /** Absent in operations that began before there was one: they are not rolled back. */
   policy?: RolloutPolicy;
   /** An undo: the images of the state that is come back to, and the generation that it takes back. */
@@ -217,6 +219,15 @@ export interface TlsReport {
   left: string[];
   /** Why the certificate steward could not be made or taken away; absent where all is well. */
   noSteward?: string;
+  /** What is left waits for them: they would not be understood in it. Absent where it waits for nobody. */
+  agents?: WaitedForAgents;
+}
+
+export interface WaitedForAgents {
+  /** Agents of the record. */
+  known: number;
+  /** VMs that installed themselves, as the load balancers know them. */
+  installed: number;
 }
 
 /** What a destroy is about; the same for the look before it. */

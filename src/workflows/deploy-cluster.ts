@@ -52,9 +52,11 @@ async function perform(deploy: Deploy): Promise<DeployReport> {
   refuse(input, { plan, opened });
   const { specs, told } = way;
   if (plan.empty && specs.length <= 1) {
-    const tls = told && (await keepSteward(inState(deploy, specs[0]).input, told));
-    const unchanged = { ...reportOf(deploy, { opened, plan }), changed: false, generation: opened.generation - 1 };
-    return { ...unchanged, ...(tls?.noSteward && { tls }) };
+    const kept = told && (await keepSteward(inState(deploy, specs[0]).input, told));
+    const tls = kept?.agents || kept?.noSteward ? kept : undefined;
+    // What agents are brought to is what counts as recorded; a node may hold what came later and did not get to its end.
+    const generation = (tls?.agents && opened.lastGood?.generation) ?? opened.generation - 1;
+    return { ...reportOf(deploy, { opened, plan, tls }), changed: false, generation };
   }
   await progress.during('claim', 'claim the hosts', () =>
     claim(

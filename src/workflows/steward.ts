@@ -99,14 +99,16 @@ function begin(input: DeployInput) {
 }
 
 /** A handshake with every port, which shows what is recorded now. */
-async function proven(spec: ClusterSpec, { name, changed }: DeployReport): Promise<StewardReport> {
+async function proven(spec: ClusterSpec, { name, changed, tls }: DeployReport): Promise<StewardReport> {
+  const waiting = tls?.agents ? '; another authority waits for agents: krakenctl deploy' : '';
+  if (!changed && waiting) return { did: 'left', text: `${name}: nothing was changed${waiting}` };
   if (!changed) return { did: 'nothing', text: 'others were made meanwhile' };
   const { endpoints, unseen } = await lookers.inspectTls({ spec });
   const wrong = endpoints.filter(
     ({ shows, expected }) => typeof shows === 'string' || !shows.isBelieved || shows.serial !== expected,
   );
   if (wrong.length + unseen.length === 0 && endpoints.length > 0)
-    return { did: 'rotated', text: `${name}: ${endpoints.length} ports show the new certificates` };
+    return { did: 'rotated', text: `${name}: ${endpoints.length} ports show the new certificates${waiting}` };
   const left = [...wrong.map(({ host, part, port }) => `${host} ${part} ${port}`), ...unseen.map(({ host }) => host)];
   return { did: 'failed', text: `${name}: these do not show the new certificates: ${left.slice(0, 5).join(', ')}` };
 }

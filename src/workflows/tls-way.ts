@@ -1,7 +1,9 @@
+import { patched } from '@temporalio/workflow';
 import type { ClusterSpec } from '../cluster/spec';
 import type { OpenedOperation } from '../contracts/activities';
 import type { CrossedObserved } from '../contracts/crossed';
-import type { DeployInput, TlsReport } from '../contracts/operation';
+import type { DeployInput, TlsReport, WaitedForAgents } from '../contracts/operation';
+import { countAgents, courseOf, isForAgents, stageOf } from '../contracts/tls-course';
 import { lookers, planners } from './activities';
 import { final } from './operation-steps';
 
@@ -13,31 +15,42 @@ const mostNodesAllTheWay = 10;
  * any.
  */
 export async function tlsWay(
-  { spec, renew }: DeployInput,
+  input: DeployInput,
   observed: CrossedObserved,
   { lastGood }: OpenedOperation,
 ): Promise<{ specs: ClusterSpec[]; told?: TlsReport }> {
+  const { spec, renew, agentsAt } = input;
   const isOn = lastGood?.spec.tls !== undefined;
   if (!spec.tls && !isOn) return { specs: [] };
-  if (!isOn && lastGood) await refuseAgents(spec);
-  const { specs } = await planners.planTls({ spec, observed, ...(renew && { renew }) });
+  const canFollow = patched('agents-follow-tls');
+  if (!canFollow && !isOn && lastGood) await refuseAgents(spec);
+  const asked = { spec, observed, ...(renew && { renew }), ...(agentsAt !== undefined && { agentsAt }) };
+  const plan = await planners.planTls(asked);
+  const { specs } = plan;
   const now = spec.nodes.length > mostNodesAllTheWay ? specs.slice(0, 1) : specs;
-  const stages = now.map(stageOf);
-  const left = specs.slice(now.length).map(stageOf);
-  return { specs: now, told: { stages, left } };
+  const agents = !canFollow || isForAgents(plan, now) ? undefined : await agentsOf(spec);
+  if (agents) refuseUndo(input, agents);
+  return courseOf(plan, now, agents);
 }
 
-/** Agents would go on without TLS and find nobody: told before anything is changed. */
+async function agentsOf(spec: ClusterSpec): Promise<WaitedForAgents | undefined> {
+  return countAgents(await lookers.readFleet({ spec, enrolled: 'addresses' }));
+}
+
+/** An undo that stopped half way would be gone on with by nobody: .env says the contrary. */
+function refuseUndo({ undo }: DeployInput, { known, installed }: WaitedForAgents): void {
+  if (!undo) return;
+  const text = `${undo.operation} changed how the load balancers are asked, and ${known} agents and ${installed} VMs that installed themselves have to follow half way; nothing was changed`;
+  throw final('UNDO_REFUSED', text, 'put the former ENABLE_TLS back into .env, then: krakenctl deploy');
+}
+
+/** Of operations that began before agents could follow: they would go on without TLS and find nobody. */
 async function refuseAgents(spec: ClusterSpec): Promise<void> {
-  const { record, enrolled } = await lookers.readFleet({ spec, enrolled: 'addresses' });
-  const known = Object.keys(record?.agents ?? {}).length;
-  const installed = enrolled.length;
-  if (known + installed === 0) return;
-  const text = `ENABLE_TLS true: ${known} agents and ${installed} VMs that installed themselves know the load balancers without TLS, and agents with TLS are not built yet; expected a cluster without agents`;
-  throw final('CHANGE_NOT_BUILT', `${text}; nothing was changed`, 'krakenctl agent remove --all, or ENABLE_TLS=false');
+  const agents = await agentsOf(spec);
+  if (!agents) return;
+  const text = `ENABLE_TLS true: ${agents.known} agents and ${agents.installed} VMs that installed themselves know the load balancers without TLS`;
+  throw final('CHANGE_NOT_BUILT', `${text}; nothing was changed`, 'krakenctl deploy');
 }
-
-const stageOf = ({ tls }: ClusterSpec) => tls?.state?.stage ?? 'off';
 
 export function tlsLabel(spec: ClusterSpec): { id: string; title: string } {
   const { series, signer, trusts } = spec.tls?.state ?? {};

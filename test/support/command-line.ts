@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../../src/activities';
+import type { ActivityDependencies } from '../../src/activities/dependencies';
 import type { Streams } from '../../src/cli/output';
 import { workerIdentity } from '../../src/cli/pollers';
 import { createVault } from '../../src/clients/vault';
@@ -68,12 +69,21 @@ export class CommandLine {
     return JSON.parse((await this.run(`${words} --json`)).out);
   }
 
-  async startWorker(identity = workerIdentity(), ownerId = 'owner-1'): Promise<void> {
+  async startWorker(
+    identity = workerIdentity(),
+    ownerId = 'owner-1',
+    more: Partial<ActivityDependencies> = {},
+  ): Promise<void> {
     const connection = await NativeConnection.connect({ address: process.env.KRAKENCTL_TEST_TEMPORAL! });
     const archives = { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) };
-    const now = () => Date.now() + this.laterMs;
-    const vault = createVault(join(this.folder, 'secrets'));
-    const activities = createActivities({ hostsFor: () => this.lab, archives, ownerId, now, vault });
+    const activities = createActivities({
+      hostsFor: () => this.lab,
+      archives,
+      ownerId,
+      now: () => Date.now() + this.laterMs,
+      vault: createVault(join(this.folder, 'secrets')),
+      ...more,
+    });
     const common = {
       connection,
       namespace: this.namespace,

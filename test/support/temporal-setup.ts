@@ -29,7 +29,10 @@ export default async function setup(): Promise<void> {
       ui: false,
       extraArgs: [
         // Typed commands look for pollers of the product's own queues, where other files have workers too.
-        ...['cli', 'holding', 'many', 'worker-log', 'further', 'steward'].flatMap((name) => ['--namespace', name]),
+        ...['cli', 'tls-cli', 'holding', 'many', 'worker-log', 'further', 'steward'].flatMap((name) => [
+          '--namespace',
+          name,
+        ]),
         // So do workers of several releases, and which of them is current is known to a whole namespace.
         ...[...versionNamespaces, ...benchNamespaces].flatMap((name) => ['--namespace', name]),
         // When nothing is open on a version any more, it is said within seconds instead of minutes.

@@ -4,7 +4,7 @@ import { workflowTypes } from '../../contracts/queues';
 import { type Configuration, readConfiguration } from '../configuration';
 import { type Temporal, withTemporal } from '../connect';
 import type { Context, Wire } from '../context';
-import { exitCodes } from '../exit-codes';
+import { type ExitCode, exitCodes } from '../exit-codes';
 import { CliFailure } from '../failure';
 import { makeOperation } from '../operation-identity';
 import { findPollers, requireWorker } from '../pollers';
@@ -95,10 +95,53 @@ interface Request {
 async function deployThrough(temporal: Temporal, context: Context, request: Request): Promise<number> {
   const { configuration, options } = request;
   requireWorker(await findPollers(temporal));
-  const { spec, origins } = configuration;
   const { letAgentsIn } = require('../auth-switch') as typeof import('../auth-switch');
   const stopped = await letAgentsIn(context, temporal, request);
   if (stopped !== undefined) return stopped;
+  const since = Date.now();
+  const outside = options.toVersion && (await findVersionOutside(context, options.toVersion));
+  const first = await deployOnce(temporal, context, request);
+  const last = first.report?.tls?.agents
+    ? await deployOn(temporal, context, { request, since, report: first.report })
+    : first;
+  if ('stopped' in last) return last.stopped;
+  const { code, report } = last;
+  if (outside && code === exitCodes.done)
+    context.output.line(` i ${outside}: the next deploy without --to-version goes there`);
+  const { endWithAgents } = require('../agents-follow') as typeof import('../agents-follow');
+  return endWithAgents(context, temporal, { spec: configuration.spec, options, since, code, report });
+}
+
+interface Deployed {
+  code: ExitCode;
+  /** Of one that was followed to a good end. */
+  report?: DeployReport;
+}
+
+/** The rest of a change of TLS, for which agents had to follow. */
+async function deployOn(
+  temporal: Temporal,
+  context: Context,
+  { request, since, report }: { request: Request; since: number; report: DeployReport },
+): Promise<Deployed | { stopped: ExitCode }> {
+  const { configuration, options } = request;
+  const { bringAgentsToTls } = require('../tls-agents') as typeof import('../tls-agents');
+  const rest = () => ({ ...options, timeout: options.timeout && Math.max(1, options.timeout - (Date.now() - since)) });
+  const stopped = await bringAgentsToTls(context, temporal, { spec: configuration.spec, options: rest(), report });
+  if (stopped !== undefined) return { stopped };
+  // That authority is believed by now; it is gone on with, and no other is made.
+  const renew = options.renew === 'authority' ? undefined : options.renew;
+  const again = { ...rest(), plan: undefined, renew };
+  return deployOnce(temporal, context, { configuration, options: again }, report.generation);
+}
+
+async function deployOnce(
+  temporal: Temporal,
+  context: Context,
+  { configuration, options }: Request,
+  agentsAt?: number,
+): Promise<Deployed> {
+  const { spec, origins } = configuration;
   const { renew } = options;
   const operation = makeOperation(renew ? 'rotate' : 'deploy', context.environment, options.reason);
   const owner = { temporal: temporal.address, namespace: temporal.namespace };
@@ -111,17 +154,13 @@ async function deployThrough(temporal: Temporal, context: Context, request: Requ
     planHash: options.plan,
     policy,
     ...(renew && { renew }),
+    ...(agentsAt !== undefined && { agentsAt }),
   };
   const start = { type: workflowTypes.deploy, cluster: spec.name, operation, input };
   let report: DeployReport | undefined;
   const onReport = (ended: unknown) => {
     report = ended as DeployReport;
   };
-  const outside = options.toVersion && (await findVersionOutside(context, options.toVersion));
-  const since = Date.now();
   const code = await runOperation(context, temporal, { start, spec, options, onReport });
-  if (outside && code === exitCodes.done)
-    context.output.line(` i ${outside}: the next deploy without --to-version goes there`);
-  const { endWithAgents } = require('../agents-follow') as typeof import('../agents-follow');
-  return endWithAgents(context, temporal, { spec, options, since, code, report });
+  return { code, report };
 }

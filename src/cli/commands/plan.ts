@@ -9,6 +9,7 @@ import { lookAtCluster } from '../inspect';
 import { describeDoubts, planToken, renderPlan } from '../plan-text';
 import { type RolloutOptions, readRolloutPolicy } from '../rollout-policy';
 import { takeOverHint } from '../take-over-text';
+import { nameWaited } from '../tls-waited';
 
 export function addPlanCommand(program: Command, wire: Wire): void {
   program
@@ -37,12 +38,14 @@ export async function showPlan(
     throw new CliFailure(code, message, { ...details, data: { observed } });
   }
   const token = planToken(plan);
+  // Agents come first, then what cannot be planned before.
+  const isWaiting = tls?.stages.length === 0 && tls.left.length > 0;
   output.result({
     plan,
     token,
     through,
     tookMs,
-    pending: !plan.empty,
+    pending: !plan.empty || isWaiting,
     ...(doubted && { doubted }),
     ...(tls && { tls }),
   });
@@ -54,7 +57,7 @@ export async function showPlan(
   output.lines(describeDoubts(doubted));
   output.lines(describeWay(tls));
   refuseForeign(plan.foreign);
-  return plan.empty && plan.unseen.length === 0 ? exitCodes.done : exitCodes.pending;
+  return plan.empty && plan.unseen.length === 0 && !isWaiting ? exitCodes.done : exitCodes.pending;
 }
 
 /** As the deploy itself would end. */
@@ -67,8 +70,9 @@ function refuseForeign(foreign: Plan['foreign'] = []): void {
 /** What this plan is the first step of, and who will have to know of it. */
 function describeWay(tls: TlsReport | undefined): string[] {
   if (!tls || tls.left.length === 0) return [];
-  const [stage] = tls.stages;
-  const way = ` TLS: this leads to ${stage}; ${tls.left.join(', ')} follow, each planned when it is reached`;
+  const [stage = 'no other state'] = tls.stages;
+  const agents = tls.agents ? `; ${nameWaited(tls.agents)} come along on the way` : '';
+  const way = ` TLS: this leads to ${stage}; ${tls.left.join(', ')} follow, each planned when it is reached${agents}`;
   const goal = tls.left.at(-1);
   if (goal === 'require')
     return [
