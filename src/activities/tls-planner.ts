@@ -6,7 +6,7 @@ import type { ClusterSpec } from '../cluster/spec';
 import { type GivenFiles, judgeGiven } from '../cluster/tls/given';
 import { SignerMissingError } from '../cluster/tls/material';
 import { understoodByAgents } from '../cluster/tls/understood';
-import { type SigningWish, tlsWalk } from '../cluster/tls/walk';
+import { hasEnded, type SigningWish, tlsWalk } from '../cluster/tls/walk';
 import type { PlannerActivities, TlsPlan } from '../contracts/activities';
 import type { TlsRenewal } from '../contracts/operation';
 import type { ActivityDependencies } from './dependencies';
@@ -34,9 +34,14 @@ export function planTls(
   const signer = spec.tls && signerFor({ spec, vault, nowMs, known, renew });
   const specs = tlsWalk({ spec, recorded, signer, nowMs, renew: renew === 'certificates' });
   if (!recorded) return { specs, stay: spec };
+  // Nobody is served by certificates that have ended, so nobody is waited for: agents follow afterwards.
+  if (state && hasEnded(state.series, nowMs)) return { specs, stay: { ...withoutTls(spec), ...recorded } };
   const forAgents = understoodByAgents({ specs, recorded, areThere: agentsAt === record!.generation });
-  const { tls: _, ...plain } = spec;
-  return { specs, forAgents, stay: { ...plain, ...recorded } };
+  return { specs, forAgents, stay: { ...withoutTls(spec), ...recorded } };
+}
+
+function withoutTls({ tls: _, ...plain }: ClusterSpec): ClusterSpec {
+  return plain;
 }
 
 interface Signing {

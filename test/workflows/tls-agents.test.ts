@@ -21,12 +21,15 @@ let bench: Bench;
 let folder: string;
 /** Workflow ids of VMs carry the cluster's name, and all tests share one server. */
 let cluster: string;
+let laterMs = 0;
 
 beforeEach(async () => {
+  laterMs = 0;
   folder = mkdtempSync(join(tmpdir(), 'krakenctl-tls-'));
   cluster = `t${randomUUID().slice(0, 8)}`;
   lab = new MemoryLab();
-  bench = await openBench(lab, { vault: createVault(folder) });
+  lab.now = () => Date.now() + laterMs;
+  bench = await openBench(lab, { vault: createVault(folder), now: lab.now });
 });
 afterEach(async () => {
   await bench.close();
@@ -136,6 +139,17 @@ test('new certificates of the same authority wait for no agent', async () => {
   expect(renewed).toMatchObject({ changed: true, tls: { stages: ['require'], left: [] } });
   expect(vms.flatMap((vm) => deafTo(machineOf(vm)))).toEqual([]);
   expect(await operate('tls')).toMatchObject({ changed: 0 });
+});
+
+test('for certificates that have ended no agent is waited for: another authority at once, and agents follow it', async () => {
+  await deploy('tls');
+  await operate('tls', { verb: 'deploy', vms });
+  laterMs = 91 * 86_400_000;
+  const recovered = await deploy('tls', { renew: 'authority' });
+  expect(recovered).toMatchObject({ changed: true, tls: { stages: ['require'], left: [] } });
+  expect(recovered.tls?.agents).toBeUndefined();
+  expect(await operate('tls')).toMatchObject({ changed: 2 });
+  expect(misunderstandings(lab)).toEqual([]);
 });
 
 test('a VM that is off is left behind where that is allowed, and comes to TLS by itself when it is back', async () => {
