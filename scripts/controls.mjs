@@ -887,22 +887,29 @@ const asked = process.argv.slice(2);
 const isAsked = (b) => asked.some((word) => word === b.suite || b.tests.includes(word));
 const chosen = bugs.filter((b) => asked.length === 0 || isAsked(b));
 const root = process.cwd();
-// A lab is there once; the others take a core each.
-const lanes = chosen.some((b) => b.suite === 'e2e') ? 1 : Math.min(2, availableParallelism());
-const waiting = [...chosen];
 let failed = 0;
 // A test that fails anyway would catch every bug.
 for (const suite of new Set(chosen.map((b) => b.suite))) await requireGreen(suite);
-await Promise.all(Array.from({ length: lanes }, runWaiting));
+// A lab is there once; the others take a core each.
+const inLab = chosen.filter((b) => b.suite === 'e2e');
+await runAll(
+  chosen.filter((b) => !inLab.includes(b)),
+  Math.min(2, availableParallelism()),
+);
+await runAll(inLab, 1);
 console.log(`${chosen.length - failed} passed, ${failed} failed`);
 process.exit(failed > 0 || chosen.length === 0 ? 1 : 0);
 
-async function runWaiting() {
-  for (let planted = waiting.shift(); planted; planted = waiting.shift()) {
-    const caught = await tryOne(planted);
-    if (!caught) failed += 1;
-    console.log(` ${caught ? '✔ caught ' : '✘ MISSED '} ${planted.suite.padEnd(10)} ${planted.bug}`);
-  }
+async function runAll(planted, lanes) {
+  const waiting = [...planted];
+  const runWaiting = async () => {
+    for (let one = waiting.shift(); one; one = waiting.shift()) {
+      const caught = await tryOne(one);
+      if (!caught) failed += 1;
+      console.log(` ${caught ? '✔ caught ' : '✘ MISSED '} ${one.suite.padEnd(10)} ${one.bug}`);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, runWaiting));
 }
 
 /** What shall catch the bugs of a suite passes without them. */
