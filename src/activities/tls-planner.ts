@@ -25,6 +25,14 @@ export function planTls(
   const record = newestRecord(observed.hosts.filter(isSeen), spec.nodes.length);
   const recorded = record && !record.destroyed ? { tls: record.spec.tls } : undefined;
   const state = recorded?.tls?.state;
+  if (spec.auth && state) {
+    const text =
+      'ENABLE_AUTH true: the cluster has TLS until a deploy has taken it away, and logins beside it are not built; nothing was changed';
+    throw new ActivityError('CHANGE_NOT_BUILT', text, {
+      final: true,
+      hint: 'ENABLE_AUTH=false, krakenctl deploy, and ENABLE_AUTH=true after it',
+    });
+  }
   // What runs must be understood, wherever it is to go.
   for (const id of state ? [state.signer, ...state.trusts] : []) {
     if (!vault.signer(id)) throw keysMissing(new SignerMissingError(id));

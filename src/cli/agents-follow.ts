@@ -14,8 +14,10 @@ export interface DeployEnd {
   since: number;
   code: ExitCode;
   /** Of a deploy that was followed to a good end. */
-  report?: { changed: boolean };
+  report?: DescribedEnd;
 }
+
+type DescribedEnd = { changed: boolean; tls?: object };
 
 /** After the cluster's deploy: the agents of the record follow as an operation of their own, which this command alone starts. */
 export async function endWithAgents(context: Context, temporal: Temporal, end: DeployEnd): Promise<ExitCode> {
@@ -30,13 +32,13 @@ export async function endWithAgents(context: Context, temporal: Temporal, end: D
 async function follow(
   context: Context,
   temporal: Temporal,
-  { spec, options, since, code, report }: DeployEnd & { report: { changed: boolean } },
+  { spec, options, since, code, report }: DeployEnd & { report: DescribedEnd },
 ): Promise<ExitCode> {
   const { output } = context;
   const listing = await lookAtAgents(temporal, spec);
   // The others get nothing from a load balancer that asks for a login.
   const seen = spec.auth ? { ...listing, enrolled: listing.enrolled.filter((vm) => vm.verified) } : listing;
-  const following = whoFollows(seen, report.changed);
+  const following = whoFollows(seen, report.changed, report.tls !== undefined);
   if (!following) return code;
   output.line();
   output.line(`${following.who} follow (--no-agents leaves them)`);
@@ -75,6 +77,7 @@ interface Following {
 export function whoFollows(
   { agents, enrolled, installs }: Pick<AgentListing, 'agents' | 'enrolled' | 'installs'>,
   changed: boolean,
+  hasTls = false,
 ): Following | undefined {
   // Whoever was thrown out is let in by name alone.
   const behind = agents.filter(
@@ -86,5 +89,7 @@ export function whoFollows(
   const outdated = outdatedInstalls(installs).map(({ host }) => host);
   if (outdated.length > 0)
     return { verb: 'publish', who: `load balancers with an older /install (${outdated.join(', ')})` };
+  // Where nobody has installed himself yet, it would ask whoever comes next in the former language.
+  if (changed && hasTls && newestInstall(installs)) return { verb: 'publish', who: '/install' };
   return undefined;
 }

@@ -33,6 +33,8 @@ export async function letAgentsIn(
   if (!spec.auth) return undefined;
   const { record } = await lookAtCluster(context, configuration, { probe: false });
   if (!record || record.destroyed || record.spec.auth) return undefined;
+  // The deploy refuses it with the reason, and no agent is touched before.
+  if (record.spec.tls) return undefined;
   const [{ vms, enrolled }, { users }] = await Promise.all([
     readRoster(temporal, spec),
     readAuthView(temporal, spec, spec.auth.key),

@@ -1,7 +1,6 @@
 import type { Finding } from './serving-findings';
 import type { ClusterSpec, TlsState } from './spec';
-import { isOfAuthority } from './tls/steward';
-import { hasEnded, isDue, partOfLife } from './tls/walk';
+import { hasEnded, isDue, isOfAuthority, partOfLife } from './tls/walk';
 
 /** Of the schedule that looks after certificates. */
 export type StewardState = 'works' | 'paused' | 'missing';

@@ -10,6 +10,7 @@ import {
   ChildWorkflowFailure,
   ParentClosePolicy,
   patched,
+  sleep,
   startChild,
   uuid4,
 } from '@temporalio/workflow';
@@ -18,7 +19,7 @@ import type { DeployRun } from '../contracts/carried';
 import { type DeployInput, type DeployReport, defaultRollout, type TlsReport } from '../contracts/operation';
 import { type OperationMemo, operationWorkflowId, searchAttributes, workflowTypes } from '../contracts/queues';
 import { type CertificatesVerdict, type StewardInput, type StewardReport, stewardName } from '../contracts/steward';
-import { effects, lookers } from './activities';
+import { effects, lookers, planners } from './activities';
 import { describeFailure } from './describe-failure';
 
 type Due = Extract<CertificatesVerdict, { state: 'due'; given: false }>;
@@ -38,8 +39,17 @@ export async function stewardCertificates(input: StewardInput): Promise<StewardR
     case 'good':
       return { did: 'nothing', text: `the certificates are good until ${verdict.until}, due at ${verdict.dueAt}` };
     case 'due':
-      return verdict.given ? warn(verdict) : rotate(input, verdict);
+      if (verdict.given) return warn(verdict);
+      return (await waitForWindow(input)) ? stewardCertificates(input) : rotate(input, verdict);
   }
+}
+
+/** Outside of every operation, so that nobody else has to wait for the window too. Whether it had to be waited for. */
+async function waitForWindow({ pace: { window } }: StewardInput): Promise<boolean> {
+  if (!window) return false;
+  const opensIn = await planners.windowOpensIn({ window, nowMs: Date.now() });
+  if (opensIn > 0) await sleep(opensIn, { summary: 'the maintenance window opens' });
+  return opensIn > 0;
 }
 
 function warn({ until, ended }: { until: string; ended: boolean }): StewardReport {

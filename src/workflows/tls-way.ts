@@ -34,7 +34,12 @@ export async function tlsWay(
 }
 
 async function agentsOf(spec: ClusterSpec): Promise<WaitedForAgents | undefined> {
-  return countAgents(await lookers.readFleet({ spec, enrolled: 'addresses' }));
+  const fleet = await lookers.readFleet({ spec, enrolled: 'addresses' });
+  const [unseen] = fleet.unseen;
+  if (!unseen) return countAgents(fleet);
+  // Who is not known would be cut off.
+  const text = `${unseen.host}: ${unseen.error}; which agents have to follow to another state of TLS is not known without it`;
+  throw final('HOST_UNREACHABLE', `${text}; nothing was changed`, 'krakenctl deploy');
 }
 
 /** An undo that stopped half way would be gone on with by nobody: .env says the contrary. */

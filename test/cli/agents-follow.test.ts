@@ -44,6 +44,12 @@ describe('after a deploy, agents follow', () => {
     expect(whoFollows({ agents, enrolled: installed, installs: alike }, changed)?.who).toBe(who);
   });
 
+  test('of TLS: /install is published anew, though nobody has installed himself', () => {
+    expect(whoFollows({ agents: [], enrolled: [], installs: alike }, true, true)?.who).toBe('/install');
+    expect(whoFollows({ agents: [], enrolled: [], installs: alike }, false, true)).toBeUndefined();
+    expect(whoFollows({ agents: [], enrolled: [], installs: [served('node-1')] }, true, true)).toBeUndefined();
+  });
+
   const older = (which: string) => `load balancers with an older /install (${which})`;
   test.each<[string, BalancerInstall[], typeof enrolled, string | undefined]>([
     ['serve the same', alike, [], undefined],

@@ -22,14 +22,21 @@ let folder: string;
 /** Workflow ids of VMs carry the cluster's name, and all tests share one server. */
 let cluster: string;
 let laterMs = 0;
+/** Called before each activity. */
+let beforeActivity: (name: string) => void;
 
 beforeEach(async () => {
   laterMs = 0;
+  beforeActivity = () => undefined;
   folder = mkdtempSync(join(tmpdir(), 'krakenctl-tls-'));
   cluster = `t${randomUUID().slice(0, 8)}`;
   lab = new MemoryLab();
   lab.now = () => Date.now() + laterMs;
-  bench = await openBench(lab, { vault: createVault(folder), now: lab.now });
+  bench = await openBench(lab, {
+    vault: createVault(folder),
+    now: lab.now,
+    before: async (name) => beforeActivity(name),
+  });
 });
 afterEach(async () => {
   await bench.close();
@@ -150,6 +157,28 @@ test('for certificates that have ended no agent is waited for: another authority
   expect(recovered.tls?.agents).toBeUndefined();
   expect(await operate('tls')).toMatchObject({ changed: 2 });
   expect(misunderstandings(lab)).toEqual([]);
+});
+
+test('while a node does not say who its agents are, nothing is changed', async () => {
+  await deploy('plain');
+  await operate('plain', { verb: 'deploy', vms });
+  let effects = 0;
+  lab.hook = () => {
+    effects += 1;
+  };
+  beforeActivity = (name) => {
+    lab.machine('node-2').isOn = name !== 'readFleet';
+  };
+  const failed = await failureOf(deploy('tls'));
+  expect(failed).toMatchObject({ type: 'HOST_UNREACHABLE', message: expect.stringContaining('node-2') });
+  expect([effects, stage()]).toEqual([0, 'off']);
+});
+
+test('logins wait until TLS is away', async () => {
+  await deploy('tls');
+  const spec = { ...specOf('plain'), auth: { key: 'k' } };
+  const failed = await failureOf(deploy('plain', { spec }));
+  expect(failed).toMatchObject({ type: 'CHANGE_NOT_BUILT', message: expect.stringContaining('ENABLE_AUTH true') });
 });
 
 test('a VM that is off is left behind where that is allowed, and comes to TLS by itself when it is back', async () => {

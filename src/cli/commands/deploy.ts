@@ -109,7 +109,9 @@ async function deployThrough(temporal: Temporal, context: Context, request: Requ
   if (outside && code === exitCodes.done)
     context.output.line(` i ${outside}: the next deploy without --to-version goes there`);
   const { endWithAgents } = require('../agents-follow') as typeof import('../agents-follow');
-  return endWithAgents(context, temporal, { spec: configuration.spec, options, since, code, report });
+  const ended = await endWithAgents(context, temporal, { spec: configuration.spec, options, since, code, report });
+  // Somebody changed the cluster while its agents followed, so TLS is still to go on.
+  return ended === exitCodes.done && report?.tls?.agents && options.agents !== false ? exitCodes.partial : ended;
 }
 
 interface Deployed {

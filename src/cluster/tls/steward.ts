@@ -1,6 +1,5 @@
 import type { ClusterRecord } from '../observed';
-import type { TlsState } from '../spec';
-import { hasEnded, isDue, partOfLife } from './walk';
+import { hasEnded, isDue, isOfAuthority, partOfLife } from './walk';
 
 /** Two thirds of a life, as everywhere; what the steward makes of a record. Times are ISO 8601. */
 export type RecordedCertificates =
@@ -18,9 +17,4 @@ export function judgeSeries(record: ClusterRecord | undefined, nowMs: number): R
   if (isDue(series, nowMs))
     return { state: 'due', until, ended: hasEnded(series, nowMs), given: !isOfAuthority(state) };
   return { state: 'good', until, dueAt: new Date(partOfLife(series, 2 / 3)).toISOString() };
-}
-
-/** Signed by an authority of krakenctl's own, so it can make others. */
-export function isOfAuthority({ signer }: Pick<TlsState, 'signer'>): boolean {
-  return signer.startsWith('ca-');
 }

@@ -58,8 +58,8 @@ export function tlsWalk(wish: TlsWish): ClusterSpec[] {
   const goal = spec.tls.state?.stage ?? 'require';
   if (!now) return tlsStages.slice(0, tlsStages.indexOf(goal) + 1).map((stage) => inState(own(stage)));
   // Nobody believes anybody, so nobody is cut off by going straight there. Docs: decisions/0046.
-  if (isOver) return [inState(own(goal))];
-  const succession = now.signer === signer.id && now.trusts.length === 1 ? [] : handOver(now, own(now.stage));
+  if (isOver) return [inState(isHalfWay(now, signer) ? { ...now, stage: goal, series: fresh } : own(goal))];
+  const succession = now.signer === signer.id && now.trusts.length === 1 ? [] : handOver(now, own(now.stage), wish);
   const ways = stagesBetween(now.stage, goal).map((stage) => own(stage!));
   // What the cluster is in already is gone through by nobody; the last one stays, to be looked at.
   const states = [...succession, ...(succession.length > 0 ? ways.filter(({ stage }) => stage !== now.stage) : ways)];
@@ -67,11 +67,27 @@ export function tlsWalk(wish: TlsWish): ClusterSpec[] {
   return others.map(inState);
 }
 
-/** Everybody believes the new one before anybody shows what it has signed, and the old one until nobody does any more. */
-function handOver(now: TlsState, next: TlsState): TlsState[] {
+/** Another authority is believed by some, and shown by nobody: whoever has not heard of it yet, as an agent, is served by the one that they know. */
+function isHalfWay(now: TlsState, signer: SigningWish): boolean {
+  return isOfAuthority(now) && now.signer !== signer.id && now.trusts.includes(signer.id);
+}
+
+/**
+ * Everybody believes the new one before anybody shows what it has signed, and the old one until nobody does any more. Who is to follow may take long: until
+ * then the former one signs anew what is due.
+ */
+function handOver(now: TlsState, next: TlsState, { nowMs, renew }: TlsWish): TlsState[] {
   const both = [...new Set([...now.trusts, next.signer])];
-  const shows = now.signer === next.signer ? [] : [{ ...now, trusts: both }];
-  return [...shows, { ...next, trusts: both }, next];
+  if (now.signer === next.signer) return [{ ...next, trusts: both }, next];
+  if (!isHalfWay(now, { id: next.signer, kind: 'authority' }) || !(renew || isDue(now.series, nowMs)))
+    return [{ ...now, trusts: both }, { ...next, trusts: both }, next];
+  const later = { ...next, series: { ...next.series, number: next.series.number + 1 } };
+  return [{ ...now, trusts: both, series: next.series }, { ...later, trusts: both }, later];
+}
+
+/** Signed by an authority of krakenctl's own, so it can make others. */
+export function isOfAuthority({ signer }: Pick<TlsState, 'signer'>): boolean {
+  return signer.startsWith('ca-');
 }
 
 /** What is still to be gone through from one stage to another, the last one always; undefined is off. */

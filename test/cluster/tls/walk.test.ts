@@ -113,6 +113,28 @@ describe('another who signs', () => {
     expect(ids({ recorded: at('require', shown), signer: next })).toEqual([['ca-2', ['ca-2']]]);
   });
 
+  const halfWay = { recorded: at('require', { trusts: ['ca-1', 'ca-2'] }), signer: next };
+  const numbers = (wish: Partial<TlsWish>) => states(wish).map((s) => [s!.signer, s!.trusts.length, s!.series.number]);
+
+  test('and is waited for: the one before signs anew what is due meanwhile', () => {
+    const due = { ...halfWay, nowMs: Date.parse('2027-01-02T00:00:00Z') };
+    const expected = [
+      ['ca-1', 2, 4],
+      ['ca-2', 2, 5],
+      ['ca-2', 1, 5],
+    ];
+    expect(numbers(due)).toEqual(expected);
+    expect(numbers({ ...halfWay, renew: true })).toEqual(expected);
+    expect(numbers(halfWay)).toEqual([
+      ['ca-2', 2, 4],
+      ['ca-2', 1, 4],
+    ]);
+  });
+
+  test('and is waited for: where the certificates have ended, the one before makes others, whom all believe', () => {
+    expect(numbers({ ...halfWay, nowMs: Date.parse(series.until) })).toEqual([['ca-1', 2, 4]]);
+  });
+
   test('comes before the rest of the way', () => {
     expect(stages({ recorded: at('accept'), signer: next })).toEqual([
       'accept',
