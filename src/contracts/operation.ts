@@ -68,6 +68,8 @@ export interface DeployInput {
   agentsAt?: number;
   /** Absent in operations that began before there was one: they are not rolled back. */
   policy?: RolloutPolicy;
+  /** As `.env` has it, without what was said for once: so whoever begins later operations by a schedule has it. */
+  lasting?: Pick<RolloutPolicy, 'bakeMs' | 'window'>;
   /** An undo: the images of the state that is come back to, and the generation that it takes back. */
   undo?: { images: ResolvedImages; takesBack: number; operation: string };
   /** How long a run's history may become; what Temporal suggests where nothing is said. */

@@ -80,7 +80,7 @@ function deployFor({ owner, pace }: StewardInput, { spec, images, until, ended }
   const id = `${at}-rotate-${uuid4().slice(0, 4)}`;
   const reason = ended ? `the certificates ended at ${until}` : `the certificates end at ${until}`;
   const operation = { id, verb: 'rotate', actor: stewardName, reason };
-  return { operation, spec, origins: {}, owner, images, policy: { ...defaultRollout, ...pace } };
+  return { operation, spec, origins: {}, owner, images, policy: { ...defaultRollout, ...pace }, lasting: pace };
 }
 
 /** Under the id that is the lock of a cluster, by which it never runs beside another operation. It goes on without us. */
@@ -124,11 +124,13 @@ async function proven(spec: ClusterSpec, { name, changed, tls }: DeployReport): 
 }
 
 /** After an operation that had to do with TLS: the schedule is there while there are certificates, and not longer. What fails here fails no deploy. */
-export async function keepSteward({ spec, owner, policy }: DeployInput, tls: TlsReport): Promise<TlsReport> {
+export async function keepSteward({ spec, owner, policy, lasting }: DeployInput, tls: TlsReport): Promise<TlsReport> {
   if (!patched('certificate-steward')) return tls;
   const { name: cluster } = spec;
   const work = () =>
-    spec.tls ? effects.ensureSteward(stewardInput({ spec, owner, policy })) : effects.removeSteward({ cluster });
+    spec.tls
+      ? effects.ensureSteward(stewardInput({ spec, owner, lasting: lasting ?? policy ?? defaultRollout }))
+      : effects.removeSteward({ cluster });
   try {
     await CancellationScope.nonCancellable(work);
     return tls;
@@ -138,9 +140,9 @@ export async function keepSteward({ spec, owner, policy }: DeployInput, tls: Tls
 }
 
 /** Without the state, which is the record's to tell and changes with each rotation. */
-function stewardInput({ spec, owner, policy = defaultRollout }: Pick<DeployInput, 'spec' | 'owner' | 'policy'>) {
+function stewardInput({ spec, owner, lasting }: Pick<Required<DeployInput>, 'spec' | 'owner' | 'lasting'>) {
   const { state: _, ...tls } = spec.tls!;
-  const { bakeMs, window } = policy;
+  const { bakeMs, window } = lasting;
   return {
     spec: { ...spec, tls },
     owner,

@@ -93,9 +93,12 @@ test('a deploy with TLS makes the schedule, the next one keeps it and what a per
   await bench.deploy((deploy) => {
     withTls(deploy);
     deploy.spec.tls = { lifetimeSeconds: 3600 };
+    // What was said for once, as --bake, is not what it keeps.
+    deploy.lasting = { bakeMs: 60_000 };
   });
   const changed = await schedule.describe();
   expect(changed.spec).toMatchObject({ intervals: [{ every: 120_000 }], jitter: 12_000 });
+  expect(changed.action).toMatchObject({ args: [{ pace: { bakeMs: 60_000 } }] });
   expect(changed.state).toMatchObject({ paused: true, note: 'ana@ops-1: audit' });
   await schedule.delete();
   expect(

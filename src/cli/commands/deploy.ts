@@ -143,7 +143,7 @@ async function deployOnce(
   { configuration, options }: Request,
   agentsAt?: number,
 ): Promise<Deployed> {
-  const { spec, origins } = configuration;
+  const { spec, origins, rollout } = configuration;
   const { renew } = options;
   const operation = makeOperation(renew ? 'rotate' : 'deploy', context.environment, options.reason);
   const owner = { temporal: temporal.address, namespace: temporal.namespace };
@@ -155,6 +155,7 @@ async function deployOnce(
     owner,
     planHash: options.plan,
     policy,
+    lasting: rollout,
     ...(renew && { renew }),
     ...(agentsAt !== undefined && { agentsAt }),
   };

@@ -75,12 +75,12 @@ interface Request {
 
 async function undoThrough(temporal: Temporal, context: Context, request: Request): Promise<number> {
   const { configuration, options, undone } = request;
-  const { spec } = configuration;
+  const { spec, rollout: lasting } = configuration;
   requireWorker(await findPollers(temporal));
   const operation = makeOperation('undo', context.environment, options.reason);
   const owner = { temporal: temporal.address, namespace: temporal.namespace };
   const policy = readRolloutPolicy(options, configuration);
-  const input: DeployInput = { operation, spec, origins: {}, owner, policy, undo: undone };
+  const input: DeployInput = { operation, spec, origins: {}, owner, policy, lasting, undo: undone };
   let report: DeployReport | undefined;
   const onReport = (ended: unknown) => {
     report = ended as DeployReport;
