@@ -6,8 +6,8 @@ import type { AgentActivities } from '../contracts/agents';
 import type { FailureDetails } from '../contracts/failures';
 import type { InspectInput, Inspection, OperationFailure } from '../contracts/operation';
 import { packInspection, unpackHost } from '../contracts/packed';
-import { countAgents, courseOf, isForAgents } from '../contracts/tls-course';
-import { codeOf, toFailure } from './failures';
+import { countAgents, courseOf, isForAgents, whyUncounted } from '../contracts/tls-course';
+import { ActivityError, codeOf, toFailure } from './failures';
 
 type Lookers = HostActivities & ImageActivities & PlannerActivities & Pick<AgentActivities, 'readFleet'>;
 
@@ -46,6 +46,8 @@ export function inspectionActivities({
       const way = await planTls({ spec, observed });
       const now = way.specs.slice(0, 1);
       const waits = isForAgents(way, way.specs) ? undefined : await readFleet({ spec, enrolled: 'addresses' });
+      const why = waits && whyUncounted(waits);
+      if (why) throw new ActivityError('HOST_UNREACHABLE', why, { final: true });
       const { specs, told } = courseOf(way, now, waits && countAgents(waits));
       const [state = spec] = specs;
       const again = { cluster: spec.name, hosts: await Promise.all(spec.nodes.map((node) => look(node.id, state))) };

@@ -20,6 +20,15 @@ export function countAgents({ record, enrolled }: FleetView): WaitedForAgents | 
   return known + installed > 0 ? { known, installed } : undefined;
 }
 
+/** Why it is not known who has to follow: who is not known would be cut off. Undefined where all nodes were seen. */
+export function whyUncounted({ unseen }: Pick<FleetView, 'unseen'>): string | undefined {
+  const [first] = unseen;
+  return (
+    first &&
+    `${first.host}: ${first.error}; which agents have to follow to another state of TLS is not known without it`
+  );
+}
+
 export interface TlsCourse {
   /** Never empty: the recorded state is one to stay in. */
   specs: ClusterSpec[];

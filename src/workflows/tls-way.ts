@@ -3,7 +3,7 @@ import type { ClusterSpec } from '../cluster/spec';
 import type { OpenedOperation } from '../contracts/activities';
 import type { CrossedObserved } from '../contracts/crossed';
 import type { DeployInput, TlsReport, WaitedForAgents } from '../contracts/operation';
-import { countAgents, courseOf, isForAgents, stageOf } from '../contracts/tls-course';
+import { countAgents, courseOf, isForAgents, stageOf, whyUncounted } from '../contracts/tls-course';
 import { lookers, planners } from './activities';
 import { final } from './operation-steps';
 
@@ -35,11 +35,9 @@ export async function tlsWay(
 
 async function agentsOf(spec: ClusterSpec): Promise<WaitedForAgents | undefined> {
   const fleet = await lookers.readFleet({ spec, enrolled: 'addresses' });
-  const [unseen] = fleet.unseen;
-  if (!unseen) return countAgents(fleet);
-  // Who is not known would be cut off.
-  const text = `${unseen.host}: ${unseen.error}; which agents have to follow to another state of TLS is not known without it`;
-  throw final('HOST_UNREACHABLE', `${text}; nothing was changed`, 'krakenctl deploy');
+  const why = whyUncounted(fleet);
+  if (why) throw final('HOST_UNREACHABLE', `${why}; nothing was changed`, 'krakenctl deploy');
+  return countAgents(fleet);
 }
 
 /** An undo that stopped half way would be gone on with by nobody: .env says the contrary. */

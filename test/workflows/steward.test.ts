@@ -153,6 +153,42 @@ test('a turn leaves a cluster to the operation that runs there, and begins its o
   expect(await turn()).toMatchObject({ did: 'rotated' });
 });
 
+test('a turn waits for the maintenance window without holding the cluster: another operation is not kept out', async () => {
+  const clock = (ms: number) => new Date(ms).toISOString().slice(11, 16);
+  const at = Date.now();
+  const window = { from: clock(at + 5 * 3_600_000), to: clock(at + 6 * 3_600_000), zone: 'UTC' };
+  await bench.deploy((deploy) => {
+    withTls(deploy);
+    deploy.lasting = { bakeMs: 0, window };
+  });
+  laterMs += 62 * day;
+  await schedule.trigger();
+  const { client } = bench.environment;
+  const asked = async () => {
+    const [action] = (await schedule.describe()).info.recentActions;
+    const { workflowId = '', firstExecutionRunId } = action?.action.workflow ?? {};
+    return action && client.workflow.getHandle(workflowId, firstExecutionRunId);
+  };
+  const isAsleep = async () => {
+    const { events } = (await (await asked())?.fetchHistory()) ?? {};
+    return events?.some(({ timerStartedEventAttributes: timer }) => timer) ?? false;
+  };
+  for (const end = Date.now() + 30_000; !(await isAsleep()); ) {
+    if (Date.now() > end) throw new Error('it does not wait');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  expect(
+    await client.workflow
+      .getHandle(operationWorkflowId(cluster))
+      .describe()
+      .catch(() => undefined),
+  ).toBeUndefined();
+  expect(series()).toBe(1);
+  expect(await bench.deploy(withTls)).toMatchObject({ changed: true });
+  expect(series()).toBe(2);
+  await (await asked())!.terminate();
+});
+
 test('certificates that ended while the steward was stopped are replaced with its next turn', async () => {
   await bench.deploy(withTls);
   await schedule.pause('ana@ops-1: away');

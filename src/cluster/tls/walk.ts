@@ -58,7 +58,8 @@ export function tlsWalk(wish: TlsWish): ClusterSpec[] {
   const goal = spec.tls.state?.stage ?? 'require';
   if (!now) return tlsStages.slice(0, tlsStages.indexOf(goal) + 1).map((stage) => inState(own(stage)));
   // Nobody believes anybody, so nobody is cut off by going straight there. Docs: decisions/0046.
-  if (isOver) return [inState(isHalfWay(now, signer) ? { ...now, stage: goal, series: fresh } : own(goal))];
+  if (isOver)
+    return [inState(isHalfWay(now, signer.id) ? { ...now, stage: goal, series: seriesAnew(now, wish) } : own(goal))];
   const succession = now.signer === signer.id && now.trusts.length === 1 ? [] : handOver(now, own(now.stage), wish);
   const ways = stagesBetween(now.stage, goal).map((stage) => own(stage!));
   // What the cluster is in already is gone through by nobody; the last one stays, to be looked at.
@@ -68,21 +69,27 @@ export function tlsWalk(wish: TlsWish): ClusterSpec[] {
 }
 
 /** Another authority is believed by some, and shown by nobody: whoever has not heard of it yet, as an agent, is served by the one that they know. */
-function isHalfWay(now: TlsState, signer: SigningWish): boolean {
-  return isOfAuthority(now) && now.signer !== signer.id && now.trusts.includes(signer.id);
+function isHalfWay(now: TlsState, next: string): boolean {
+  return isOfAuthority(now) && now.signer !== next && now.trusts.includes(next);
 }
 
 /**
  * Everybody believes the new one before anybody shows what it has signed, and the old one until nobody does any more. Who is to follow may take long: until
  * then the former one signs anew what is due.
  */
-function handOver(now: TlsState, next: TlsState, { nowMs, renew }: TlsWish): TlsState[] {
+function handOver(now: TlsState, next: TlsState, wish: TlsWish): TlsState[] {
+  const { nowMs, renew } = wish;
   const both = [...new Set([...now.trusts, next.signer])];
   if (now.signer === next.signer) return [{ ...next, trusts: both }, next];
-  if (!isHalfWay(now, { id: next.signer, kind: 'authority' }) || !(renew || isDue(now.series, nowMs)))
+  if (!isHalfWay(now, next.signer) || !(renew || isDue(now.series, nowMs)))
     return [{ ...now, trusts: both }, { ...next, trusts: both }, next];
   const later = { ...next, series: { ...next.series, number: next.series.number + 1 } };
-  return [{ ...now, trusts: both, series: next.series }, { ...later, trusts: both }, later];
+  return [{ ...now, trusts: both, series: seriesAnew(now, wish) }, { ...later, trusts: both }, later];
+}
+
+/** By whoever signs now, whatever the dates of the one that comes. */
+function seriesAnew({ signer }: TlsState, wish: TlsWish): TlsState['series'] {
+  return seriesFor({ ...wish, signer: { kind: 'authority', id: signer }, renew: true });
 }
 
 /** Signed by an authority of krakenctl's own, so it can make others. */

@@ -131,6 +131,21 @@ describe('another who signs', () => {
     ]);
   });
 
+  test('and is waited for, with dates of its own: they are not those of what the former one signs', () => {
+    const given = {
+      kind: 'given',
+      id: 'given-1',
+      from: '2026-01-01T00:00:00.000Z',
+      until: '2036-01-01T00:00:00.000Z',
+    } as const;
+    const trusts = ['ca-1', given.id];
+    for (const now of ['2027-01-02T00:00:00Z', series.until]) {
+      const [first] = states({ recorded: at('require', { trusts }), signer: given, nowMs: Date.parse(now) });
+      expect(first).toMatchObject({ signer: 'ca-1', trusts });
+      expect(Date.parse(first!.series.until) - Date.parse(now)).toBeLessThanOrEqual(92 * day);
+    }
+  });
+
   test('and is waited for: where the certificates have ended, the one before makes others, whom all believe', () => {
     expect(numbers({ ...halfWay, nowMs: Date.parse(series.until) })).toEqual([['ca-1', 2, 4]]);
   });
