@@ -10,11 +10,20 @@ export const publishProgram = `${underEffectLock}set -e; LC_ALL=C; export LC_ALL
 IFS= read -r cluster; IFS= read -r id; IFS= read -r release; IFS= read -r image; IFS= read -r sum; IFS= read -r epoch
 base=/var/lib/kraken/$cluster/nginx; d=$base/releases/$id; link=$base/install
 small() { g=$(cd "$d" && cat install release.tar | sha256sum) && [ "\${g%% *}" = "$sum" ]; }
-whole() { [ -f "$d/sums" ] && small && awk '{ print $1 "  " $2 }' "$d/sums" | (cd "$d" && sha256sum --quiet --check -) > /dev/null 2>&1; }
+# Hundreds of megabytes are summed once: whoever writes to them leaves another time or size. What is downloaded is summed by each VM again.
+summed() {
+  a="$(stat -c '%i %s %.9Y' "$1/image.tar" 2> /dev/null) $(awk '$2 == "image.tar" { print $1 }' "$1/sums")"
+  ! grep -qsxF -- "$a" "$base/archive" || return 0
+  awk '$2 == "image.tar" { print $1 "  " $2 }' "$1/sums" | (cd "$1" && sha256sum --quiet --check -) > /dev/null 2>&1 || return 1
+  { echo "$a" > "$base/archive"; } 2> /dev/null || :
+}
+whole() {
+  [ -f "$d/sums" ] && small && summed "$d" &&
+    awk '$2 != "image.tar" { print $1 "  " $2 }' "$d/sums" | (cd "$d" && sha256sum --quiet --check -) > /dev/null 2>&1
+}
 # What is served already has the archive of this very image, undamaged.
 had() {
-  [ "$(cat "$link/reference" 2> /dev/null)" = "$image" ] && [ "$(grep -v '^release ' "$link/desired")" = "$(cat "$t/desired")" ] &&
-    awk '$2 == "image.tar" { print $1 "  " $2 }' "$link/sums" | (cd "$link" && sha256sum --quiet --check -) > /dev/null 2>&1
+  [ "$(cat "$link/reference" 2> /dev/null)" = "$image" ] && [ "$(grep -v '^release ' "$link/desired")" = "$(cat "$t/desired")" ] && summed "$link"
 }
 put() { printf '%s' "$2" > "$d/.$1.new"; chmod 644 "$d/.$1.new"; sync "$d/.$1.new"; mv -f -T -- "$d/.$1.new" "$d/$1"; }
 newline='
@@ -35,7 +44,7 @@ if ! whole; then
 architecture {{.Architecture}}' "$image" > "$t/desired"
   # Kraken's parts push on beside it: their databases wait for whatever the disk has to write, so that has to be little at a time.
   renice -n 19 $$ > /dev/null; ! command -v ionice > /dev/null || ionice -c 3 -p $$ || :
-  if had; then ln -- "$link/image.tar" "$t/image.tar"
+  if had; then ln -- "$link/image.tar" "$t/image.tar"; grep ' image.tar ' "$link/sums" > "$t/sums.new"
   else
     { docker save "$image" && echo > "$t/.saved"; } | dd of="$t/image.tar" bs=4M iflag=fullblock oflag=dsync status=none
     rm "$t/.saved"; chmod 644 "$t/image.tar"
@@ -44,7 +53,10 @@ architecture {{.Architecture}}' "$image" > "$t/desired"
   # Whoever has an older one waits until it was tried out.
   echo "sentinel " > "$t/turns"; echo 0 > "$t/wave"; echo "$epoch" > "$t/epoch"
   if [ ! -e "$link" ]; then echo all >> "$t/turns"; echo 100 > "$t/wave"; fi
-  (cd "$t" && for f in desired image.tar release.tar; do g=$(sha256sum < "$f"); echo "\${g%% *} $f $(stat -c %s "$f")"; done > sums.new && mv sums.new sums)
+  # What was summed when it came is not summed anew: what it has become since shows in that sum.
+  (cd "$t" && for f in desired image.tar release.tar; do
+    grep -qs " $f " sums.new || { g=$(sha256sum < "$f"); echo "\${g%% *} $f $(stat -c %s "$f")" >> sums.new; }
+  done && mv sums.new sums)
   find "$t" -type f -exec sync {} +
   rm -rf -- "$d"; mv -T -- "$t" "$d"
 else cat > /dev/null; fi

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
@@ -7,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -57,6 +59,8 @@ async function bundle(release: string, epoch: number, image = `agent:${release}`
   return { id: `id-${release}`, release, image, sum, archive, epoch };
 }
 
+const statOf = (name: string) =>
+  /\.\d+/.exec(spawnSync('stat', ['-c', '%.9Y', join(served, name)], { encoding: 'utf8' }).stdout)![0];
 const text = (name: string) => readFileSync(join(served, name), 'utf8');
 const publish = async (release: string, epoch: number) => source().publish('c', await bundle(release, epoch));
 const sentinel = `krakenctl-canary/agents@sha256:${'a'.repeat(64)}`;
@@ -96,6 +100,34 @@ describe('what is published', () => {
     expect([saves(), text('image.tar')]).toEqual([['agent:1', 'agent:1'], 'archive of agent:1\n']);
     expect(await publishOf('four', 2000, 'agent:2')).toEqual({ changed: true });
     expect([saves().at(-1), text('image.tar')]).toEqual(['agent:2', 'archive of agent:2\n']);
+  });
+
+  test('is summed again when the archive is another file, size or time, and put right where it is not what it was', async () => {
+    await publish('one', 1700);
+    const told = () => readFileSync(join(served, '../archive'), 'utf8');
+    const before = told();
+    expect(await publish('one', 1700)).toEqual({ changed: false });
+    expect(told()).toBe(before);
+    // Another byte at the same time: not read. Of another release it keeps the sum that it came with, so that each VM finds it.
+    const { mtime } = statSync(join(served, 'image.tar'));
+    const [right, wrong] = [text('image.tar'), text('image.tar').replace('archive', 'another')];
+    writeFileSync(join(served, 'image.tar'), wrong);
+    utimesSync(join(served, 'image.tar'), mtime, mtime);
+    writeFileSync(join(served, '../archive'), before.replace(/\.\d+ /, `${statOf('image.tar')} `));
+    expect(await publish('one', 1700)).toEqual({ changed: false });
+    expect(await source().publish('c', await bundle('two', 1800, 'agent:one'))).toEqual({ changed: true });
+    const [, sum] = /^(\S+) image\.tar /m.exec(text('sums'))!;
+    expect(sum).toBe(createHash('sha256').update(right).digest('hex'));
+    writeFileSync(join(served, 'image.tar'), right);
+    expect(await publish('one', 1800)).toEqual({ changed: true });
+    // Touched and otherwise as it was: summed, and found whole.
+    utimesSync(join(served, 'image.tar'), 1, 1);
+    expect(await publish('one', 1700)).toEqual({ changed: false });
+    expect(told()).not.toBe(before);
+    // As long as before, and not the same.
+    writeFileSync(join(served, 'image.tar'), text('image.tar').replace('archive', 'damaged'));
+    expect(await publish('one', 1700)).toEqual({ changed: true });
+    expect(text('image.tar')).toBe('archive of agent:one\n');
   });
 
   test('again by a later operation is told with its epoch; it stays with all who might have it', async () => {
