@@ -35,8 +35,8 @@ async function runProject(project, isKept) {
   const kept = join(folder, `${project}.log`);
   console.log(`\n── ${project}${isKept ? ' (beside it; what it prints follows when it has ended)' : ''}`);
   const outputFile = join(folder, `${project}.json`);
-  // Those of `workflows` wait for timers much of the time, each with a namespace of its own; of Docker there is one. What is beside that takes one core; alone, both.
-  const serial = { unit: isKept ? ['--maxWorkers=1'] : [], workflows: ['--maxWorkers=2'] }[project] ?? ['--runInBand'];
+  // Those of `workflows` wait for timers a third of the time, each with a namespace of its own; of Docker there is one. What is beside that takes one core; alone, both.
+  const serial = { unit: isKept ? ['--maxWorkers=1'] : [], workflows: ['--maxWorkers=3'] }[project] ?? ['--runInBand'];
   const args = ['--selectProjects', project, '--verbose', '--json', `--outputFile=${outputFile}`, ...serial];
   const onto = isKept ? openSync(kept, 'w') : 'inherit';
   // Jest's own report goes to stderr; the JSON that it also prints is in the file.

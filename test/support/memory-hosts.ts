@@ -49,6 +49,8 @@ interface MemoryContainer extends ContainerInfo {
 /** Called before and after each effect; a test throws or kills from it. */
 export type EffectHook = (moment: 'before' | 'after', effect: string, host: string) => Promise<void> | void;
 
+const nothing: EffectHook = () => undefined;
+
 /** A whole lab in memory: hosts with an engine, files, a shared Redis Cluster and a shared registry behind the LBs. */
 export class MemoryLab implements Hosts {
   readonly redisCluster = new MemoryRedisCluster();
@@ -58,7 +60,13 @@ export class MemoryLab implements Hosts {
   readonly journal: string[] = [];
   /** Who asked the registry for what. */
   readonly asked: string[] = [];
-  hook: EffectHook = () => undefined;
+  hook: EffectHook = nothing;
+
+  /** Nobody has come, and nobody waits for somebody. */
+  get isUnused(): boolean {
+    return this.machines.size === 0 && this.hook === nothing;
+  }
+
   /** By which certificates are judged. */
   now: () => number = Date.now;
   /** VMs that installed themselves, as every load balancer knows them. */

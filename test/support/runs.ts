@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
-import { benchNamespaces } from './temporal';
+import { benchNamespaces } from './bench-namespaces';
 
 type Event = temporal.api.history.v1.IHistoryEvent;
 

@@ -8,7 +8,9 @@ import type { Vault } from '../../src/clients/vault';
 import type { ClusterSpec } from '../../src/cluster/spec';
 import type { DeployInput, DeployReport } from '../../src/contracts/operation';
 import { sideQueues } from '../../src/contracts/queues';
+import { benchNamespaces } from './bench-namespaces';
 import { exampleSpec } from './cluster';
+import { type KnownDeploy, recall, remember } from './known-deploy';
 import type { MemoryLab } from './memory-hosts';
 
 /** A worker over in-memory hosts, on the shared dev server. */
@@ -31,9 +33,6 @@ export function quietRuntime(): void {
   installed = true;
 }
 
-/** Queues of activities have one name: files that run at once have them in namespaces of their own, as `temporal-setup.ts` makes them. */
-export const benchNamespaces = ['1', '2', '3', '4'].map((worker) => `tests-${worker}`);
-
 /** A server of its own, on which a week is over in a moment. Time skips for all that runs there: one a file, one test at a time. */
 export async function openSkippingServer(): Promise<TestWorkflowEnvironment> {
   quietRuntime();
@@ -55,33 +54,135 @@ interface BenchOptions {
   environment?: TestWorkflowEnvironment;
   /** How long an agent is waited for; see ActivityDependencies. */
   agentPatienceMs?: number;
+  /** No first deploy is taken from memory. */
+  deploysAnew?: boolean;
   /** Called before each activity. */
   before?: (activity: string) => Promise<void>;
   /** Keeps no workflow in memory: the skipping server waits for ever for a worker that had one and is gone. */
   forgetful?: boolean;
 }
 
-function calledBefore<T extends object>(activities: T, before: BenchOptions['before']): T {
-  if (!before) return activities;
-  const called = Object.entries(activities).map(([name, run]) => [
-    name,
-    async (...args: unknown[]) => {
-      await before(name);
-      return run(...args);
-    },
-  ]);
-  return Object.fromEntries(called);
+type Activities = ReturnType<typeof createActivities>;
+
+/** What the workers of a file call: each test puts its own in place. */
+class Desk {
+  private activities: Record<string, (...args: unknown[]) => unknown> = {};
+  private before: BenchOptions['before'];
+  private atWork = 0;
+
+  take(activities: Activities, before: BenchOptions['before']): void {
+    Object.assign(this, { activities, before });
+  }
+
+  /** Under the names that workers know. */
+  calls(names: string[]): Record<string, (...args: unknown[]) => Promise<unknown>> {
+    return Object.fromEntries(names.map((name) => [name, (...args: unknown[]) => this.call(name, args)]));
+  }
+
+  private async call(name: string, args: unknown[]): Promise<unknown> {
+    this.atWork += 1;
+    try {
+      await this.before?.(name);
+      return await this.activities[name]!(...args);
+    } finally {
+      this.atWork -= 1;
+    }
+  }
+
+  async idle(): Promise<void> {
+    while (this.atWork > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
+/** A connection and workers; those of a file serve one test after the other, since each costs half a second of a core to begin. */
+class Crew {
+  readonly queue = randomUUID();
+  readonly desk = new Desk();
+  isBusy = false;
+  private isOver = false;
+  private stop: () => Promise<void> = async () => undefined;
+
+  private constructor(
+    readonly environment: TestWorkflowEnvironment,
+    private readonly namespace: string,
+    private readonly options: BenchOptions,
+  ) {}
+
+  static async begin(options: BenchOptions): Promise<Crew> {
+    quietRuntime();
+    const namespace = options.environment ? 'default' : benchNamespaces[Number(process.env.JEST_WORKER_ID ?? 1) - 1]!;
+    const address = process.env.KRAKENCTL_TEST_TEMPORAL!;
+    const environment =
+      options.environment ?? (await TestWorkflowEnvironment.createFromExistingServer({ address, namespace }));
+    return new Crew(environment, namespace, options);
+  }
+
+  async start(activities: string[]): Promise<void> {
+    // The main queue of the product is renamed; the others are named in workflow code, so they are shared.
+    const common = {
+      connection: this.environment.nativeConnection,
+      namespace: this.namespace,
+      activities: this.desk.calls(activities),
+      maxHeartbeatThrottleInterval: '500ms' as const,
+      ...(this.options.forgetful && { maxCachedWorkflows: 0 }),
+    };
+    const main = await Worker.create({
+      ...common,
+      taskQueue: this.queue,
+      workflowBundle: { codePath: process.env.KRAKENCTL_TEST_BUNDLE! },
+    });
+    const sides = await Promise.all(sideQueues.map((taskQueue) => Worker.create({ ...common, taskQueue })));
+    const workers = [main, ...sides];
+    const running = Promise.all(workers.map((worker) => worker.run()));
+    this.stop = async () => {
+      this.stop = async () => undefined;
+      for (const worker of workers) worker.shutdown();
+      await running;
+    };
+  }
+
+  leave(): Promise<void> {
+    return this.stop();
+  }
+
+  /** Nothing of a test is under way when the next begins. */
+  async settle(): Promise<void> {
+    // This file's hooks come before those of the tests that close what they opened once for all.
+    if (this.isOver) return;
+    const { workflow } = this.environment.client;
+    const query = `TaskQueue = "${this.queue}" AND ExecutionStatus = "Running"`;
+    // What has just begun is listed a moment later.
+    for (let seenEmpty = 0; seenEmpty < 2; await new Promise((resolve) => setTimeout(resolve, 50))) {
+      seenEmpty += 1;
+      for await (const { workflowId } of workflow.list({ query })) {
+        seenEmpty = 0;
+        await workflow
+          .getHandle(workflowId)
+          .terminate('its test is over')
+          .catch(() => undefined);
+      }
+    }
+    await this.desk.idle();
+  }
+
+  async end(): Promise<void> {
+    this.isOver = true;
+    await this.stop();
+    if (!this.options.environment) await this.environment.teardown();
+  }
+}
+
+/** First deploys of this file's tests, by what they were deployed with. */
+const knownDeploys = new Map<string, KnownDeploy>();
+
+/** One for the tests of a file, where they ask for no worker of a kind of their own. */
+let crewOfFile: Crew | undefined;
+/** A bench of ours is no file of Jest's. */
+const isFile = typeof afterAll === 'function';
+if (isFile) afterAll(() => crewOfFile?.end());
+
 export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Promise<Bench> {
-  quietRuntime();
-  const namespace = options.environment ? 'default' : benchNamespaces[Number(process.env.JEST_WORKER_ID ?? 1) - 1]!;
-  const environment =
-    options.environment ??
-    (await TestWorkflowEnvironment.createFromExistingServer({
-      address: process.env.KRAKENCTL_TEST_TEMPORAL!,
-      namespace,
-    }));
+  const isOfItsOwn = !isFile || options.environment !== undefined || options.forgetful || crewOfFile?.isBusy;
   const deps: ActivityDependencies = {
     hostsFor: () => lab,
     archives: { identify: async () => undefined, open: async () => Promise.reject(new Error('no archive')) },
@@ -93,33 +194,21 @@ export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Pro
     agentPatienceMs: options.agentPatienceMs ?? 700,
     betweenLooksMs: 20,
   };
-  const suffix = randomUUID();
-  // The main queue of the product is renamed; the others are named in workflow code, so they are shared.
-  const common = {
-    connection: environment.nativeConnection,
-    namespace,
-    activities: calledBefore(createActivities(deps), options.before),
-    maxHeartbeatThrottleInterval: '500ms' as const,
-    ...(options.forgetful && { maxCachedWorkflows: 0 }),
-  };
-  const startWorkers = async () => {
-    const main = await Worker.create({
-      ...common,
-      taskQueue: suffix,
-      workflowBundle: { codePath: process.env.KRAKENCTL_TEST_BUNDLE! },
-    });
-    const sides = await Promise.all(sideQueues.map((taskQueue) => Worker.create({ ...common, taskQueue })));
-    const workers = [main, ...sides];
-    const running = Promise.all(workers.map((worker) => worker.run()));
-    return async () => {
-      for (const worker of workers) worker.shutdown();
-      await running;
-    };
-  };
-  let stopWorkers = await startWorkers();
+  const { spec, ownerId, authSecrets, before, now, vault } = options;
+  const knownFor =
+    isOfItsOwn || options.deploysAnew || before || now || vault
+      ? undefined
+      : JSON.stringify([spec, ownerId, authSecrets]);
+  const activities = createActivities(deps);
+  const crew = isOfItsOwn || !crewOfFile ? await Crew.begin(options) : crewOfFile;
+  const { environment, queue } = crew;
+  crew.desk.take(activities, options.before);
+  if (crew !== crewOfFile) await crew.start(Object.keys(activities));
+  if (!isOfItsOwn) crewOfFile = crew;
+  crew.isBusy = true;
   const begin: Bench['begin'] = (type, input) =>
     environment.client.workflow.start(type, {
-      taskQueue: suffix,
+      taskQueue: queue,
       workflowId: `test-${randomUUID()}`,
       args: [input],
     });
@@ -137,18 +226,33 @@ export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Pro
     environment,
     begin,
     start,
-    deploy: async (change) => (await start(change)).result() as Promise<DeployReport>,
+    async deploy(change) {
+      const isFirst = change === undefined && lab.isUnused && knownFor !== undefined;
+      const known = isFirst ? knownDeploys.get(knownFor) : undefined;
+      if (known) return recall(lab, known);
+      const report = (await (await start(change)).result()) as DeployReport;
+      if (isFirst) knownDeploys.set(knownFor, remember(lab, report));
+      return report;
+    },
     async withoutWorker(work) {
-      await stopWorkers();
+      await crew.leave();
       try {
         await work();
       } finally {
-        stopWorkers = await startWorkers();
+        await crew.start(Object.keys(activities));
       }
     },
     async close() {
-      await stopWorkers();
-      if (!options.environment) await environment.teardown();
+      if (isOfItsOwn) return crew.end();
+      try {
+        await crew.settle();
+        crew.isBusy = false;
+      } catch (error) {
+        // Nobody else gets what it still does.
+        crewOfFile = undefined;
+        await crew.end();
+        throw error;
+      }
     },
   };
 }

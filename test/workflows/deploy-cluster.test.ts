@@ -1,6 +1,7 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { FencedOffError } from '../../src/clients/errors';
 import type { OperationProgress } from '../../src/contracts/operation';
+import { stateOf } from '../campaign/modelled-state';
 import { failureOf } from '../support/failure-of';
 import { MemoryLab } from '../support/memory-hosts';
 import { type Bench, openBench } from '../support/temporal';
@@ -29,6 +30,31 @@ describe('deployCluster', () => {
     const second = await bench.deploy();
     expect(second).toMatchObject({ changed: false });
     expect(lab.journal.length).toBe(effects);
+  });
+
+  test('a first deploy that these tests take from memory is as one that was done', async () => {
+    await bench.deploy();
+    const recalled = lab;
+    await bench.close();
+    lab = new MemoryLab();
+    bench = await openBench(lab, { deploysAnew: true });
+    await bench.deploy();
+    const all = ({ machines, redisCluster, journal, registry }: MemoryLab) => ({
+      hosts: [...machines.values()].map(({ host, nginxRuns, startedWith, loaded, stored }) => {
+        return { host, nginxRuns, startedWith, loaded, stored: [...stored.keys()].sort() };
+      }),
+      redis: [...redisCluster.instances.values()].map(({ id, masterId, slots, knows, keys, settings }) => {
+        return { id, masterId, slots, knows: [...knows].sort(), keys: keys.size, settings };
+      }),
+      did: [...journal].sort(),
+      manifests: registry.manifests.size,
+    });
+    expect(stateOf(recalled)).toEqual(stateOf(lab));
+    expect(all(recalled)).toEqual(all(lab));
+    for (const [id, { containers }] of recalled.machines)
+      expect([...containers.values()].map(({ name }) => name).sort()).toEqual(
+        [...lab.machine(id).containers.values()].map(({ name }) => name).sort(),
+      );
   });
 
   test('exactly what was broken is mended', async () => {

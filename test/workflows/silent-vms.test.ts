@@ -11,9 +11,10 @@ import { defaultRollout } from '../../src/contracts/operation';
 import { taskQueues } from '../../src/contracts/queues';
 import { activitiesAtOnce, VersionWorkers } from '../../src/workers/version-workers';
 import { buildIdOf } from '../../src/workers/workflow-code';
+import { benchNamespaces } from '../support/bench-namespaces';
 import { exampleSpec } from '../support/cluster';
 import { MemoryLab } from '../support/memory-hosts';
-import { type Bench, benchNamespaces, openBench } from '../support/temporal';
+import { type Bench, openBench } from '../support/temporal';
 import { eventually } from '../support/versioned';
 
 /** The product's own workers, with the slots that they have, over VMs whose packets are dropped: who dials one waits until the test lets go. */
