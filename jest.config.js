@@ -11,6 +11,7 @@ const base = {
 const of = (...names) => names.map((name) => `<rootDir>/test/${name}/**/*.test.ts`);
 
 module.exports = {
+  testSequencer: '<rootDir>/test/support/order.cjs',
   projects: [
     {
       ...base,

@@ -13,8 +13,8 @@ export interface FaultyDeploy {
   /** In this order, at moments of chance. */
   faults: Fault[];
   random: () => number;
-  /** Moments that the same operation reaches without faults. */
-  moments: string[];
+  /** Moments that the same operation reaches without faults; a number where how far it has come is enough to know, and any moment near will do. */
+  moments: string[] | number;
   /** While the operation runs: who approves, who looks. */
   beside?: (over: Promise<unknown>) => Promise<void>;
   withinMs?: number;
@@ -55,6 +55,8 @@ export async function deployThroughFaults(deploy: FaultyDeploy): Promise<FaultyE
 }
 
 function plan({ faults, moments, random }: FaultyDeploy): Planned[] {
+  if (typeof moments === 'number')
+    return faults.map((fault, i) => near(fault, ((i + random()) / faults.length) * moments));
   const planned: Planned[] = [];
   if (moments.length === 0) return planned;
   for (const [index, fault] of faults.entries()) {
@@ -63,6 +65,12 @@ function plan({ faults, moments, random }: FaultyDeploy): Planned[] {
   }
   return planned;
 }
+
+const near = (fault: Fault, moment: number): Planned => ({
+  fault,
+  at: Math.ceil(moment),
+  boundary: `near ${Math.ceil(moment)}`,
+});
 
 class Life {
   private readonly workers: LabWorker[] = [];
@@ -81,8 +89,10 @@ class Life {
 
   async startWorker(from: number): Promise<void> {
     this.from = from;
+    const { moments } = this.deploy;
     const next = this.planned.slice(this.fired.length).find(({ fault }) => fault !== 'temporal');
-    const failpoints = next ? `record,${failpointOf(next, this.deploy.moments, from)}` : 'record';
+    const isArmed = next !== undefined && typeof moments !== 'number';
+    const failpoints = isArmed ? `record,${failpointOf(next, moments, from)}` : 'record';
     this.workers.push(await LabWorker.start(failpoints, `${this.deploy.name}-${this.workers.length}`));
   }
 
@@ -102,8 +112,13 @@ class Life {
     return until(
       'the fault fires',
       async () => {
-        if (fault === 'temporal') return worker.lines().length >= at - this.from || worker.ended ? 'fired' : undefined;
-        return worker.ended ? (worker.fired ? 'fired' : 'broken') : undefined;
+        const isThere = worker.lines().length >= at - this.from;
+        if (fault === 'temporal') return isThere || worker.ended ? 'fired' : undefined;
+        if (typeof this.deploy.moments !== 'number')
+          return worker.ended ? (worker.fired ? 'fired' : 'broken') : undefined;
+        if (worker.ended || !isThere) return worker.ended ? 'broken' : undefined;
+        await worker.kill();
+        return 'fired';
       },
       this.deploy.withinMs ?? 400_000,
     );

@@ -1,9 +1,10 @@
 import type { Lab } from '../../src/lab/lab';
 import { expectAgent, pushThrough, remains } from '../support/agents';
 import { testAuthority } from '../support/authorities';
-import { container, freshLab, json, labName, must, until, versions, writeEnv } from '../support/lab';
+import { container, json, labName, must, until, versions, writeEnv } from '../support/lab';
 import { isLong } from '../support/long';
 import { onHost, readText, tryOnHost } from '../support/observer';
+import { standingCluster } from '../support/standing';
 
 /** Agents of a cluster with TLS: what they ask load balancers in, and that images come through them. vm-1 is logged in to, vm-2 installs itself. */
 
@@ -37,9 +38,7 @@ async function ask(vm: string, url: string, more: string[] = []): Promise<string
 }
 
 beforeAll(async () => {
-  lab = await freshLab({ vms: 2 });
-  if (!isLong) writeEnv(lab, { ENABLE_TLS: 'true' });
-  await must(['deploy', '--yes']);
+  lab = await standingCluster({ env: isLong ? {} : { ENABLE_TLS: 'true' }, vms: 2, agents: [] });
   await must(['agent', 'deploy', address('vm-1')]);
 }, 240_000);
 

@@ -4,6 +4,7 @@ import { expectWhole } from '../support/end-state';
 import { freshLab, json, labName, must, writeEnv } from '../support/lab';
 import { isLong } from '../support/long';
 import { observeFiles, onHost, pullTiny, pushTiny, readText, tryOnHost } from '../support/observer';
+import { leaveStanding } from '../support/standing';
 
 /** A running cluster goes to TLS and back while it is used; what each port then takes from whom is asked by curl and redis-cli. */
 
@@ -207,4 +208,6 @@ if (isLong) {
     expect(await pullTiny(hosts['node-3']!, '127.0.0.1:5000/tls/during', during)).toBe('pushed in TLS');
     expect(await readText(hosts['node-1']!, `${folder}/redis/redis.conf`)).not.toContain('tls-');
   }, 240_000);
+} else {
+  afterAll(() => leaveStanding({ env: { ENABLE_TLS: 'true' }, vms: 0, agents: [] }));
 }

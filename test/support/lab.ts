@@ -11,6 +11,8 @@ export const root = join(__dirname, '..', '..');
 export const labName = process.env.KRAKENCTL_TEST_LAB ?? 'test';
 export const stateFolder = join(homedir(), '.local', 'state', `krakenctl-${labName}`);
 export const workFolder = join(stateFolder, 'work');
+/** What one file leaves for the next: standing.ts. */
+export const standingNote = join(stateFolder, 'standing.json');
 export const temporalPort = Number(process.env.KRAKENCTL_TEST_TEMPORAL_PORT ?? 17233);
 
 process.env.KRAKENCTL_STATE_DIR = stateFolder;
@@ -106,10 +108,21 @@ export async function currentLab(): Promise<Lab> {
 
 /** Hosts as new, with their images; `.env` as the lab's. With `vms` there are so many of them too. */
 export async function freshLab({ vms }: { vms?: number } = {}): Promise<Lab> {
+  rmSync(standingNote, { force: true });
   const lab = vms === undefined ? await currentLab() : await labUp({ ...plainLab, vms });
   await resetLab(lab);
   if (vms !== undefined) await preloadImages(lab, { versions });
   writeEnv(lab);
+  return lab;
+}
+
+/** Hosts that exist stay as they are; further VMs come with the images. */
+export async function addVms(vms: number): Promise<Lab> {
+  const before = await currentLab();
+  const count = ({ hosts }: Lab) => hosts.filter(({ name }) => name.startsWith('vm-')).length;
+  if (count(before) >= vms) return before;
+  const lab = await labUp({ ...plainLab, vms });
+  await preloadImages(lab, { versions });
   return lab;
 }
 
@@ -129,6 +142,7 @@ export async function temporalUp(): Promise<void> {
 }
 
 export async function openLab(): Promise<void> {
+  rmSync(standingNote, { force: true });
   mkdirSync(workFolder, { recursive: true });
   await krakenctl(['worker', 'stop']);
   await krakenctl(['temporal', 'down', '--purge', '--yes']);
@@ -146,6 +160,7 @@ export async function openLab(): Promise<void> {
 }
 
 export async function closeLab(): Promise<void> {
+  rmSync(standingNote, { force: true });
   await krakenctl(['worker', 'stop']);
   await krakenctl(['temporal', 'down', '--purge', '--yes']);
   await labDown(labName);

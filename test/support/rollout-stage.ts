@@ -12,6 +12,8 @@ import { type Judgement, judge, stillOut } from './watch-judgement';
 /** A cluster that serves a loop of pushes and pulls, and that is watched, while it is changed. */
 export interface RolloutOptions {
   vms: number;
+  /** Deployed first; default: the lab's. */
+  version?: string;
   perSecond: number;
 }
 
@@ -43,8 +45,10 @@ export class RolloutStage {
   ) {}
 
   /** Hosts as new, a cluster of the first version, agents on the VMs; the loop runs. */
-  static async open({ vms, perSecond }: RolloutOptions): Promise<RolloutStage> {
+  static async open({ vms, version, perSecond }: RolloutOptions): Promise<RolloutStage> {
     const lab = await freshLab({ vms });
+    const env = version === undefined ? {} : { KRAKEN_VERSION: version };
+    writeEnv(lab, env);
     await must(['deploy', '--yes']);
     const machines = lab.hosts.filter((h) => h.name.startsWith('vm-')).slice(0, vms);
     if (vms > 0) await must(['agent', 'deploy', ...machines.map((vm) => vm.address)]);
@@ -57,7 +61,9 @@ export class RolloutStage {
       beside: machines.map((vm) => pullOnVm(vm.name, vm.container)),
     });
     const watch = await Watch.start(Object.fromEntries(nodesOf(lab).map((h) => [h.name, h.container])));
-    return new RolloutStage(lab, load, watch);
+    const stage = new RolloutStage(lab, load, watch);
+    stage.set(env);
+    return stage;
   }
 
   async close(): Promise<void> {
