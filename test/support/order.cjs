@@ -10,6 +10,8 @@ const inOrder = [
   'e2e/rollout.test.ts',
   'e2e/firewall.test.ts',
   'e2e/auth.test.ts',
+  // Takes the key along with which Temporal's history was encrypted.
+  'e2e/secrets.test.ts',
 ];
 const placeOf = ({ path }) => inOrder.findIndex((name) => path.endsWith(name));
 
