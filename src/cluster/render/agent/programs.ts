@@ -147,7 +147,8 @@ exit 1
 `;
 }
 
-const unitPattern = 'kraken-agent.service kraken-agent-log.* kraken-agent-update.* kraken-relay-*';
+const unitPattern =
+  'kraken-agent.service kraken-agent-log.* kraken-agent-update.* kraken-relay-*.socket kraken-relay-*';
 
 /**
  * Makes the release that it lies in the one that runs, and ends when the unit was started with it. Run again it changes nothing. The
@@ -185,8 +186,8 @@ for unit in "$here"/systemd/*; do
   changed=yes
   case $unit in *.socket) restart="$restart $(basename "$unit")" ;; esac
 done
-# Relays of load balancers that are no more.
-for unit in ${unitFolder}/kraken-relay-*; do
+# Relays of load balancers that are no more. Sockets first: who asks in between would start what was just stopped, and that keeps the port.
+for unit in ${unitFolder}/kraken-relay-*.socket ${unitFolder}/kraken-relay-*; do
   [ -e "$unit" ] || continue
   [ -e "$here/systemd/$(basename "$unit")" ] && continue
   systemctl disable --now --quiet "$(basename "$unit")" 2> /dev/null || :
@@ -210,7 +211,7 @@ for unit in ${hasGateway(spec) ? '' : '"$here"/systemd/*.socket '}"$here"/system
     continue
   fi
   systemctl is-enabled --quiet "$unit" 2> /dev/null || { systemctl enable --quiet "$unit" 2> /dev/null; changed=yes; }
-  case " $restart " in *" $unit "*) systemctl stop "\${unit%.socket}.service" "$unit" ;; esac
+  case " $restart " in *" $unit "*) systemctl stop "$unit"; systemctl stop "\${unit%.socket}.service" ;; esac
   [ "$unit" = ${agentUnit} ] || systemctl is-active --quiet "$unit" || { systemctl start "$unit"; changed=yes; }
 done
 ${hasGateway(spec) ? gatewayActivation(spec) : ''}

@@ -209,6 +209,10 @@ describe('a release is made the one that runs', () => {
     expect(units()).toContain('kraken-relay-gateway.service');
     expect(calls().filter((call) => call.includes('*'))).toEqual([]);
     expect(calls()).toContain('enable --quiet kraken-relay-gateway.service');
+    // A request in between would start what was just stopped, and that keeps its port.
+    const stopped = (unit: string) => calls().indexOf(`disable --now --quiet ${unit}`);
+    expect(stopped('kraken-relay-1.socket')).toBeGreaterThanOrEqual(0);
+    expect(stopped('kraken-relay-1.service')).toBeGreaterThan(stopped('kraken-relay-1.socket'));
     expect(calls()).toContain('restart kraken-relay-gateway.service');
     expect(activate(plain)).toMatchObject({ status: 0 });
     expect(calls()).toContain('disable --now --quiet kraken-relay-gateway.service');
