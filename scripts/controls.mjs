@@ -9,6 +9,14 @@ import { join } from 'node:path';
 const bugs = [
   {
     suite: 'unit',
+    bug: 'a relay is stopped before the socket that starts it again',
+    file: 'src/cluster/render/agent/programs.ts',
+    from: 'for unit in ${unitFolder}/kraken-relay-*.socket ${unitFolder}',
+    to: 'for unit in ${unitFolder}',
+    tests: 'test/cluster/render/agent/gateway.test',
+  },
+  {
+    suite: 'unit',
     bug: 'a channel that closes without an exit code counts as success',
     file: 'src/clients/ssh.ts',
     from: 'if (end === undefined || end.code === undefined) {',

@@ -118,8 +118,11 @@ describe('what is published', () => {
     expect(await source().publish('c', await bundle('two', 1800, 'agent:one'))).toEqual({ changed: true });
     const [, sum] = /^(\S+) image\.tar /m.exec(text('sums'))!;
     expect(sum).toBe(createHash('sha256').update(right).digest('hex'));
-    writeFileSync(join(served, 'image.tar'), right);
-    expect(await publish('one', 1800)).toEqual({ changed: true });
+    // A day later it is read again, whatever its time says.
+    utimesSync(join(served, '../archive'), 1, 1);
+    expect(await source().publish('c', await bundle('two', 1800, 'agent:one'))).toEqual({ changed: true });
+    expect(text('image.tar')).toBe(right);
+    expect(await publish('one', 1900)).toEqual({ changed: true });
     // Touched and otherwise as it was: summed, and found whole.
     utimesSync(join(served, 'image.tar'), 1, 1);
     expect(await publish('one', 1700)).toEqual({ changed: false });

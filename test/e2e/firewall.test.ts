@@ -40,7 +40,7 @@ beforeAll(async () => {
 }, 300_000);
 
 afterAll(async () => {
-  await krakenctl(['firewall', 'off']);
+  await must(['firewall', 'off']);
   await Promise.all(everybody.map((name) => takeIpv6(at(name))));
   writeEnv(lab);
   await must(['deploy', '--yes']);

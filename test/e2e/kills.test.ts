@@ -17,6 +17,7 @@ const deaths = [
   'docker.during:pull',
   'files.before-rename:write',
   'docker.after:create',
+  'docker.during:start',
   'redis.after:addSlots',
   'activity.before:awaitGate',
   'activity.after:proveCluster',

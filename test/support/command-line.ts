@@ -2,14 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { NativeConnection } from '@temporalio/worker';
 import { createActivities } from '../../src/activities';
 import type { ActivityDependencies } from '../../src/activities/dependencies';
 import type { Streams } from '../../src/cli/output';
 import { workerIdentity } from '../../src/cli/pollers';
 import { createVault } from '../../src/clients/vault';
-import { sideQueues, stewardScheduleId, taskQueues } from '../../src/contracts/queues';
+import { stewardScheduleId, taskQueues } from '../../src/contracts/queues';
 import { type Captured, type as typeCommand } from '../cli/streams';
+import { startWorkers } from './bench-workers';
 import { putKeyboardAway, typeOnKeyboard } from './keyboard';
 import { MemoryLab } from './memory-hosts';
 
@@ -92,18 +93,10 @@ export class CommandLine {
       shutdownGraceTime: '1s',
       maxHeartbeatThrottleInterval: '500ms',
     } as const;
-    const main = await Worker.create({
-      ...common,
-      taskQueue: taskQueues.main,
-      workflowBundle: { codePath: process.env.KRAKENCTL_TEST_BUNDLE! },
-    });
-    const sides = await Promise.all(sideQueues.map((taskQueue) => Worker.create({ ...common, taskQueue })));
-    const workers = [main, ...sides];
-    const running = Promise.all(workers.map((worker) => worker.run()));
+    const end = await startWorkers(common, taskQueues.main);
     await untilPolling(connection, { namespace: this.namespace, identity });
     this.stop = async () => {
-      for (const worker of workers) worker.shutdown();
-      await running;
+      await end();
       await connection.close();
     };
   }

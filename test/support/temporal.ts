@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { createActivities } from '../../src/activities';
 import type { ActivityDependencies } from '../../src/activities/dependencies';
 import { temporalTestServerBinary } from '../../src/cli/temporal-server';
 import type { Vault } from '../../src/clients/vault';
 import type { ClusterSpec } from '../../src/cluster/spec';
 import type { DeployInput, DeployReport } from '../../src/contracts/operation';
-import { sideQueues } from '../../src/contracts/queues';
 import { benchNamespaces } from './bench-namespaces';
+import { startWorkers } from './bench-workers';
 import { exampleSpec } from './cluster';
 import { type KnownDeploy, recall, remember } from './known-deploy';
 import type { MemoryLab } from './memory-hosts';
@@ -126,18 +126,10 @@ class Crew {
       maxHeartbeatThrottleInterval: '500ms' as const,
       ...(this.options.forgetful && { maxCachedWorkflows: 0 }),
     };
-    const main = await Worker.create({
-      ...common,
-      taskQueue: this.queue,
-      workflowBundle: { codePath: process.env.KRAKENCTL_TEST_BUNDLE! },
-    });
-    const sides = await Promise.all(sideQueues.map((taskQueue) => Worker.create({ ...common, taskQueue })));
-    const workers = [main, ...sides];
-    const running = Promise.all(workers.map((worker) => worker.run()));
+    const end = await startWorkers(common, this.queue);
     this.stop = async () => {
       this.stop = async () => undefined;
-      for (const worker of workers) worker.shutdown();
-      await running;
+      await end();
     };
   }
 

@@ -4,7 +4,7 @@ import { runModelled } from '../campaign/modelled';
 test('workers die at seeded moments of a deploy; the end is as without deaths', async () => {
   const said: string[] = [];
   const { fired, violations, runs } = await runModelled({
-    crashes: 4,
+    crashes: 6,
     firstSeed: 1,
     slots: 3,
     killsPerDeploy: 2,
@@ -13,6 +13,6 @@ test('workers die at seeded moments of a deploy; the end is as without deaths', 
     say: (text) => said.push(text),
   });
   expect(violations).toEqual([]);
-  expect(fired).toBeGreaterThanOrEqual(4);
-  expect(runs).toBeGreaterThanOrEqual(2);
+  expect(fired).toBeGreaterThanOrEqual(6);
+  expect(runs).toBeGreaterThanOrEqual(3);
 }, 240_000);

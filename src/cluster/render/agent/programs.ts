@@ -194,6 +194,12 @@ for unit in ${unitFolder}/kraken-relay-*.socket ${unitFolder}/kraken-relay-*; do
   rm -f "$unit"
   changed=yes
 done
+# One that was started anew when its socket was stopped has no file any more, and still holds its port.
+for unit in $(systemctl list-units --all --plain --no-legend --type=service 2> /dev/null | awk '$1 ~ /^kraken-relay-[0-9]+[.]service$/ { print $1 }'); do
+  [ ! -e "$here/systemd/$unit" ] || continue
+  systemctl stop "$unit"
+  changed=yes
+done
 if [ "$(readlink ${pullProgram} 2> /dev/null)" != "$current/kraken-pull" ]; then
   if [ -e ${pullProgram} ] && [ ! -L ${pullProgram} ]; then echo "${pullProgram} is there and not ours" >&2; exit 66; fi
   mkdir -p "$(dirname ${pullProgram})"

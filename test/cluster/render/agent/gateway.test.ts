@@ -169,7 +169,7 @@ describe('a release is made the one that runs', () => {
     machine = mkdtempSync(join(tmpdir(), 'krakenctl-activate-'));
     for (const folder of ['bin', 'etc/systemd/system', 'etc/kraken', 'var/log/kraken', 'usr/local/bin'])
       mkdirSync(join(machine, folder), { recursive: true });
-    const systemctl = `echo "$*" >> "${machine}/calls"; case $* in *'*'*) exit 1 ;; is-enabled*gateway* | is-active*gateway*) exit 3 ;; esac`;
+    const systemctl = `echo "$*" >> "${machine}/calls"; case $* in *'*'*) exit 1 ;; list-units*) cat "${machine}/loaded" 2> /dev/null ;; is-enabled*gateway* | is-active*gateway*) exit 3 ;; esac`;
     for (const [name, text] of Object.entries({
       systemctl,
       docker: `case "$*" in *State.Running*) echo "true $(basename "$(readlink ${machine}/etc/kraken/cluster/agent)")" ;; esac`,
@@ -200,6 +200,20 @@ describe('a release is made the one that runs', () => {
   }
   const calls = () => readFileSync(join(machine, 'calls'), 'utf8').split('\n');
   const units = () => execFileSync('ls', [join(machine, 'etc/systemd/system')]).toString();
+
+  test('a relay without a unit file, which holds a port of its ways, is stopped; those that belong to it are not', () => {
+    const loaded = ['kraken-relay-2.service', 'kraken-relay-gateway.service', 'ssh.service'];
+    writeFileSync(join(machine, 'loaded'), loaded.map((unit) => `${unit} loaded active running Some\n`).join(''));
+    expect(activate(release)).toMatchObject({ status: 0, stderr: '' });
+    expect(calls().filter((call) => call.startsWith('stop '))).toEqual(['stop kraken-relay-2.service']);
+    expect(calls().indexOf('stop kraken-relay-2.service')).toBeLessThan(
+      calls().indexOf('restart kraken-relay-gateway.service'),
+    );
+    expect(activate(plain)).toMatchObject({ status: 0 });
+    rmSync(join(machine, 'calls'));
+    expect(activate(plain)).toMatchObject({ status: 0, stdout: `no ${plain.id}` });
+    expect(calls().filter((call) => call.startsWith('stop '))).toEqual([]);
+  });
 
   test('with its ways first, in the place of the relays, and back again', () => {
     expect(activate(plain)).toMatchObject({ status: 0, stdout: `yes ${plain.id}` });
