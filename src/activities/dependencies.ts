@@ -48,6 +48,15 @@ export async function connectTo(
   return state ? speaking(connection, { spec, state, vault: deps.vault ?? emptyVault, eitherWay }) : connection;
 }
 
+/** For what goes over SSH and to the Engine alone: it needs no certificate, and must not fail where there is none. */
+export function connectPlainly(
+  deps: ActivityDependencies,
+  { tls: _, ...spec }: ClusterSpec,
+  hostId: string,
+): Promise<HostConnection> {
+  return connectTo(deps, spec, hostId);
+}
+
 /** To a node whose turn may not have come yet, while another one is brought into the spec's state of TLS. */
 export function connectToOther(deps: ActivityDependencies, spec: ClusterSpec, hostId: string): Promise<HostConnection> {
   return connectTo(deps, spec, hostId, true);

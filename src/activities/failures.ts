@@ -31,6 +31,12 @@ interface Mapping {
 /** Most specific class first. What is not final is tried again by Temporal. */
 const mappings: Mapping[] = [
   {
+    error: client.HostKeyChangedError,
+    code: 'HOST_KEY',
+    final: true,
+    hint: 'compare the key with the host itself; where the host was made anew, take its old key out (ssh-keygen -f FILE -R ADDRESS) and pin the new one: krakenctl deploy --accept-new-host-keys',
+  },
+  {
     error: client.HostKeyError,
     code: 'HOST_KEY',
     final: true,

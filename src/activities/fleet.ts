@@ -221,8 +221,8 @@ async function readHolding(deps: ActivityDependencies, spec: ClusterSpec, host: 
 }
 
 async function identify(deps: ActivityDependencies, spec: ClusterSpec, reference: string): Promise<string> {
-  const id = await deps.archives.identify(reference, spec.images.archiveDir);
-  if (id !== undefined) return id;
+  const image = await deps.archives.identify(reference, spec.images.archiveDir);
+  if (image) return image.id;
   throw new ActivityError('IMAGE_MISSING', `${reference} is neither in IMAGE_ARCHIVE_DIR nor in the worker's engine`, {
     final: true,
     hint: 'docker pull it there, or put its `docker save` archive into IMAGE_ARCHIVE_DIR',

@@ -1,12 +1,12 @@
 import { clusterFolder, clusterFolderKinds } from '../cluster/names';
 import type { FolderActivities } from '../contracts/activities';
-import { type ActivityDependencies, connectTo, fenced } from './dependencies';
+import { type ActivityDependencies, connectPlainly, fenced } from './dependencies';
 import { ActivityError } from './failures';
 
 export function folderActivities(deps: ActivityDependencies): FolderActivities {
   return {
     async measureFolders({ spec, host }) {
-      const connection = await connectTo(deps, spec, host);
+      const connection = await connectPlainly(deps, spec, host);
       const paths = clusterFolderKinds.map((kind) => clusterFolder(spec.name, kind));
       return { host, folders: await connection.folders.measure(paths) };
     },

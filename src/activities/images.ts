@@ -17,7 +17,7 @@ export function imageActivities(deps: ActivityDependencies): ImageActivities {
     async resolveImages({ spec, known, hosts = [] }) {
       const references = requiredImages(spec);
       const digests = await (spec.images.source === 'load'
-        ? identifyLocally(deps, spec, references)
+        ? identifyLocally(deps, { spec, references, hosts })
         : resolveThroughHosts(deps, { spec, references, known, hosts }));
       return Object.fromEntries(references.map((reference, i) => [reference, digests[i]!]));
     },
@@ -29,11 +29,17 @@ export function imageActivities(deps: ActivityDependencies): ImageActivities {
   };
 }
 
-async function identifyLocally(deps: ActivityDependencies, spec: ClusterSpec, references: string[]): Promise<string[]> {
+async function identifyLocally(
+  deps: ActivityDependencies,
+  { spec, references, hosts }: Omit<Resolution, 'known'>,
+): Promise<string[]> {
   return Promise.all(
     references.map(async (reference) => {
-      const id = await deps.archives.identify(reference, spec.images.archiveDir);
-      if (id !== undefined) return id;
+      const image = await deps.archives.identify(reference, spec.images.archiveDir);
+      if (image) {
+        refuseOtherPlatform(reference, image.platform ? [image.platform] : [], hosts);
+        return image.id;
+      }
       const where = spec.images.archiveDir
         ? `in ${spec.images.archiveDir} nor in the worker's engine`
         : "in the worker's engine";

@@ -14,8 +14,9 @@ import type { ClusterSpec, HostSpec } from '../cluster/spec';
 import type { PreflightActivities } from '../contracts/activities';
 import type { FailureDetails } from '../contracts/failures';
 import { keysOf } from './auth-keys';
-import { type ActivityDependencies, connectTo } from './dependencies';
+import { type ActivityDependencies, connectPlainly } from './dependencies';
 import { ActivityError, toFailure } from './failures';
+import { readGivenFiles } from './tls-planner';
 
 export function preflightActivities(deps: ActivityDependencies): PreflightActivities {
   return {
@@ -26,6 +27,8 @@ export function preflightActivities(deps: ActivityDependencies): PreflightActivi
       const findings = [
         ...judgePreflight(spec, { hosts, reaches, ownerId: deps.ownerId, bystander, nowMs: deps.now() }),
         ...findSecretMissing(deps, spec),
+        // They lie on the machine of who deploys.
+        ...(bystander ? [] : findGivenUnfit(deps, spec)),
       ];
       const seen = hosts.filter((h) => h.reachable).map((h) => h.host);
       const untried = reaches.filter((r) => r.result === 'untested').length;
@@ -37,7 +40,7 @@ export function preflightActivities(deps: ActivityDependencies): PreflightActivi
     async ensureKernelSetting({ spec, host, mend }) {
       const known = kernelSettings.find((s) => s.name === mend.setting && s.want === mend.value);
       if (!known) throw new ActivityError('INTERNAL', `no mend for ${mend.setting}`, { host, final: true });
-      const { preflight } = await connectTo(deps, spec, host);
+      const { preflight } = await connectPlainly(deps, spec, host);
       const read = async () => {
         const query = { cluster: spec.name, ports: [], folders: [], settings: [known.name] };
         return (await preflight.machine(query)).settings[known.name];
@@ -64,6 +67,20 @@ function findSecretMissing(deps: ActivityDependencies, spec: ClusterSpec): Findi
   }
 }
 
+/** Certificates of a person, as a deploy would read and refuse them. */
+function findGivenUnfit(deps: ActivityDependencies, { tls }: ClusterSpec): Finding[] {
+  if (!tls?.given) return [];
+  try {
+    readGivenFiles(tls.given, deps.now());
+    return [];
+  } catch (error) {
+    if (!(error instanceof ActivityError)) throw error;
+    const why = 'every part would be given them, and clients would refuse what they cannot check';
+    const mend = 'mend the files on the machine of the worker; docs/tls.md says what a certificate must have';
+    return [{ code: 'TLS_GIVEN', level: 'failure', what: error.message.replaceAll('\n', '; '), why, mend }];
+  }
+}
+
 function isSet(setting: (typeof kernelSettings)[number], value: string | undefined): boolean {
   return value !== undefined && setting.isGood(value);
 }
@@ -71,7 +88,7 @@ function isSet(setting: (typeof kernelSettings)[number], value: string | undefin
 async function lookAt(deps: ActivityDependencies, spec: ClusterSpec, node: HostSpec): Promise<HostFacts> {
   const startedAt = deps.now();
   try {
-    const connection = await connectTo(deps, spec, node.id);
+    const connection = await connectPlainly(deps, spec, node.id);
     const { files, preflight } = connection;
     const engine = await lookAtEngine(deps, spec, connection);
     const query = {
@@ -158,8 +175,8 @@ async function lookForImages(
     requiredImages(spec).map(async (reference): Promise<ImageFacts> => {
       try {
         if (spec.images.source === 'pull') return { reference, platforms: (await engine.resolve(reference)).platforms };
-        const id = await deps.archives.identify(reference, spec.images.archiveDir);
-        if (id !== undefined) return { reference, platforms: [] };
+        const image = await deps.archives.identify(reference, spec.images.archiveDir);
+        if (image) return { reference, platforms: image.platform ? [image.platform] : [] };
         const where = spec.images.archiveDir ? `in ${spec.images.archiveDir} nor in` : 'in';
         return { reference, platforms: [], error: `${reference} is not ${where} the worker's engine` };
       } catch (error) {
@@ -192,7 +209,7 @@ async function tryWays(
       );
       if (!listen || !isBare) return none;
       try {
-        const { preflight } = await connectTo(deps, spec, node.id);
+        const { preflight } = await connectPlainly(deps, spec, node.id);
         return { node, ...(await preflight.listen(words.get(node.id)!, sharedPortsOf(spec, node))) };
       } catch (error) {
         // What cannot be listened on is told as not tried; the others are tried all the same.
@@ -221,10 +238,9 @@ async function tryFrom(
   { from, listening, words }: Tries,
 ): Promise<Reach[]> {
   const others = listening.filter(({ node }) => node.id !== from.id);
-  const { preflight } = await connectTo(deps, spec, from.id);
-  const answers = await preflight.reach(
-    others.flatMap(({ node }) => sharedPortsOf(spec, node).map((port) => ({ address: node.address, port }))),
-  );
+  const targets = others.flatMap(({ node }) => sharedPortsOf(spec, node).map((port) => ({ node, port })));
+  const answers = await reachFrom(deps, spec, { from, targets });
+  if (!answers) return targets.map(({ node, port }) => ({ from: from.id, to: node.id, port, result: 'untested' }));
   return answers.flatMap(({ address, port, result, word }): Reach[] => {
     const other = others.find(({ node }) => node.address === address);
     if (!other) return [];
@@ -234,4 +250,19 @@ async function tryFrom(
     const seen = result === 'refused' && !isOurs ? 'untested' : isAnother ? 'another' : result;
     return [{ from: from.id, to: other.node.id, port, result: seen }];
   });
+}
+
+/** @returns undefined where the host tries nothing: its perl lacks a module, or it has gone away meanwhile. What else was seen is told all the same. */
+async function reachFrom(
+  deps: ActivityDependencies,
+  spec: ClusterSpec,
+  { from, targets }: { from: HostSpec; targets: { node: HostSpec; port: number }[] },
+): Promise<Awaited<ReturnType<HostConnection['preflight']['reach']>> | undefined> {
+  try {
+    const { preflight } = await connectPlainly(deps, spec, from.id);
+    return await preflight.reach(targets.map(({ node, port }) => ({ address: node.address, port })));
+  } catch (error) {
+    if (error instanceof ClientError) return undefined;
+    throw error;
+  }
 }

@@ -4,25 +4,25 @@ import type { RecordOwner } from '../cluster/observed';
 import { describeOwner } from '../cluster/ownership';
 import type { OperationLine, RecordActivities } from '../contracts/activities';
 import type { OwnerIdentity } from '../contracts/operation';
-import { type ActivityDependencies, connectTo, fenced } from './dependencies';
+import { type ActivityDependencies, connectPlainly, type FencedScope, underFence } from './dependencies';
 import { ActivityError } from './failures';
 
 export function recordActivities(deps: ActivityDependencies): RecordActivities {
   return {
     async claimHost({ spec, host, epoch, owner }) {
-      const connection = await connectTo(deps, spec, host);
+      const connection = await connectPlainly(deps, spec, host);
       // Asked before the fence is taken: taking it already raises the host's epoch.
       await refuseOwner(connection, spec.name, [deps.ownerId]);
       // And under it: somebody may have taken over between the two.
-      return fenced(deps, { spec, host, epoch }, async (c) => {
+      return fencedPlainly(deps, { spec, host, epoch }, async (c) => {
         await refuseOwner(c, spec.name, [deps.ownerId]);
         return writeOwner(c, spec.name, { id: deps.ownerId, ...owner });
       });
     },
     async takeHost({ spec, host, epoch, owner, from }) {
       const allowed = [deps.ownerId, ...from];
-      await refuseOwner(await connectTo(deps, spec, host), spec.name, allowed);
-      return fenced(deps, { spec, host, epoch }, async (c) => {
+      await refuseOwner(await connectPlainly(deps, spec, host), spec.name, allowed);
+      return fencedPlainly(deps, { spec, host, epoch }, async (c) => {
         await refuseOwner(c, spec.name, allowed);
         return writeOwner(c, spec.name, { id: deps.ownerId, ...owner });
       });
@@ -30,15 +30,24 @@ export function recordActivities(deps: ActivityDependencies): RecordActivities {
     async writeRecord({ spec, host, epoch, record }) {
       const contents = Buffer.from(`${JSON.stringify(record, null, 1)}\n`);
       const path = `${recordFolder(spec.name)}/state.json`;
-      return fenced(deps, { spec, host, epoch }, (connection) =>
+      return fencedPlainly(deps, { spec, host, epoch }, (connection) =>
         connection.files.write({ path, mode: 0o644, contents }),
       );
     },
     async appendOperation({ spec, host, epoch, realm, line }) {
       const path = `${recordFolder(spec.name)}/operations.jsonl`;
-      return fenced(deps, { spec, host, epoch, realm }, (connection) => appendOnce(connection, path, line));
+      return fencedPlainly(deps, { spec, host, epoch, realm }, (connection) => appendOnce(connection, path, line));
     },
   };
+}
+
+/** Who looks after a cluster, and what it is, can be written by a worker that has none of its keys. */
+async function fencedPlainly<T>(
+  deps: ActivityDependencies,
+  { spec, host, ...fence }: FencedScope,
+  work: (connection: HostConnection) => Promise<T>,
+): Promise<T> {
+  return underFence(await connectPlainly(deps, spec, host), { cluster: spec.name, ...fence }, work);
 }
 
 /** Anybody but these; nobody is no one to refuse. */

@@ -3,7 +3,7 @@ import { emptyVault, type Vault } from '../clients/vault';
 import { isSeen, type Observed } from '../cluster/observed';
 import { newestRecord } from '../cluster/record';
 import type { ClusterSpec } from '../cluster/spec';
-import { type GivenFiles, judgeGiven } from '../cluster/tls/given';
+import { type GivenFiles, type GivenVerdict, judgeGiven } from '../cluster/tls/given';
 import { SignerMissingError } from '../cluster/tls/material';
 import { understoodByAgents } from '../cluster/tls/understood';
 import { hasEnded, type SigningWish, tlsWalk } from '../cluster/tls/walk';
@@ -72,15 +72,24 @@ function signerFor({ spec, vault, nowMs, known, renew }: Signing): SigningWish {
   return { kind: 'authority', id: id ?? vault.makeAuthority(spec.name, nowMs) };
 }
 
-/** Read once, judged, and kept: what is deployed is what was judged, whatever becomes of the files. */
+/** Kept: what is deployed is what was judged, whatever becomes of the files. */
 function takeGiven({ name, tls }: ClusterSpec, vault: Vault, nowMs: number): SigningWish {
-  const paths = tls!.given!;
+  const { id, kept, from, until } = readGivenFiles(tls!.given!, nowMs);
+  vault.keep(name, { kind: 'given', id, ...kept });
+  return { kind: 'given', id, from, until };
+}
+
+/** Each file is read once. @throws {ActivityError} TLS_GIVEN for files that cannot be read or used, by their keys in `.env`. */
+export function readGivenFiles(
+  paths: NonNullable<NonNullable<ClusterSpec['tls']>['given']>,
+  nowMs: number,
+): Omit<GivenVerdict, 'mistakes'> {
   const files: GivenFiles = {
     certificate: readGiven('CERT_PATH', paths.certificate),
     key: readGiven('KEY_PATH', paths.key),
     ...(paths.trusted && { trusted: readGiven('CA_PATH', paths.trusted) }),
   };
-  const { mistakes, id, kept, from, until } = judgeGiven(files, nowMs);
+  const { mistakes, ...verdict } = judgeGiven(files, nowMs);
   if (mistakes.length > 0) {
     const text = mistakes.map((m) => `${m.field} ${m.value}: ${m.problem}; expected ${m.expected}`).join('\n');
     throw new ActivityError('TLS_GIVEN', text, {
@@ -88,8 +97,7 @@ function takeGiven({ name, tls }: ClusterSpec, vault: Vault, nowMs: number): Sig
       hint: 'nothing was changed; docs/tls.md says what a certificate must have',
     });
   }
-  vault.keep(name, { kind: 'given', id, ...kept });
-  return { kind: 'given', id, from, until };
+  return verdict;
 }
 
 function readGiven(field: string, path: string): { path: string; text: string } {

@@ -10,6 +10,7 @@ export interface ChecklistFacts {
   ways: { tried: number; untried: number };
   /** Nodes that have rules of krakenctl. */
   firewall: string[];
+  tls: { wanted: boolean; runs: boolean };
 }
 
 const wayCodes = [
@@ -26,7 +27,15 @@ const wayCodes = [
 ];
 
 /** The seed's production checklist, line by line; what is not built yet says so. */
-export function makeChecklist({ keysSet, warnings, findings, hosts, ways, firewall }: ChecklistFacts): ChecklistLine[] {
+export function makeChecklist({
+  keysSet,
+  warnings,
+  findings,
+  hosts,
+  ways,
+  firewall,
+  tls,
+}: ChecklistFacts): ChecklistLine[] {
   const cut = findings.filter((f) => wayCodes.includes(f.code) && f.level === 'failure').length;
   const all = `${hosts} hosts log in, and reach each other on every port that will be used`;
   const some = `${ways.tried} ports between hosts are open; ${ways.untried} were not tried, since nothing listens there now`;
@@ -37,7 +46,7 @@ export function makeChecklist({ keysSet, warnings, findings, hosts, ways, firewa
       state: 'done',
       note: `${keysSet} keys set, no mistake, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`,
     },
-    { title: 'Configure TLS certificates', state: 'not yet', note: 'TLS is not built' },
+    { title: 'Configure TLS certificates', ...tlsLine(tls, findings) },
     { title: 'Set up monitoring alerts', state: 'not yet', note: 'alerts are not built' },
     { title: 'Configure backup schedule', state: 'not yet', note: 'backups are not built' },
     { title: 'Test disaster recovery', state: 'not yet', note: 'restoring is not built' },
@@ -63,6 +72,17 @@ export function makeChecklist({ keysSet, warnings, findings, hosts, ways, firewa
       note: 'krakenctl config show --origin; each deploy keeps its record on the nodes',
     },
   ];
+}
+
+/** Codes of what is wrong with the certificates, whoever made them. */
+const certificateCodes = ['TLS_GIVEN', 'PUBLIC_KEY', 'CERTIFICATES_ENDED'];
+
+function tlsLine({ wanted, runs }: ChecklistFacts['tls'], findings: Finding[]): Omit<ChecklistLine, 'title'> {
+  if (!wanted) return { state: 'open', note: 'ENABLE_TLS=true, then krakenctl deploy; docs/tls.md' };
+  if (findings.some(({ code }) => certificateCodes.includes(code)))
+    return { state: 'failed', note: 'the certificates are not fit, see above' };
+  if (runs) return { state: 'done', note: 'the cluster has them; krakenctl tls status says until when' };
+  return { state: 'open', note: 'ENABLE_TLS is true; krakenctl deploy brings them' };
 }
 
 function firewallNote(withRules: number, hosts: number): string {

@@ -90,14 +90,14 @@ function whole({ plan, ...inspection }: Inspection): Inspection {
   return { ...inspection, ...(plan && { plan: unfoldPlan(plan) }) };
 }
 
-export type Reached = { temporal: Temporal } | { because: string; running?: Look['running'] };
+export type Reached = { temporal: Temporal } | { because: string; failure: CliFailure; running?: Look['running'] };
 
 export async function reachWorker({ environment }: Context, cluster: string): Promise<Reached> {
   let temporal: Temporal;
   try {
     temporal = await connectTemporal({ environment, timeoutMs: reachTimeoutMs });
   } catch (error) {
-    return { because: toCliFailure(error).message };
+    return unreached(error);
   }
   try {
     requireWorker(await findPollers(temporal));
@@ -105,8 +105,13 @@ export async function reachWorker({ environment }: Context, cluster: string): Pr
   } catch (error) {
     const running = await findRunning(temporal, cluster).catch(() => undefined);
     await temporal.close();
-    return { because: toCliFailure(error).message, running };
+    return { ...unreached(error), running };
   }
+}
+
+function unreached(error: unknown): { because: string; failure: CliFailure } {
+  const failure = toCliFailure(error);
+  return { because: failure.message, failure };
 }
 
 async function inspectThrough(temporal: Temporal, cluster: string, input: object): Promise<Inspection> {

@@ -16,6 +16,8 @@ export class HostUnreachableError extends ClientError {}
 export class HostRefusedError extends ClientError {}
 /** The host key differs from the pinned one, or none is pinned. Final. */
 export class HostKeyError extends HostRefusedError {}
+/** Another one is pinned for it, or this one is revoked. */
+export class HostKeyChangedError extends HostKeyError {}
 /** The call's end was not seen: it may have happened. Look again. */
 export class OutcomeUnknownError extends ClientError {}
 /** The remote program ran and said no. */

@@ -9,14 +9,20 @@ import { ImageSpool, readChunkBytes } from './image-spool';
 
 /** IMAGE_SOURCE=load: images of the worker's own engine, or of a folder with `docker save` archives. */
 export interface ImageArchives {
-  /** Image id (digest of the image's configuration) of a reference; undefined when there is none. */
-  identify(reference: string, archiveDir: string | undefined): Promise<string | undefined>;
+  /** Undefined when there is none. */
+  identify(reference: string, archiveDir: string | undefined): Promise<KnownImage | undefined>;
   open(reference: string, archiveDir: string | undefined): Promise<{ stream: NodeJS.ReadableStream; bytes: number }>;
 }
 
-interface Found {
-  path: string;
+export interface KnownImage {
+  /** Digest of the image's configuration. */
   id: string;
+  /** `linux/amd64`; absent where its archive does not tell before its list. */
+  platform?: string;
+}
+
+interface Found extends KnownImage {
+  path: string;
   bytes: number;
 }
 
@@ -33,7 +39,7 @@ export function createImageArchives(): ImageArchives {
   return {
     async identify(reference, archiveDir) {
       const found = archiveDir ? (await indexOf(archiveDir)).get(reference) : undefined;
-      return found?.id ?? (await inOwnEngine(reference))?.id;
+      return found ?? (await inOwnEngine(reference));
     },
     async open(reference, archiveDir) {
       const found = archiveDir ? (await indexOf(archiveDir)).get(reference) : undefined;
@@ -47,10 +53,10 @@ export function createImageArchives(): ImageArchives {
 }
 
 /** DOCKER_HOST is respected. No engine is the same as no image. */
-async function inOwnEngine(reference: string): Promise<{ id: string; bytes: number } | undefined> {
+async function inOwnEngine(reference: string): Promise<(KnownImage & { bytes: number }) | undefined> {
   try {
     const image = await new Docker().getImage(reference).inspect();
-    return { id: image.Id, bytes: image.Size };
+    return { id: image.Id, bytes: image.Size, platform: platformOf(image) };
   } catch {
     return undefined;
   }
@@ -67,9 +73,8 @@ async function indexFolder(folder: string): Promise<Map<string, Found>> {
   for (const name of names) {
     const path = join(folder, name);
     const { size } = await stat(path);
-    for (const entry of await manifestOf(path)) {
-      const id = `sha256:${entry.Config.replace(/^blobs\/sha256\//, '').replace(/\.json$/, '')}`;
-      for (const tag of entry.RepoTags ?? []) index.set(tag, { path, id, bytes: size });
+    for (const { id, tags, platform } of await imagesOf(path)) {
+      for (const tag of tags) index.set(tag, { path, id, bytes: size, ...(platform && { platform }) });
     }
   }
   return index;
@@ -80,17 +85,38 @@ interface ManifestEntry {
   RepoTags?: string[] | null;
 }
 
-/** Reads `manifest.json` of a `docker save` archive and nothing else. */
-async function manifestOf(path: string): Promise<ManifestEntry[]> {
+/** Configurations are a few KiB, layers are not looked at. */
+const largestConfig = 256 * 1024;
+
+/** Reads the list of a `docker save` archive, and the configurations that stand before it, as Docker writes them. */
+async function imagesOf(path: string): Promise<(KnownImage & { tags: string[] })[]> {
+  const small = new Map<string, Buffer>();
   const entries = unzipped(path).pipe(extract());
   for await (const entry of entries) {
-    if (entry.header.name !== 'manifest.json') {
+    const { name, size = 0 } = entry.header;
+    if (size > largestConfig) {
       entry.resume();
       continue;
     }
     const chunks: Buffer[] = [];
     for await (const chunk of entry as AsyncIterable<Buffer>) chunks.push(chunk);
-    return JSON.parse(Buffer.concat(chunks).toString()) as ManifestEntry[];
+    small.set(name, Buffer.concat(chunks));
+    if (name !== 'manifest.json') continue;
+    const listed = JSON.parse(small.get(name)!.toString()) as ManifestEntry[];
+    return listed.map(({ Config, RepoTags }) => {
+      const id = `sha256:${Config.replace(/^blobs\/sha256\//, '').replace(/\.json$/, '')}`;
+      const config = small.get(Config);
+      return { id, tags: RepoTags ?? [], platform: config && platformIn(config) };
+    });
   }
   throw new ClientError(`${path} is no docker save archive: it has no manifest.json`);
+}
+
+function platformIn(config: Buffer): string | undefined {
+  const { os, architecture, variant } = JSON.parse(config.toString()) as Record<string, string | undefined>;
+  return platformOf({ Os: os, Architecture: architecture, Variant: variant });
+}
+
+function platformOf({ Os, Architecture, Variant }: { Os?: string; Architecture?: string; Variant?: string }) {
+  return Os && Architecture ? [Os, Architecture, ...(Variant ? [Variant] : [])].join('/') : undefined;
 }

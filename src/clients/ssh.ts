@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { Client, type ClientChannel, type ConnectConfig, type ServerHostKeyAlgorithm } from 'ssh2';
 import type { SshTarget } from '../cluster/spec';
 import {
+  HostKeyChangedError,
   HostKeyError,
   HostRefusedError,
   HostUnreachableError,
@@ -262,7 +263,7 @@ function judgeKey(
   }
   const what = verdict === 'unknown' ? 'is not in' : 'is another than the one in';
   const text = `${host}: the host key of ${target.address}:${target.port}, ${fingerprintOf(key)}, ${what} ${known.path}`;
-  return new HostKeyError(text, host);
+  return verdict === 'unknown' ? new HostKeyError(text, host) : new HostKeyChangedError(text, host);
 }
 
 function dialFailure(error: Error & { level?: string }, host: string, target: SshTarget): Error {

@@ -1,6 +1,6 @@
 import { createColors } from 'picocolors';
 import { renderCheck } from '../../src/cli/check-text';
-import { makeChecklist } from '../../src/cli/checklist';
+import { type ChecklistFacts, makeChecklist } from '../../src/cli/checklist';
 import type { Finding } from '../../src/cluster/preflight/findings';
 
 const colors = createColors(false);
@@ -22,6 +22,10 @@ const blocked: Finding = {
 };
 
 const ways = { tried: 72, untried: 0 };
+const facts: ChecklistFacts = {
+  ...{ keysSet: 12, warnings: 0, findings: [], hosts: 3, ways, firewall: [] },
+  tls: { wanted: false, runs: false },
+};
 
 const render = (findings: Finding[], notShown?: number) =>
   renderCheck(
@@ -32,7 +36,7 @@ const render = (findings: Finding[], notShown?: number) =>
       tookMs: 1400,
       findings,
       notShown,
-      checklist: makeChecklist({ keysSet: 12, warnings: 0, findings, hosts: 3, ways, firewall: [] }),
+      checklist: makeChecklist({ ...facts, findings }),
     },
     colors,
   );
@@ -50,25 +54,18 @@ test('the ten lines of the production checklist stand there, those not built as 
   const lines = render([]);
   const list = lines.slice(lines.indexOf('production checklist') + 1).filter(Boolean);
   expect(list).toHaveLength(10);
-  expect(list.filter((line) => line.includes('not yet:'))).toHaveLength(4);
+  expect(list.filter((line) => line.includes('not yet:'))).toHaveLength(3);
   expect(list.find((line) => line.includes('Validate network connectivity'))).toMatch(/^ ✔/);
   expect(lines).toContain(' ✔ nothing speaks against a deploy');
 });
 
 test('a way that is cut fails its line of the checklist', () => {
-  const list = makeChecklist({ keysSet: 12, warnings: 0, findings: [blocked], hosts: 3, ways, firewall: [] });
+  const list = makeChecklist({ ...facts, findings: [blocked] });
   expect(list.find((line) => line.title === 'Validate network connectivity')).toMatchObject({ state: 'failed' });
 });
 
 test('ports that were not tried are told, and are no ✔', () => {
-  const list = makeChecklist({
-    keysSet: 12,
-    warnings: 0,
-    findings: [],
-    hosts: 3,
-    ways: { tried: 0, untried: 72 },
-    firewall: [],
-  });
+  const list = makeChecklist({ ...facts, ways: { tried: 0, untried: 72 } });
   const line = list.find((l) => l.title === 'Validate network connectivity');
   expect(line).toMatchObject({ state: 'open', note: expect.stringContaining('72 were not tried') });
 });
@@ -78,9 +75,25 @@ test.each([
   [['node-1'], 'open', /^1 of 3 nodes have rules; /],
   [['node-1', 'node-2', 'node-3'], 'done', /^all 3 nodes have rules/],
 ])('the line of the firewall with rules on %j', (firewall, state, note) => {
-  const list = makeChecklist({ keysSet: 12, warnings: 0, findings: [], hosts: 3, ways, firewall });
+  const list = makeChecklist({ ...facts, firewall });
   const line = list.find((l) => l.title === 'Configure firewall rules');
   expect(line).toMatchObject({ state, note: expect.stringMatching(note) });
+});
+
+const ended: Finding = { ...blocked, code: 'CERTIFICATES_ENDED' };
+
+test.each([
+  ['not asked for', { wanted: false, runs: false }, [], 'open', /ENABLE_TLS=true, then krakenctl deploy/],
+  ['asked for', { wanted: true, runs: false }, [], 'open', /krakenctl deploy brings them/],
+  ['there', { wanted: true, runs: true }, [], 'done', /krakenctl tls status/],
+  ['over', { wanted: true, runs: true }, [ended], 'failed', /see above/],
+] as const)('the line of certificates: %s', (_, tls, findings, state, note) => {
+  const line = makeChecklist({ ...facts, tls, findings: [...findings] })[1];
+  expect(line).toMatchObject({
+    title: 'Configure TLS certificates',
+    state,
+    note: expect.stringMatching(note),
+  });
 });
 
 test('what a filter hides is counted, and nothing is said to be well because of it', () => {

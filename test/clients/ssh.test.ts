@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import {
+  HostKeyChangedError,
   HostKeyError,
   HostRefusedError,
   HostUnreachableError,
@@ -100,8 +101,8 @@ describe('the host key', () => {
     const foreign = readFileSync(other.knownHosts, 'utf8').split(' ').slice(1).join(' ');
     other.close();
     writeFileSync(sshd.knownHosts, `[127.0.0.1]:${sshd.port} ${foreign}`);
-    await expect(sshd.open()).rejects.toBeInstanceOf(HostKeyError);
-    await expect(sshd.open({ acceptNewHostKeys: true })).rejects.toBeInstanceOf(HostKeyError);
+    await expect(sshd.open()).rejects.toBeInstanceOf(HostKeyChangedError);
+    await expect(sshd.open({ acceptNewHostKeys: true })).rejects.toBeInstanceOf(HostKeyChangedError);
     expect(sshd.tried).toEqual([]);
   });
 
@@ -111,6 +112,8 @@ describe('the host key', () => {
     writeFileSync(sshd.knownHosts, '# nothing yet\n');
     const failure = await sshd.open().catch((error) => error);
     expect(failure).toBeInstanceOf(HostKeyError);
+    // Which says how to pin it; one that is another is not pinned that way.
+    expect(failure).not.toBeInstanceOf(HostKeyChangedError);
     expect(failure.message).toContain(sshd.knownHosts);
     expect(sshd.tried).toEqual([]);
     await sshd.open({ acceptNewHostKeys: true });

@@ -101,6 +101,15 @@ test.each<[string, (facts: PreflightFacts & { hosts: Seen[] }) => void, string[]
     },
     ['node-1 DISK_FULL failure', 'node-1 ENGINE_DOWN failure'],
   ],
+  [
+    'parts that run on while their engine does not answer: whose they are nobody says',
+    (f) => {
+      Object.assign(f.hosts[0]!, { engine: undefined, engineError: 'docker version: timed out', images: [] });
+      f.hosts[0]!.machine.listeners.push({ port: 8080, pid: 7, containerId: 'c1' });
+      f.hosts[0]!.machine.listeners.push({ port: 8081, pid: 8, program: 'java' });
+    },
+    ['node-1 ENGINE_DOWN failure', 'node-1 PORT_TAKEN failure'],
+  ],
   ['one GiB of memory', (f) => (f.hosts[0]!.machine.memoryBytes = 2 ** 30), ['node-1 MEMORY_SMALL failure']],
   [
     'limits above the memory',

@@ -41,14 +41,10 @@ async function check(context: Context, options: CheckOptions): Promise<void> {
   const { reachWorker } = require('../inspect') as typeof import('../inspect');
   const reached = await reachWorker(context, configuration.spec.name);
   if (!('temporal' in reached)) {
-    if (options.apply)
-      throw new CliFailure('WORKER_MISSING', `--apply changes hosts and needs a worker: ${reached.because}`, {
-        retryable: true,
-        hint: 'krakenctl temporal up && krakenctl worker start',
-      });
+    if (options.apply) throw again(reached.failure, `--apply changes hosts and needs a worker: ${reached.because}`);
     const { preflightLocally } = require('../local') as typeof import('../local');
     const report = await preflightLocally({ spec: configuration.spec, listen: reached.running === null });
-    const away = toFinding(reached.because);
+    const away = toFinding(reached.failure);
     return conclude(context, configuration, {
       report: { ...report, findings: [...report.findings, away] },
       through: 'this process',
@@ -84,19 +80,26 @@ function aboutSteward(steward: StewardView | undefined, { certificates }: Prefli
   return [{ code: 'STEWARD_MISSING', level: 'warning', what, why: nobody, mend: 'krakenctl deploy' }];
 }
 
-/** A deploy needs them; a look does not. */
-function toFinding(because: string): Finding {
+/** A deploy would end with the same; a look does not need them. */
+function toFinding({ code, message, hint }: CliFailure): Finding {
   return {
-    code: because.includes('Temporal')
-      ? 'TEMPORAL_UNREACHABLE'
-      : because.includes('version')
-        ? 'WORKER_VERSION'
-        : 'WORKER_MISSING',
-    level: 'warning',
-    what: `${because}; looked from this machine instead`,
+    code,
+    level: 'failure',
+    what: `${message}; looked from this machine instead`,
     why: 'a deploy is done by a worker, which may reach the hosts in another way than this machine does',
-    mend: 'krakenctl temporal up && krakenctl worker start',
+    mend: mendOf(code) ?? hint ?? 'krakenctl temporal status',
   };
+}
+
+/** Who types `check` first has neither, and the one line makes both. */
+function mendOf(code: string): string | undefined {
+  return code === 'TEMPORAL_UNREACHABLE' || code === 'WORKER_MISSING'
+    ? 'krakenctl temporal up && krakenctl worker start'
+    : undefined;
+}
+
+function again({ code, retryable, hint }: CliFailure, message: string): CliFailure {
+  return new CliFailure(code, message, { retryable, hint: mendOf(code) ?? hint });
 }
 
 function checkConfiguration({ output }: Context, { spec, warnings }: Configuration): void {
@@ -181,6 +184,7 @@ function conclude(context: Context, configuration: Configuration, looked: Looked
     hosts: spec.nodes.length,
     ways: report.ways,
     firewall: report.firewall ?? [],
+    tls: { wanted: spec.tls !== undefined, runs: report.certificates === true },
   });
   const failures = findings.filter((f) => f.level === 'failure');
   const shown = findings.filter(({ host }) => isShown(filter, { host }));

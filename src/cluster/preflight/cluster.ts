@@ -51,11 +51,13 @@ function judgeReachability(host: HostFacts): Finding[] {
   ];
 }
 
-function judgePorts(spec: ClusterSpec, { host, machine, containers }: Seen): Finding[] {
+function judgePorts(spec: ClusterSpec, { host, machine, engine, containers }: Seen): Finding[] {
   const node = spec.nodes.find((n) => n.id === host)!;
   return portsOf(spec, node).flatMap(({ port, part }): Finding[] => {
     const holder = machine.listeners.find((l) => l.port === port);
     if (!holder) return [];
+    // Whose container it is, the Engine alone can say.
+    if (!engine && holder.containerId) return [];
     const container = containers.find((c) => c.id === holder.containerId);
     if (container?.name === containerName(spec.name, host, part) && container.cluster === spec.name) return [];
     const who = container

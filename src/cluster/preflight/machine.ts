@@ -63,7 +63,7 @@ export function judgeMachine(spec: ClusterSpec, { host, machine, engine, engineE
       code: 'ENGINE_DOWN',
       level: 'failure',
       what: engineError,
-      why: 'without it there are no containers; images, names and ports were not looked at',
+      why: 'without it there are no containers; images and names were not looked at, nor whose containers hold ports',
       mend: 'systemctl status docker on the host',
     });
   }
