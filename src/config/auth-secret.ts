@@ -5,7 +5,7 @@ import { authKeys } from '../cluster/auth/keys';
 import type { ClusterSpec } from '../cluster/spec';
 import type { Values } from './keys';
 import { Secret } from './secret';
-import { stateFolder } from './state-folder';
+import { secretsFolder } from './state-folder';
 
 /**
  * Where AUTH_SECRET is, beside `.env`. Payloads carry its fingerprint; a worker reads the secret itself, from a file that the command on the same
@@ -23,10 +23,6 @@ export function authOf(values: Pick<Values, 'ENABLE_AUTH' | 'AUTH_SECRET' | 'CLU
   const { ENABLE_AUTH, AUTH_SECRET, CLUSTER_NAME } = values;
   if (!ENABLE_AUTH || !AUTH_SECRET || !CLUSTER_NAME) return undefined;
   return { key: authKeys(AUTH_SECRET.reveal(), CLUSTER_NAME).fingerprint };
-}
-
-function secretsFolder(environment: Environment): string {
-  return environment.KRAKENCTL_SECRETS_DIR || join(stateFolder(environment), 'secrets');
 }
 
 export function authSecretPath(cluster: string, environment: Environment = process.env): string {

@@ -9,8 +9,9 @@ export function loadOwnerId(folder: string = stateFolder()): string {
   const known = read(path);
   if (known !== undefined) return known;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const made = `${path}.${process.pid}`;
-  writeFileSync(made, `${randomBytes(16).toString('hex')}\n`, { mode: 0o600 });
+  // Of no other process: two containers on one volume may both be number 7.
+  const made = `${path}.${randomBytes(8).toString('hex')}`;
+  writeFileSync(made, `${randomBytes(16).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
   try {
     // A link fails where another process was first: then its id is the one.
     linkSync(made, path);

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { renderPollers } from '../../src/cli/poller-text';
@@ -62,6 +62,19 @@ test("the service is the owner that this person's worker is to the hosts", () =>
   expect(
     planService({ user: 'kraken-ops', environment: { KRAKENCTL_STATE_DIR: `${folder}/none` } }).ownerId,
   ).toBeUndefined();
+});
+
+test('the service has the secrets of the person whose worker it is, and may write there', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'krakenctl-state-'));
+  const environment = { KRAKENCTL_STATE_DIR: folder, SUDO_USER: 'ops' };
+  const own = planService({ user: 'ops', environment });
+  expect(own.files[0]!.text).toContain(`KRAKENCTL_SECRETS_DIR="${folder}/secrets"`);
+  expect(own.files[1]!.text).toContain(`\nReadWritePaths=/var/lib/krakenctl-worker ${folder}/secrets\n`);
+  // Another user's, who could not read them.
+  expect(planService({ user: 'kraken-ops', environment }).files[0]!.text).not.toContain('SECRETS_DIR');
+  // Where there are some they are named, so that it is said that the user cannot read them.
+  mkdirSync(join(folder, 'secrets'));
+  expect(planService({ user: 'kraken-ops', environment }).unit.secretsFolder).toBe(`${folder}/secrets`);
 });
 
 test('what is right for a unit has no bad value', () => {

@@ -11,6 +11,8 @@ export interface WorkerUnit {
   /** TEMPORAL_* and KRAKENCTL_*, mode 0600; systemd reads it as root. */
   environmentFile: string;
   stateFolder: string;
+  /** Of the person whose worker it is, where that is shared with the service; else it has its own in its state folder. */
+  secretsFolder?: string;
   logFormat?: LogFormat;
 }
 
@@ -18,7 +20,8 @@ export const unitName = 'krakenctl-worker.service';
 
 /** Each value is checked by {@link findBadValue} before it comes here: a unit has its own quoting, and `%` is a specifier. */
 export function renderWorkerUnit(unit: WorkerUnit): string {
-  const { user, node, program, environmentFile, stateFolder, logFormat } = unit;
+  const { user, node, program, environmentFile, stateFolder, secretsFolder, logFormat } = unit;
+  const writable = [stateFolder, ...(secretsFolder ? [secretsFolder] : [])].join(' ');
   const options = logFormat === 'json' ? ' --log-format json' : '';
   return `# Written by krakenctl worker install; removed by krakenctl worker uninstall.
 [Unit]
@@ -47,8 +50,8 @@ NoNewPrivileges=true
 CapabilityBoundingSet=
 AmbientCapabilities=
 ProtectSystem=strict
-ReadWritePaths=${stateFolder}
-# The SSH key is in a home; it is read, never written.
+ReadWritePaths=${writable}
+# The SSH key is in a home; it is read, never written. Authorities of TLS are written where this person's commands leave secrets.
 ProtectHome=read-only
 PrivateTmp=true
 PrivateDevices=true
@@ -82,8 +85,8 @@ export function findBadValue(
 ): { field: keyof WorkerUnit; value: string; expected: string } | undefined {
   const { user, logFormat: _, ...paths } = unit;
   if (!/^[a-z_][a-z0-9_-]{0,31}$/i.test(user)) return { field: 'user', value: user, expected: 'a name of a user' };
-  for (const [field, value] of Object.entries(paths) as [keyof typeof paths, string][]) {
-    if (!/^\/[\w./@+:,-]*$/.test(value)) {
+  for (const [field, value] of Object.entries(paths) as [keyof typeof paths, string | undefined][]) {
+    if (value !== undefined && !/^\/[\w./@+:,-]*$/.test(value)) {
       return { field, value, expected: 'a full path of letters, digits and . _ - @ + : , alone' };
     }
   }

@@ -1,7 +1,18 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { codecKeyPath } from '../../codec/data-converter';
-import { stateFolder } from '../../config/state-folder';
+import { secretsFolder, stateFolder } from '../../config/state-folder';
 import { tryRun } from '../../lab/commands';
 import { CliFailure } from '../failure';
 import type { LogFormat } from '../log-line';
@@ -31,12 +42,14 @@ export interface ServiceWish {
 
 /** @throws {CliFailure} USAGE for a value that cannot stand in a unit. */
 export function planService({ user, environment, logFormat }: ServiceWish): ServicePlan {
+  const secrets = sharedSecrets(user, environment);
   const unit: WorkerUnit = {
     user,
     node: process.execPath,
     program: join(__dirname, '..', '..', '..', 'bin', 'krakenctl'),
     environmentFile: environmentPath,
     stateFolder: serviceStateFolder,
+    ...(secrets && { secretsFolder: secrets }),
     logFormat,
   };
   const bad = findBadValue(unit);
@@ -45,6 +58,8 @@ export function planService({ user, environment, logFormat }: ServiceWish): Serv
   const keys = codecKeyPath(environment);
   // The service's state folder is another than this person's: without the path it would look for a key of its own.
   if (existsSync(keys)) variables.KRAKENCTL_CODEC_KEY_FILE ??= keys;
+  // Commands leave AUTH_SECRET there, and the authority of a cluster that has TLS already lies there.
+  if (secrets) variables.KRAKENCTL_SECRETS_DIR = secrets;
   const owner = join(stateFolder(environment), ownerFile);
   return {
     unit,
@@ -56,12 +71,20 @@ export function planService({ user, environment, logFormat }: ServiceWish): Serv
   };
 }
 
+/** Undefined where another user has nothing to take over: its service keeps its own. */
+function sharedSecrets(user: string, environment: NodeJS.ProcessEnv): string | undefined {
+  const folder = secretsFolder(environment);
+  const isThisPerson = user === (environment.SUDO_USER ?? userInfo().username);
+  return environment.KRAKENCTL_SECRETS_DIR || isThisPerson || existsSync(folder) ? folder : undefined;
+}
+
 /** Active when it resolves. @throws {CliFailure} SERVICE_FAILED with the end of its journal. */
 export async function installService(plan: ServicePlan): Promise<{ active: true; pid: number }> {
   await requireSystemd();
   const { uid, gid } = await findUser(plan.unit.user);
   mkdirSync(plan.unit.stateFolder, { recursive: true, mode: 0o700 });
   chownSync(plan.unit.stateFolder, uid, gid);
+  if (plan.unit.secretsFolder) ensureOwn(plan.unit.secretsFolder, { uid, gid, user: plan.unit.user });
   const owner = join(plan.unit.stateFolder, ownerFile);
   if (plan.ownerId !== undefined && !existsSync(owner)) {
     writeWhole(owner, plan.ownerId, 0o600);
@@ -105,6 +128,17 @@ async function findUser(user: string): Promise<{ uid: number; gid: number }> {
   const [, , uid, gid] = found.stdout.trim().split(':');
   if (found.code === 0 && uid && gid) return { uid: Number(uid), gid: Number(gid) };
   throw new CliFailure('USAGE', `--user ${user}: there is no such user`, { hint: `useradd --system ${user}` });
+}
+
+/** @throws {CliFailure} USAGE where the service could neither read nor write it. */
+function ensureOwn(folder: string, { uid, gid, user }: { uid: number; gid: number; user: string }): void {
+  const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (let at = folder; first !== undefined && at.length >= first.length; at = dirname(at)) chownSync(at, uid, gid);
+  const owner = statSync(folder).uid;
+  if (owner === uid || uid === 0) return;
+  throw new CliFailure('USAGE', `KRAKENCTL_SECRETS_DIR ${folder}: it belongs to uid ${owner}; expected ${user}`, {
+    hint: `copy it to a folder of ${user} and name that: KRAKENCTL_SECRETS_DIR=… krakenctl worker install --user ${user}`,
+  });
 }
 
 /** Whole or not at all, and never for a moment with a wider mode than its own. */
