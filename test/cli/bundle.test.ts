@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Payload } from '@temporalio/common';
 import { type Collected, collectBundle, manifestOf, type Source } from '../../src/cli/bundle/bundle';
 import { decodePayloads } from '../../src/cli/bundle/temporal-source';
+import { createPayloadCodec, refusingCodec } from '../../src/codec/payload-codec';
 import type { KeyDefinition } from '../../src/config/key';
 import { keyNames, keys } from '../../src/config/keys';
 import { findSecretValues } from '../../src/config/secrets';
@@ -68,13 +71,32 @@ describe('collecting', () => {
   });
 });
 
-test('payloads of a history are told as what they say, so that a secret in them is found', () => {
-  const note = 'c4n"ary';
-  const data = Buffer.from(JSON.stringify({ note })).toString('base64');
-  const event = { input: { payloads: [{ metadata: { encoding: 'anNvbi9wbGFpbg==' }, data }] } };
-  const decoded = decodePayloads(event);
+const note = 'c4n"ary';
+const plain = {
+  metadata: { encoding: Buffer.from('json/plain') },
+  data: Buffer.from(JSON.stringify({ note })),
+};
+
+/** As it stands in a history's JSON. */
+const eventOf = ({ metadata, data }: Payload) => {
+  const named = Object.entries(metadata ?? {}).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
+  const payload = { metadata: Object.fromEntries(named), data: Buffer.from(data!).toString('base64') };
+  return { input: { payloads: [payload] } };
+};
+
+test('payloads of a history are told as what they say, so that a secret in them is found', async () => {
+  const decoded = await decodePayloads(eventOf(plain), []);
   expect(decoded).toEqual({ input: { payloads: [{ note }] } });
   expect(makeRedactor([note])(JSON.stringify(decoded))).not.toContain('c4n');
+});
+
+test('so are those that are encrypted, where their key is; without it that is said', async () => {
+  const codec = createPayloadCodec([{ id: 'k1', secret: randomBytes(32) }]);
+  const [hidden] = await codec.encode([plain]);
+  const event = eventOf(hidden!);
+  expect(JSON.stringify(event)).not.toContain(note);
+  expect(await decodePayloads(event, [codec])).toEqual({ input: { payloads: [{ note }] } });
+  await expect(decodePayloads(event, [refusingCodec])).rejects.toThrow(/encrypted with the key k1, which is not here/);
 });
 
 describe('values of secrets', () => {

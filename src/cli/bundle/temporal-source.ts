@@ -1,3 +1,4 @@
+import type { Payload, PayloadCodec } from '@temporalio/common';
 import { searchAttributes } from '../../contracts/queues';
 import { connectTemporal, type Temporal } from '../connect';
 import { toCliFailure } from '../failure';
@@ -74,20 +75,36 @@ async function runsOf({ client }: Temporal, { id, workflowId, runId }: Operation
 async function readHistory(temporal: Temporal, { workflowId, runId }: OperationSummary): Promise<unknown> {
   const { historyToJSON } = await import('@temporalio/common/lib/proto-utils.js');
   const handle = temporal.client.workflow.getHandle(workflowId!, runId);
-  return decodePayloads(JSON.parse(historyToJSON(await handle.fetchHistory())));
+  const { payloadCodecs } = temporal.client.options.loadedDataConverter;
+  return decodePayloads(JSON.parse(historyToJSON(await handle.fetchHistory())), payloadCodecs);
 }
 
-/** Payloads as what they say: in base64 nobody reads them, and no secret in them would be found. */
-export function decodePayloads(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(decodePayloads);
+/**
+ * Payloads as what they say: in base64, or under the key of the codec, nobody reads them, and no secret in them would be found.
+ * @throws {CodecKeyError} where the key of one is not here.
+ */
+export async function decodePayloads(value: unknown, codecs: PayloadCodec[]): Promise<unknown> {
+  if (Array.isArray(value)) return Promise.all(value.map((inner) => decodePayloads(inner, codecs)));
   if (typeof value !== 'object' || value === null) return value;
   const { data, metadata } = value as { data?: unknown; metadata?: unknown };
-  if (typeof data === 'string' && typeof metadata === 'object') return decodeData(data);
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, decodePayloads(inner)]));
+  if (typeof data === 'string' && typeof metadata === 'object')
+    return readData(await decode({ data, metadata: metadata as Record<string, string> }, codecs));
+  const entries = Object.entries(value).map(async ([key, inner]) => [key, await decodePayloads(inner, codecs)]);
+  return Object.fromEntries(await Promise.all(entries)) as unknown;
 }
 
-function decodeData(data: string): unknown {
-  const text = Buffer.from(data, 'base64').toString('utf8');
+async function decode(
+  { data, metadata }: { data: string; metadata: Record<string, string> },
+  codecs: PayloadCodec[],
+): Promise<string> {
+  const named = Object.entries(metadata ?? {}).map(([key, text]) => [key, Buffer.from(text, 'base64')]);
+  let payloads: Payload[] = [{ data: Buffer.from(data, 'base64'), metadata: Object.fromEntries(named) }];
+  // The last that wrote is the first that reads.
+  for (const codec of [...codecs].reverse()) payloads = await codec.decode(payloads);
+  return Buffer.from(payloads[0]?.data ?? []).toString('utf8');
+}
+
+function readData(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
