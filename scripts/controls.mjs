@@ -557,6 +557,14 @@ const bugs = [
   },
   {
     suite: 'workflows',
+    bug: 'a container that a worker made before it died is made again',
+    file: 'src/activities/containers.ts',
+    from: 'if (found.labels[labels.fingerprint] !== want.fingerprint) return true;',
+    to: "if (found.labels[labels.fingerprint] !== want.fingerprint || (found.state === 'created' && require('@temporalio/activity').Context.current().info.attempt > 1)) return true;",
+    tests: 'test/workflows/crash',
+  },
+  {
+    suite: 'workflows',
     bug: 'a container that was created and not started yet counts as foreign work, and is made again',
     file: 'src/activities/containers.ts',
     from: 'if (found && !mustGo(found, want, input)) {',

@@ -6,7 +6,16 @@ import { Client, Connection } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker';
 import { temporalServerBinary } from '../../src/cli/temporal-server';
-import { type DeployInput, type DeployReport, defaultRollout, type RunBounds } from '../../src/contracts/operation';
+import type { DestroyPlan } from '../../src/cluster/destroy-plan';
+import {
+  type DeployInput,
+  type DeployReport,
+  type DestroyChoice,
+  type DestroyInput,
+  type DestroyReport,
+  defaultRollout,
+  type RunBounds,
+} from '../../src/contracts/operation';
 import { searchAttributes, taskQueues } from '../../src/contracts/queues';
 import { exampleSpec } from '../support/cluster';
 import { MemoryLab } from '../support/memory-hosts';
@@ -44,7 +53,7 @@ export interface Campaign {
 
 export const emptyTally = (): Tally => ({ runs: 0, void: 0, fired: 0, violations: [], byBoundary: {} });
 
-export const phases = ['fresh', 'version', 'mend'] as const;
+export const phases = ['fresh', 'version', 'mend', 'destroy'] as const;
 type Phase = (typeof phases)[number];
 /** No deploy on hosts in memory takes this long, with all its deaths. */
 const deployWithinMs = 300_000;
@@ -154,7 +163,7 @@ interface Stage {
   client: Client;
 }
 
-/** Fresh hosts, then a change of version, then a mend of what was broken; each with its deaths, each judged. */
+/** Fresh hosts, then a change of version, a mend of what was broken, and the end of the cluster; each with its deaths, each judged. */
 async function live(life: Life, stage: Stage): Promise<Lived[]> {
   const random = chance(life.seed);
   const lab = new MemoryLab();
@@ -188,23 +197,34 @@ interface Deploy {
   workers: Workers;
 }
 
-async function start({ life, stage, phase }: Deploy, again = '') {
-  const input: DeployInput = {
-    operation: { id: `20261123-000000-deploy-${life.seed}${phase}${again}`, verb: 'deploy', actor: 'ana@ops-1' },
-    spec: exampleSpec((spec) => {
-      if (phase !== 'fresh') spec.images.version = 'v0.1.28';
-    }),
-    origins: {},
-    owner: { temporal: 'campaign', namespace: 'campaign' },
+const owner = { temporal: 'campaign', namespace: 'campaign' };
+
+async function start(deploy: Deploy, again = '') {
+  const { life, stage, phase } = deploy;
+  const spec = exampleSpec((it) => {
+    if (phase !== 'fresh') it.images.version = 'v0.1.28';
+  });
+  const verb = phase === 'destroy' ? ('destroy' as const) : ('deploy' as const);
+  const operation = { id: `20261123-000000-${verb}-${life.seed}${phase}${again}`, verb, actor: 'ana@ops-1' };
+  const workflowId = `life-${life.seed}-${phase}${again}`;
+  const begin = (type: string, input: DeployInput | DestroyInput) =>
+    stage.client.workflow.start(type, { taskQueue: taskQueues.main, workflowId, args: [input] });
+  if (verb === 'destroy') {
+    const choice: DestroyChoice = { spec, keepData: false, skipUnreachable: false };
+    return begin('destroyCluster', { ...choice, operation, owner, planHash: (await remainsOf(deploy, choice)).hash });
+  }
+  return begin('deployCluster', {
+    ...{ operation, spec, origins: {}, owner },
     // Watching would only take time. What dies here is the worker: nothing may go back.
     policy: { ...defaultRollout, bakeMs: 0 },
     ...(life.runBounds && { runBounds: life.runBounds }),
-  };
-  return stage.client.workflow.start('deployCluster', {
-    taskQueue: taskQueues.main,
-    workflowId: `life-${life.seed}-${phase}${again}`,
-    args: [input],
   });
+}
+
+/** As a person looks before it is confirmed; the worker of the phase before is there for that. */
+function remainsOf({ life, stage }: Deploy, choice: DestroyChoice): Promise<DestroyPlan> {
+  const options = { taskQueue: taskQueues.main, workflowId: `remains-${life.seed}`, args: [choice] };
+  return stage.client.workflow.execute('inspectRemains', options) as Promise<DestroyPlan>;
 }
 
 async function deployThroughDeaths(deploy: Deploy, moments: string[]): Promise<void> {
@@ -241,8 +261,7 @@ async function deployThroughDeaths(deploy: Deploy, moments: string[]): Promise<v
     setTimeout(() => resolve(new Error('it did not end')), deployWithinMs).unref();
   });
   const failure = await Promise.race([over, limit]);
-  if (failure)
-    tally.violations.push(`seed ${life.seed} ${phase}: the deploy failed: ${failure.cause ?? failure.message}`);
+  if (failure) tally.violations.push(`seed ${life.seed} ${phase}: it failed: ${failure.cause ?? failure.message}`);
 }
 
 interface Judgement {
@@ -258,6 +277,9 @@ function judge({ lab, before, phase, state, wanted, note }: Judgement): void {
   for (const twice of createdTwice(lab.journal.slice(before.journal))) note(`I3 ${twice}`);
   if (wanted && JSON.stringify(state) !== JSON.stringify(wanted))
     note(`I5 another end state: ${firstDifference(state, wanted)}`);
+  if (phase === 'destroy')
+    for (const [host, { containers, files }] of Object.entries(state as Record<string, Record<string, unknown[]>>))
+      if (containers!.length + files!.length > 0) note(`I5 ${host} has ${containers!.length} containers left`);
   if (phase !== 'mend') return;
   const now = idsOf(lab);
   const touched = new Set(lab.journal.slice(before.journal).filter((l) => / remove /.test(l)));
@@ -270,7 +292,7 @@ function judge({ lab, before, phase, state, wanted, note }: Judgement): void {
 async function judgeAgain(deploy: Deploy, note: (what: string) => void): Promise<void> {
   const { lab } = deploy;
   const effects = lab.journal.length;
-  const report = (await (await start(deploy, '-again')).result()) as DeployReport;
+  const report = (await (await start(deploy, '-again')).result()) as DeployReport | DestroyReport;
   if (report.changed || lab.journal.length !== effects)
     note(`I6 changed again: ${lab.journal.slice(effects, effects + 3)}`);
 }
