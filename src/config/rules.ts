@@ -4,7 +4,7 @@ import type { Mistake, Warning } from './mistakes';
 import { findAgentPortMistakes, findPortMistakes } from './port-rules';
 import { blame, type Ruling } from './ruling';
 
-/** With so many it was tried, in memory (`test/workflows/hundred-nodes.test.ts`). */
+/** With so many it was tried, in memory (`test/workflows/many-nodes.test.ts`). */
 const triedNodes = 100;
 
 /** What no key can say alone. Each rule names the one line that a person would change. */

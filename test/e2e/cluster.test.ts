@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Lab } from '../../src/lab/lab';
-import { expectWhole } from '../support/end-state';
+import { expectWhole, touchprint } from '../support/end-state';
 import { container, json, krakenctl, labName, must, stateFolder, workFolder, writeEnv } from '../support/lab';
 import { observeContainers, observeFiles, onHost, pullTiny, pushTiny } from '../support/observer';
 import { plain, standingCluster } from '../support/standing';
@@ -193,4 +193,16 @@ test('destroyed, nothing of it is left on any host, and the second destroy finds
   expect(images.trim().split('\n').length).toBeGreaterThan(3);
   expect((await must(destroy)).stdout).toContain('nothing to destroy');
   expect(await remains()).toEqual([]);
+});
+
+test('anew where hosts have no registry: what one lacks is loaded over SSH', async () => {
+  const one = container(lab, 'node-1');
+  await onHost(one, ['docker', 'rmi', '-f', lab.images.nginx]);
+  writeEnv(lab, { IMAGE_SOURCE: 'load' });
+  await must(['deploy', '--yes']);
+  expect(await onHost(one, ['docker', 'images', '-q', lab.images.nginx])).not.toBe('');
+  await expectWhole(hosts, labName);
+  const before = await touchprint(hosts, labName);
+  expect((await must(['deploy', '--yes'])).stdout).toMatch(/nothing to change/);
+  expect(await touchprint(hosts, labName)).toBe(before);
 });

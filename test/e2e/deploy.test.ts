@@ -207,19 +207,6 @@ describe('other ways in', () => {
     const { code, error } = await json(['deploy', '--yes'], { folder });
     expect([code, error?.code]).toEqual([1, 'HOST_KEY']);
   });
-
-  test('images are loaded over SSH where hosts have no registry', async () => {
-    const one = container(lab, 'node-1');
-    await onHost(one, ['docker', 'rm', '-f', `kraken-${labName}-node-1-nginx`]);
-    await onHost(one, ['docker', 'rmi', '-f', lab.images.nginx]);
-    writeEnv(lab, { IMAGE_SOURCE: 'load' });
-    await must(['deploy', '--yes']);
-    expect(await onHost(one, ['docker', 'images', '-q', lab.images.nginx])).not.toBe('');
-    await expectWhole(hosts, labName);
-    const before = await touchprint(hosts, labName);
-    expect((await must(['deploy', '--yes'])).stdout).toMatch(/nothing to change/);
-    expect(await touchprint(hosts, labName)).toBe(before);
-  });
 });
 
 test('the work folder is the only place a deploy reads .env from', async () => {
