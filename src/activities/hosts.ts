@@ -3,6 +3,7 @@ import type { ContainerInfo, HostConnection, RedisInstance } from '../clients/ho
 import { emptyVault } from '../clients/vault';
 import { readinessOf } from '../cluster/component';
 import type { Readiness } from '../cluster/desired';
+import { fullFolders, writtenFolders } from '../cluster/full-disks';
 import type { LiveValues } from '../cluster/live-values';
 import { clusterFolder, configFolder, containerName, labels, recordFolder } from '../cluster/names';
 import type {
@@ -87,12 +88,13 @@ async function look({ deps, spec, connection, probe, startedAt }: Look): Promise
     connection.preflight.machine({
       cluster: spec.name,
       ports: portsOf(spec, connection.host),
-      folders: [dockerFolder],
+      folders: [dockerFolder, ...writtenFolders],
       settings: [],
     }),
     probe ? probeParts(connection, spec) : undefined,
     spec.auth ? observeAuth(connection, spec) : undefined,
   ]);
+  const full = fullFolders(machine.disks);
   return {
     host,
     reachable: true,
@@ -101,6 +103,7 @@ async function look({ deps, spec, connection, probe, startedAt }: Look): Promise
     clockOffsetMs: machine.clockOffsetMs,
     memoryBytes: machine.memoryBytes,
     diskUsedPercent: machine.disks[0]?.usedPercent ?? 0,
+    ...(full.length > 0 && { full }),
     containers: containers.map((c) => toObserved(c, spec.name)),
     files,
     images: images.map(({ id, references }) => ({ id, references })),

@@ -5,6 +5,7 @@ import type { Because } from './because';
 import type { DesiredState } from './desired';
 import { differencesOf, type HostDifferences } from './differences';
 import { isFoundation, isRedis, readyGates, routerGates } from './foundation';
+import { fullDisks } from './full-disks';
 import { liveStages } from './live-stage';
 import { type ClusterRecord, isSeen, type Observed, type SeenHost } from './observed';
 import type { RolloutPace } from './pace';
@@ -61,7 +62,8 @@ export function layOut(input: DeployPlanInput): Omit<Plan, 'hash'> {
   // After the images, and before anything that asks them.
   if (credentials) stages.splice(1, 0, credentials);
   const recordStale = isRecordStale(input, seen);
-  if (recordStale || stages.some((s) => s.steps.length > 0)) stages.push(recordStage(input));
+  const isWriting = recordStale || stages.some((s) => s.steps.length > 0);
+  if (isWriting) stages.push(recordStage(input));
   return {
     cluster: desired.cluster,
     desiredHash: desired.hash,
@@ -76,6 +78,8 @@ export function layOut(input: DeployPlanInput): Omit<Plan, 'hash'> {
     unseen,
     recordStale,
     conflicts: [
+      // The way back is tried: there is no other.
+      ...(isWriting && !pace.back ? fullDisks(seen) : []),
       ...unbuiltChanges(record, input.spec),
       ...authConflicts(input.spec, seen, record),
       ...differences.flatMap((d) => {

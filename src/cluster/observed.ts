@@ -101,6 +101,8 @@ export type ObservedHost =
       clockOffsetMs: number;
       memoryBytes: number;
       diskUsedPercent: number;
+      /** Folders that krakenctl or Docker writes to and in which the next write would fail; absent where there are none. */
+      full?: { folder: string; left: string }[];
       containers: ObservedContainer[];
       files: ObservedFile[];
       images: { id: string; references: string[] }[];

@@ -129,6 +129,8 @@ export interface Conflict {
   why: string;
   /** Nobody's fault on a host: krakenctl cannot do it yet. */
   notBuilt?: true;
+  /** Nothing can be written there any more. */
+  full?: true;
 }
 
 export interface Plan {

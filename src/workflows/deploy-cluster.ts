@@ -1,6 +1,6 @@
 import { CancellationScope, ContinueAsNew, patched } from '@temporalio/workflow';
 import type { ClusterRecord, LastGood } from '../cluster/observed';
-import type { Plan } from '../cluster/plan';
+import type { Conflict, Plan } from '../cluster/plan';
 import type { ClusterSpec } from '../cluster/spec';
 import type { OpenedOperation, OperationLine } from '../contracts/activities';
 import type { DeployRun } from '../contracts/carried';
@@ -212,6 +212,10 @@ function refuse(
         `${text}; ${untouched}`,
         'put the former value back into .env, then: krakenctl plan',
       );
+    if (plan.conflicts.every((c) => c.full)) {
+      const [{ host }] = plan.conflicts as [Conflict];
+      throw final('HOST_FULL', `${text}; ${untouched}`, { host, hint: 'then: krakenctl check, krakenctl deploy' });
+    }
     throw final('FOREIGN_RESOURCE', text, 'mend it by hand on that host, then deploy again');
   }
   if (plan.unseen.length > 0) {

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { fullFolders } from '../../src/cluster/full-disks';
 import { isSeen, type Observed, type SeenHost } from '../../src/cluster/observed';
 import type { Step } from '../../src/cluster/plan';
 import { newestRecord } from '../../src/cluster/record';
@@ -58,6 +59,23 @@ describe('the deploy plan', () => {
 
   test('a plan stays far below the 200 KB that a history can bear', () => {
     expect(JSON.stringify(planFor(spec, images, bare())).length).toBeLessThan(100_000);
+  });
+
+  test('a disk in which nothing can be written is in the way of what would write, and of nothing else', () => {
+    const fill = (observed: Observed) => {
+      const disks = [
+        { folder: '/etc/kraken', availableBytes: 4096, usedPercent: 0, inodesUsedPercent: 1 },
+        { folder: '/var/lib/kraken', availableBytes: 2 ** 30, usedPercent: 99, inodesUsedPercent: 1 },
+        { folder: '/var/lib/krakenctl', availableBytes: 2 ** 30, usedPercent: 1, inodesUsedPercent: 100 },
+      ];
+      Object.assign(seenHost(observed, 'node-2'), { full: fullFolders(disks) });
+      return observed;
+    };
+    expect(planFor(spec, images, fill(bare())).conflicts).toEqual([
+      { host: 'node-2', what: '/etc/kraken', why: '4 KiB are left: make room there', full: true },
+      { host: 'node-2', what: '/var/lib/krakenctl', why: 'no inode is left: make room there', full: true },
+    ]);
+    expect(planFor(spec, images, fill(observedAs(spec, images))).conflicts).toEqual([]);
   });
 
   test('every step has a reason', () => {
