@@ -47,6 +47,7 @@ install='apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y
 module() { echo "$(go env GOMODCACHE)/$1"; }
 
 node scripts/build.mjs
+node -e 'require("./dist/lab/engine").ensureEngine(console.error).catch((error) => { console.error(error.message); process.exit(1); })'
 base=$(node -e 'require("./dist/lab/base-image").ensureBaseImage(console.error).then(console.log)')
 
 if ! have "postgres:$postgres_version"; then
