@@ -51,7 +51,9 @@ export function describeFleet(report: FleetReport, { colors, progress, spec }: D
         : `Done${took}. ${name}: ${count} · look: krakenctl agent list`;
     return { lines: [...lines, colors.green(last)], left: [] };
   }
-  const retry = left.some((l) => l.state === 'failed') ? ` · again: krakenctl agent deploy --retry-failed ${name}` : '';
+  const retry = left.some((l) => l.state === 'failed')
+    ? ` · again: krakenctl agent ${verb} --retry-failed ${name}`
+    : '';
   lines.push(colors.yellow(`Done in part${took}. ${name}: ${count} · look: krakenctl agent list${retry}`));
   return { lines, left: [...left.map(({ vm, state }) => `${vmName(vm)} ${state}`), ...unattended.left] };
 }

@@ -151,6 +151,12 @@ test('what is left behind makes the command exit 5, with what happens to it next
   ]);
 });
 
+test.each(['deploy', 'upgrade', 'restart', 'remove'] as const)('what to type again is of the same verb: %s', (verb) => {
+  const left: FleetReport['left'] = [{ vm: 'root@10.0.2.4:22', state: 'failed', code: 'HOST_FULL', why: 'full' }];
+  const told = describeFleet(report({ verb, left }), { colors }).lines.at(-1);
+  expect(told).toMatch(new RegExp(`again: krakenctl agent ${verb} --retry-failed agents-3$`));
+});
+
 describe('VMs that installed themselves', () => {
   const installed = { there: 1, followed: 2, left: [], away: 0 };
   const counted = ' i 3 of 3 VMs that installed themselves have it, 2 by this';
