@@ -146,7 +146,7 @@ const bugs = [
   {
     suite: 'workflows',
     bug: 'a VM comes with a credential that no load balancer knows',
-    file: 'src/workflows/operate-fleet.ts',
+    file: 'src/workflows/fleet-opening.ts',
     from: 'const serials = logins && (await bringLogins(hosts, logins));',
     to: 'const serials = logins?.serials;\n  void bringLogins;',
     tests: 'test/workflows/auth',

@@ -1,5 +1,5 @@
 import {
-  CancellationScope,
+  ApplicationFailure,
   ChildWorkflowCancellationType,
   defineSignal,
   executeChild,
@@ -9,31 +9,24 @@ import {
   patched,
   setHandler,
   startChild,
+  TemporalFailure,
   WorkflowIdReusePolicy,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { FleetBatch, FleetPlan } from '../cluster/agents/fleet-plan';
-import type { OperationLine } from '../contracts/activities';
-import {
-  type AgentInput,
-  asRecorded,
-  type FleetInput,
-  type FleetReport,
-  type FleetState,
-  type FleetView,
-  type InstalledReport,
-} from '../contracts/agents';
+import type { FleetBatch } from '../cluster/agents/fleet-plan';
+import type { AgentInput, FleetInput, FleetReport, FleetState, InstalledReport } from '../contracts/agents';
 import type { StageProgress } from '../contracts/operation';
 import { agentWorkflowId, pauseSignal, resumeSignal } from '../contracts/queues';
-import { effects, lookers, planners, proofs } from './activities';
+import { effects } from './activities';
 import { oneOfSeveral } from './activity-options';
 import type { bringAgent, keepAgent } from './bring-agent';
-import { dismiss, dismissTitle, type FleetHosts, publish, seenOf, stagesOf, writeRecord } from './fleet-hosts';
-import { bringLogins, loginsStage, openLogins } from './fleet-logins';
+import { type FleetEnd, noteEnd, noteFailure } from './fleet-end';
+import { seenOf } from './fleet-hosts';
+import { openFleet } from './fleet-opening';
 import { memoOfNext } from './further-runs';
 import { letInstalledFollow } from './installed-vms';
 import { leftBriefly } from './left-briefly';
-import { final, spokenOf } from './operation-steps';
+import { final } from './operation-steps';
 import { Progress } from './progress';
 import { SafePoints } from './safe-points';
 
@@ -50,7 +43,7 @@ export async function operateFleet(input: FleetInput): Promise<FleetReport> {
   hearSignals(safePoints);
   return progress.whole(async () => {
     const { carried } = input;
-    const run = carried ? { input, state: carried } : await open(input, progress);
+    const run = carried ? { input, state: carried } : await openFleet(input, progress);
     return new Fleet({ ...run, progress, safePoints }).run();
   });
 }
@@ -63,71 +56,6 @@ function hearSignals(safePoints: SafePoints): void {
   };
   setHandler(defineSignal(pauseSignal), hear('pause'));
   setHandler(defineSignal(resumeSignal), hear('resume'));
-}
-
-/** Looks, names the operation, and writes what shall be to the nodes before the first VM is touched. */
-async function open(asked: FleetInput, progress: Progress): Promise<Pick<FleetRun, 'input' | 'state'>> {
-  const { operation, verb } = asked;
-  const isBringing = verb === 'deploy' || verb === 'upgrade';
-  const isPublishing = isBringing || verb === 'publish';
-  const opened = await progress.during('look', 'look and plan', async () => {
-    const logins = await openLogins(asked);
-    const seen = await lookers.readFleet({ spec: asked.spec, enrolled: 'addresses' });
-    const spec = asRecorded(asked.spec, seen);
-    const view = logins ? { ...seen, revoked: logins.revoked } : seen;
-    if (view.unseen.length >= spec.nodes.length / 2) {
-      const why = view.unseen.map((u) => `${u.host}: ${u.error}`).join('; ');
-      throw final(
-        'HOST_UNREACHABLE',
-        `most nodes could not be seen, and they keep the list of agents: ${why}`,
-        'krakenctl status',
-      );
-    }
-    const fleet = await planners.openFleet({ input: asked, view, nowMs: Date.now() });
-    const isForInstalled = verb === 'publish' || (verb === 'upgrade' && isAnyInstalled(fleet.plan, view));
-    if (fleet.plan.vms.length === 0 && !fleet.plan.dismissed && !isForInstalled) {
-      throw final('NO_AGENTS', 'no VM was named and the record has none', 'krakenctl agent deploy 10.0.2.10');
-    }
-    const known = view.record?.digest;
-    const digest = isPublishing || !known ? await lookers.resolveAgentImage({ spec, known }) : known;
-    // Histories of before have every host asked, the unseen ones too.
-    const unseen = patched('unseen-hosts-are-left') ? view.unseen : [];
-    return { ...fleet, spec, digest, unseen, logins };
-  });
-  progress.named(opened.name);
-  const { name, epoch, plan, digest, unseen, logins, spec } = opened;
-  const input = { ...asked, spec };
-  const early = [{ id: 'record', title: 'desired agents onto the nodes', steps: [] }];
-  if (logins) early.push({ ...loginsStage, steps: [] });
-  if (isPublishing) early.push({ id: 'publish', title: 'what VMs install from', steps: [] });
-  if (plan.dismissed) early.push({ id: 'dismiss', title: dismissTitle, steps: [] });
-  progress.expect([...early, ...stagesOf(plan.batches)]);
-  const hosts: FleetHosts = { input, epoch, progress, unseen };
-  await writeRecord(hosts, isPublishing ? { ...opened.record, digest } : opened.record);
-  const serials = logins && (await bringLogins(hosts, logins));
-  if (isPublishing) await publish(hosts, digest);
-  if (plan.dismissed) await dismiss(hosts, plan.dismissed);
-  const away = unseen.map(({ host }) => host);
-  const sentinel = isBringing ? await proofs.pushSentinel({ spec, operation, away }) : undefined;
-  const counters = { next: 0, done: 0, changed: 0, left: [] };
-  const state = {
-    plan,
-    name,
-    epoch,
-    digest,
-    sentinel,
-    unseen,
-    ...(serials && { serials }),
-    ...counters,
-    startedAt: progress.startedAt,
-    stages: progress.stages,
-  };
-  return { input, state };
-}
-
-/** That is meant, and so needs no VM that somebody logs in to. */
-function isAnyInstalled({ installed }: FleetPlan, { enrolled }: FleetView): boolean {
-  return (installed ?? enrolled).length > 0;
 }
 
 interface FleetRun {
@@ -162,11 +90,10 @@ class Fleet {
       }
       installed = await this.letInstalledFollow();
     } catch (error) {
-      if (isCancellation(error)) await CancellationScope.nonCancellable(() => this.note('cancelled'));
-      else if (error instanceof Error && error.name === 'ApplicationFailure') await this.note('failed');
+      if (isNoted(error)) await noteFailure(this.end, error);
       throw error;
     }
-    await this.note('done');
+    await noteEnd(this.end, 'done');
     return { ...this.report(), ...(installed && { installed }) };
   }
 
@@ -204,7 +131,11 @@ class Fleet {
     if (this.mustRenew() && this.state.left.length <= this.state.plan.maxFailures && !this.isReached(batch)) {
       const { stages, decisions } = this.progress;
       const carried: FleetState = { ...this.state, stages, decisions, paused: this.safePoints.pausedBy };
-      await makeContinueAsNewFunc<typeof operateFleet>({ memo: memoOfNext() })({ ...this.input, vms: [], carried });
+      await makeContinueAsNewFunc<typeof operateFleet>({ memo: memoOfNext() })({
+        ...this.input,
+        vms: [],
+        carried,
+      });
     }
   }
 
@@ -290,6 +221,11 @@ class Fleet {
     });
   }
 
+  private get end(): FleetEnd {
+    const { name, epoch, startedAt, unseen = [] } = this.state;
+    return { input: this.input, name, epoch, startedAt, unseen, decisions: this.progress.decisions };
+  }
+
   private report(): FleetReport {
     const { operation, verb } = this.input;
     const { name, plan, done, changed, left, digest, unseen = [] } = this.state;
@@ -309,30 +245,12 @@ class Fleet {
       ...away,
     };
   }
+}
 
-  /** A line on every node that takes it. */
-  private async note(result: OperationLine['result']): Promise<void> {
-    const { spec, operation } = this.input;
-    const { name, epoch, startedAt, unseen = [] } = this.state;
-    const line: OperationLine = {
-      id: operation.id,
-      name,
-      verb: operation.verb,
-      actor: operation.actor,
-      startedAt: new Date(startedAt).toISOString(),
-      endedAt: new Date().toISOString(),
-      result,
-      planHash: '',
-      generation: 0,
-      ...spokenOf({ input: this.input, decisions: this.progress.decisions }),
-    };
-    const note = (host: string) =>
-      effects.appendOperation.executeWithOptions({ ...oneOfSeveral, summary: `${host}: note the end` }, [
-        { spec, host, epoch, realm: 'agents', line },
-      ]);
-    const nodes = spec.nodes.map(({ id }) => id);
-    await Promise.allSettled(seenOf(nodes, unseen).map(note));
-  }
+/** Histories of before have no line for what failed without a name of ours. */
+function isNoted(error: unknown): boolean {
+  if (!(error instanceof TemporalFailure)) return false;
+  return isCancellation(error) || error instanceof ApplicationFailure || patched('every-failure-is-noted');
 }
 
 function nameOf(vm: string): string {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { vmName } from '../../src/cluster/agents/vm';
 import type { FleetInput, FleetReport } from '../../src/contracts/agents';
 import { defaultRollout, type OperationProgress } from '../../src/contracts/operation';
@@ -60,6 +61,12 @@ async function turnOff(names: string[]): Promise<void> {
     lab.machine(vmName(vm)).isOn = false;
   }
 }
+
+const noted = (): { result: string }[] =>
+  (lab.machine('node-1').stored.get(`/var/lib/krakenctl/${cluster}/operations.jsonl`)?.contents.toString() ?? '')
+    .split('\n')
+    .flatMap((line) => (line ? [JSON.parse(line)] : []))
+    .filter(({ verb }) => verb === 'agents');
 
 function raise(message: string): never {
   throw new Error(message);
@@ -192,6 +199,20 @@ describe('operateFleet', () => {
     expect(running()).toEqual([]);
     expect((await keeper.describe()).status.name).not.toBe('RUNNING');
     expect(await failureOf(operate({ verb: 'upgrade', vms: [] }))).toMatchObject({ type: 'NO_AGENTS' });
+  });
+
+  test.each([
+    ['before the first VM', 'pushSentinel', []],
+    ['after the last', 'planInstalled', ['10.0.2.1']],
+  ])('an operation that fails %s leaves a line on the nodes, whatever it failed with', async (_, activity, serving) => {
+    await bench.close();
+    const before = async (name: string) => {
+      if (name === activity) throw ApplicationFailure.nonRetryable('out of memory', 'INTERNAL');
+    };
+    bench = await openBench(lab, { before });
+    await failureOf(operate({ vms: vms(1) }));
+    expect(running()).toEqual(serving);
+    expect(noted()).toMatchObject([{ result: 'failed' }]);
   });
 
   test('VMs that installed themselves are told to leave, by every load balancer; nobody logs in to them', async () => {

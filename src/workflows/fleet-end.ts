@@ -1,0 +1,56 @@
+import { CancellationScope, isCancellation, TemporalFailure } from '@temporalio/workflow';
+import type { OperationLine } from '../contracts/activities';
+import type { FleetInput, UnseenHost } from '../contracts/agents';
+import type { Decision } from '../contracts/operation';
+import { effects } from './activities';
+import { oneOfSeveral } from './activity-options';
+import { seenOf } from './fleet-hosts';
+import { spokenOf } from './operation-steps';
+
+/** How an operation on agents ends on the nodes: with a line in `operations.jsonl`. */
+
+export interface FleetEnd {
+  input: FleetInput;
+  name: string;
+  epoch: number;
+  startedAt: number;
+  unseen: UnseenHost[];
+  decisions: Decision[];
+}
+
+/** Other errors end no operation: Temporal tries the same moment again. */
+export async function noteFailure(end: FleetEnd, error: unknown): Promise<void> {
+  if (!(error instanceof TemporalFailure)) return;
+  if (isCancellation(error)) await CancellationScope.nonCancellable(() => noteEnd(end, 'cancelled'));
+  else await noteEnd(end, 'failed');
+}
+
+/** A line on every node that takes it. */
+export async function noteEnd(end: FleetEnd, result: OperationLine['result']): Promise<void> {
+  const { input, name, epoch, startedAt, unseen, decisions } = end;
+  const { spec, operation } = input;
+  const line: OperationLine = {
+    id: operation.id,
+    name,
+    verb: operation.verb,
+    actor: operation.actor,
+    startedAt: new Date(startedAt).toISOString(),
+    endedAt: new Date().toISOString(),
+    result,
+    planHash: '',
+    generation: 0,
+    ...spokenOf({ input, decisions }),
+  };
+  const append = (host: string) =>
+    effects.appendOperation.executeWithOptions({ ...oneOfSeveral, summary: `${host}: note the end` }, [
+      { spec, host, epoch, realm: 'agents', line },
+    ]);
+  await Promise.allSettled(nodesOf(input, unseen).map(append));
+}
+
+function nodesOf({ spec }: FleetInput, unseen: UnseenHost[]): string[] {
+  return seenOf(
+    spec.nodes.map(({ id }) => id),
+    unseen,
+  );
+}
