@@ -766,6 +766,15 @@ const bugs = [
     named: 'converge by themselves',
   },
   {
+    suite: 'workflows',
+    bug: 'a parked VM gets an agent of a cluster that was destroyed',
+    file: 'src/workflows/bring-agent.ts',
+    from: "if (!answer.wanted) return { state: 'failed', code: 'NO_AGENTS', why: answer.why };",
+    to: '',
+    tests: 'test/workflows/fleet',
+    named: 'gets no agent once',
+  },
+  {
     suite: 'unit',
     bug: 'a Redis master is handed over to a replica that is not in sync',
     file: 'src/cluster/redis-topology.ts',

@@ -15,6 +15,7 @@ const looks: ReadonlySet<string> = new Set<keyof Activities>([
   'measureFolders',
   'readLogTail',
   'readFleet',
+  'isAgentWanted',
   'resolveAgentImage',
   'planInstalled',
   'lookAtAgent',

@@ -4,27 +4,25 @@ import type { HostConnection, InstallBundle } from '../clients/host';
 import { installArchive } from '../clients/install-source';
 import { pushTinyImage, withLogin } from '../clients/registry';
 import { desiredAgents, planFleet } from '../cluster/agents/fleet-plan';
-import { type FleetHolding, type FleetRecord, highestGeneration, newestFleet } from '../cluster/agents/fleet-record';
-import { type EnrolledVm, joinEnrolled, type PublishedInstall, pageOfEnrolled } from '../cluster/agents/install-source';
+import { type FleetRecord, highestGeneration, newestFleet } from '../cluster/agents/fleet-record';
+import { type EnrolledVm, joinEnrolled, pageOfEnrolled } from '../cluster/agents/install-source';
 import { agentImageReference } from '../cluster/agents/release';
-import { recordFolder } from '../cluster/names';
-import type { ClusterRecord } from '../cluster/observed';
-import { newestOfMost } from '../cluster/record';
 import { installScript } from '../cluster/render/agent/install';
 import type { ClusterSpec } from '../cluster/spec';
-import type { AgentActivities, FleetView, InstallInput, RecordedTls } from '../contracts/agents';
+import type { AgentActivities, FleetView, InstallInput } from '../contracts/agents';
 import { archiveOf, renderRelease } from './agent-release';
 import { bringAgentImage } from './agents';
 import { contentsOf } from './auth-contents';
 import { loginOf } from './auth-keys';
 import { type ActivityDependencies, connectTo, type FencedScope, fenced } from './dependencies';
 import { ActivityError } from './failures';
-import { parseRecord } from './record-json';
+import { fleetPath, isAgentWanted, readHolding, recordedTls } from './fleet-records';
 
 type Verbs =
   | 'readFleet'
   | 'openFleet'
   | 'writeFleet'
+  | 'isAgentWanted'
   | 'resolveAgentImage'
   | 'pushSentinel'
   | 'ensureInstallImage'
@@ -76,6 +74,7 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
         connection.files.write({ path: fleetPath(spec), mode: 0o644, contents }),
       );
     },
+    isAgentWanted: (input) => isAgentWanted(deps, input),
     async ensureInstallImage(input) {
       return fencedNode(deps, input, (connection) => bringAgentImage(deps, connection, input));
     },
@@ -169,55 +168,6 @@ async function bundleOf(deps: ActivityDependencies, { spec, digest, epoch }: Ins
     archive: await installArchive(script, archive),
     epoch,
   };
-}
-
-function fleetPath(spec: ClusterSpec): string {
-  return `${recordFolder(spec.name)}/agents.json`;
-}
-
-interface Held extends FleetHolding {
-  epoch: number;
-  install: PublishedInstall;
-  cluster?: ClusterRecord;
-}
-
-type Holding = Held | { host: string; error: string };
-
-/** A damaged one is a matter of the cluster, and one that does not count here. */
-function readable(bytes: Buffer | undefined): ClusterRecord | undefined {
-  try {
-    return bytes && (JSON.parse(bytes.toString()) as ClusterRecord);
-  } catch {
-    return undefined;
-  }
-}
-
-function recordedTls(holdings: Held[], nodes: number): RecordedTls {
-  const held = holdings.map(({ cluster }) => cluster);
-  const { destroyed, spec } = newestOfMost(held, nodes) ?? {};
-  return spec?.tls && !destroyed ? { tls: spec.tls } : {};
-}
-
-async function readHolding(deps: ActivityDependencies, spec: ClusterSpec, host: string): Promise<Holding> {
-  try {
-    const { files, installs } = await connectTo(deps, spec, host);
-    const [bytes, cluster, epoch, install] = await Promise.all([
-      files.read(fleetPath(spec)),
-      files.read(`${recordFolder(spec.name)}/state.json`),
-      files.read(`${recordFolder(spec.name)}/epoch-agents`),
-      installs.look(spec.name),
-    ]);
-    return {
-      host,
-      install,
-      record: parseRecord<FleetRecord>(host, 'agents.json', bytes),
-      cluster: readable(cluster),
-      epoch: Number.parseInt(epoch?.toString() ?? '', 10) || 0,
-    };
-  } catch (error) {
-    if (error instanceof ClientError) return { host, error: error.message };
-    throw error;
-  }
 }
 
 async function identify(deps: ActivityDependencies, spec: ClusterSpec, reference: string): Promise<string> {

@@ -250,6 +250,11 @@ export interface AgentActivities {
   openFleet(input: { input: FleetInput; view: FleetView; nowMs: number }): Promise<OpenedFleet>;
   /** Writes `agents.json` on one node. */
   writeFleet(input: { spec: ClusterSpec; host: string; epoch: number; record: FleetRecord }): Promise<Changed>;
+  /** Whether the nodes' record still asks for an agent on a VM that is tried again for days. */
+  isAgentWanted(input: {
+    spec: ClusterSpec;
+    vm: VmAddress;
+  }): Promise<{ wanted: true } | { wanted: false; why: string }>;
   resolveAgentImage(input: { spec: ClusterSpec; known?: string }): Promise<string>;
   /** The agent's image in the engine of one load balancer. */
   ensureInstallImage(input: InstallInput): Promise<Changed>;

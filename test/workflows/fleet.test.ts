@@ -215,6 +215,23 @@ describe('operateFleet', () => {
     expect(noted()).toMatchObject([{ result: 'failed' }]);
   });
 
+  test.each([
+    ['its cluster was destroyed', { keepData: false }],
+    ['its cluster was destroyed, and its data kept', { keepData: true }],
+  ])('a parked VM gets no agent once %s', async (_, choice) => {
+    await turnOff([vms(2)[1]!]);
+    await operate({ vms: vms(2), policy: policy({ maxFailures: '1' }) });
+    const { spec, owner } = fleetInput();
+    const asked = { spec, skipUnreachable: false, ...choice };
+    const { hash: planHash } = (await (await bench.begin('inspectRemains', asked)).result()) as { hash: string };
+    const operation = { id: '20261123-000000-destroy-0001', verb: 'destroy', actor: 'ana@ops-1' };
+    await (await bench.begin('destroyCluster', { ...asked, operation, owner, planHash })).result();
+    lab.machine('10.0.2.2').isOn = true;
+    const keeper = bench.environment.client.workflow.getHandle(`kraken-${cluster}-agent-10.0.2.2`);
+    expect(await keeper.result()).toMatchObject({ state: 'failed', code: 'NO_AGENTS' });
+    expect(running()).toEqual(['10.0.2.1']);
+  });
+
   test('VMs that installed themselves are told to leave, by every load balancer; nobody logs in to them', async () => {
     await operate({ vms: vms(1) });
     lab.enrolled = ['10.0.2.8', '10.0.2.9', '10.0.2.1'].map((address) => ({ address, ageSeconds: 60 }));
