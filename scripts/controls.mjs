@@ -766,6 +766,14 @@ const bugs = [
     named: 'converge by themselves',
   },
   {
+    suite: 'unit',
+    bug: 'a removal forgets VMs that still have their agent',
+    file: 'src/cluster/agents/fleet-plan.ts',
+    from: 'return listed(without(agents, going), sortVms([...leaving, ...going]));',
+    to: 'return listed(without(agents, going), leaving);',
+    tests: 'test/cluster/agents/fleet-plan',
+  },
+  {
     suite: 'workflows',
     bug: 'a parked VM gets an agent of a cluster that was destroyed',
     file: 'src/workflows/bring-agent.ts',

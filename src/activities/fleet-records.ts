@@ -1,5 +1,6 @@
 import { ClientError } from '../clients/errors';
-import { type FleetHolding, type FleetRecord, newestFleet } from '../cluster/agents/fleet-record';
+import type { HostConnection } from '../clients/host';
+import { type FleetHolding, type FleetRecord, newestFleet, withoutGone } from '../cluster/agents/fleet-record';
 import type { PublishedInstall } from '../cluster/agents/install-source';
 import { vmName } from '../cluster/agents/vm';
 import { recordFolder } from '../cluster/names';
@@ -7,13 +8,14 @@ import type { ClusterRecord } from '../cluster/observed';
 import { newestOfMost } from '../cluster/record';
 import type { ClusterSpec } from '../cluster/spec';
 import type { AgentActivities, RecordedTls } from '../contracts/agents';
-import { type ActivityDependencies, connectTo } from './dependencies';
+import type { Changed } from '../contracts/changed';
+import { type ActivityDependencies, connectTo, fenced } from './dependencies';
 import { ActivityError } from './failures';
 import { parseRecord } from './record-json';
 
 /** `agents.json` on the nodes, and what lies beside it. */
 
-export function fleetPath(spec: ClusterSpec): string {
+function fleetPath(spec: ClusterSpec): string {
   return `${recordFolder(spec.name)}/agents.json`;
 }
 
@@ -74,6 +76,34 @@ export async function readHolding(deps: ActivityDependencies, spec: ClusterSpec,
     if (error instanceof ClientError) return { host, error: error.message };
     throw error;
   }
+}
+
+export async function writeFleet({ files }: HostConnection, spec: ClusterSpec, record: FleetRecord) {
+  return files.write({ path: fleetPath(spec), mode: 0o644, contents: Buffer.from(`${JSON.stringify(record)}\n`) });
+}
+
+/**
+ * Strikes out who is gone, on one node. The generation stays: who shall have an agent has not changed. A parked VM may be gone after later operations have
+ * begun, and that it is gone is true under each of them.
+ */
+export async function forgetRemoved(
+  deps: ActivityDependencies,
+  { spec, host, epoch, vms }: Parameters<AgentActivities['forgetRemoved']>[0],
+): Promise<Changed> {
+  const gone = new Set(vms.map(vmName));
+  const read = async ({ files }: HostConnection) =>
+    parseRecord<FleetRecord>(host, 'agents.json', await files.read(fleetPath(spec)));
+  const names = (record: FleetRecord | undefined): record is FleetRecord =>
+    record?.leaving?.some((vm) => gone.has(vmName(vm))) ?? false;
+  const connection = await connectTo(deps, spec, host);
+  // Looked at before the fence is taken, which would leave its mark on a host whose cluster is destroyed.
+  if (!names(await read(connection))) return { changed: false };
+  const newest = await connection.files.read(epochPath(spec));
+  const scope = { spec, host, epoch: Math.max(epoch, numberIn(newest)), realm: 'agents' as const };
+  return fenced(deps, scope, async (fencedConnection) => {
+    const record = await read(fencedConnection);
+    return names(record) ? writeFleet(fencedConnection, spec, withoutGone(record, gone)) : { changed: false };
+  });
 }
 
 /** @throws HOST_UNREACHABLE where most nodes cannot be seen, so that nobody knows. */

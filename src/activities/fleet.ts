@@ -3,7 +3,7 @@ import { ClientError, ImageMissingError } from '../clients/errors';
 import type { HostConnection, InstallBundle } from '../clients/host';
 import { installArchive } from '../clients/install-source';
 import { pushTinyImage, withLogin } from '../clients/registry';
-import { desiredAgents, planFleet } from '../cluster/agents/fleet-plan';
+import { desiredAgents, type FleetWish, planFleet, strangersOf } from '../cluster/agents/fleet-plan';
 import { type FleetRecord, highestGeneration, newestFleet } from '../cluster/agents/fleet-record';
 import { type EnrolledVm, joinEnrolled, pageOfEnrolled } from '../cluster/agents/install-source';
 import { agentImageReference } from '../cluster/agents/release';
@@ -16,12 +16,13 @@ import { contentsOf } from './auth-contents';
 import { loginOf } from './auth-keys';
 import { type ActivityDependencies, connectTo, type FencedScope, fenced } from './dependencies';
 import { ActivityError } from './failures';
-import { fleetPath, isAgentWanted, readHolding, recordedTls } from './fleet-records';
+import { forgetRemoved, isAgentWanted, readHolding, recordedTls, writeFleet } from './fleet-records';
 
 type Verbs =
   | 'readFleet'
   | 'openFleet'
   | 'writeFleet'
+  | 'forgetRemoved'
   | 'isAgentWanted'
   | 'resolveAgentImage'
   | 'pushSentinel'
@@ -50,12 +51,13 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
     },
     async openFleet({ input, view, nowMs }) {
       const { operation, verb } = input;
+      refuseStrangers(input, view);
       const counts = { ...view.record?.counts, [verb]: (view.record?.counts[verb] ?? 0) + 1 };
       const name = `agents-${Object.values(counts).reduce((sum, n) => sum + n, 0)}`;
       const record: FleetRecord = {
         format: 1,
         generation: (view.record?.generation ?? 0) + 1,
-        agents: desiredAgents(input, view.record),
+        ...desiredAgents(input, view.record),
         digest: view.record?.digest,
         counts,
         operation: { id: operation.id, name, actor: operation.actor, at: new Date(nowMs).toISOString() },
@@ -69,11 +71,9 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       };
     },
     async writeFleet({ spec, host, epoch, record }) {
-      const contents = Buffer.from(`${JSON.stringify(record)}\n`);
-      return fencedNode(deps, { spec, host, epoch }, (connection) =>
-        connection.files.write({ path: fleetPath(spec), mode: 0o644, contents }),
-      );
+      return fencedNode(deps, { spec, host, epoch }, (connection) => writeFleet(connection, spec, record));
     },
+    forgetRemoved: (input) => forgetRemoved(deps, input),
     isAgentWanted: (input) => isAgentWanted(deps, input),
     async ensureInstallImage(input) {
       return fencedNode(deps, input, (connection) => bringAgentImage(deps, connection, input));
@@ -107,6 +107,19 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return { repository, digest };
     },
   };
+}
+
+/** Before anything is changed: an upgrade would bring an agent that nobody looks after, and --forget forget nobody. */
+function refuseStrangers(wish: FleetWish, { record, enrolled }: FleetView): void {
+  const strangers = strangersOf(wish, record, { enrolled });
+  if (strangers.length === 0) return;
+  const shown = strangers.slice(0, 20).join(' ');
+  const more = strangers.length > 20 ? ` and ${strangers.length - 20} more` : '';
+  const why = wish.forget ? '--forget takes off the record alone' : 'an upgrade changes those alone that have an agent';
+  throw new ActivityError('NO_AGENTS', `not in the record of agents: ${shown}${more}; ${why}; nothing was changed`, {
+    final: true,
+    hint: wish.forget ? 'krakenctl agent list' : `krakenctl agent deploy ${shown}`,
+  });
 }
 
 /** What a VM says of itself is its own word where nobody asked for a login. */

@@ -1,4 +1,5 @@
 import { ClientError } from '../clients/errors';
+import { recordedVms } from '../cluster/agents/fleet-record';
 import { type EnrolledVm, joinEnrolled } from '../cluster/agents/install-source';
 import { type InstalledWish, judgeInstalled, lateOf, planInstalled } from '../cluster/agents/installed-vms';
 import { vmName } from '../cluster/agents/vm';
@@ -24,7 +25,7 @@ export function installedActivities(
   return {
     async planInstalled({ spec, digest, policy }) {
       const { record, enrolled } = await readFleet({ spec });
-      const ours = new Set((record?.agents ?? []).map(vmName));
+      const ours = new Set(recordedVms(record).map(vmName));
       const { id } = renderRelease({ spec, digest }, deps);
       return planInstalled(
         // Where logins are needed, the others get nothing from a load balancer.

@@ -19,6 +19,8 @@ export interface ParkedAgent {
 
 export interface AgentRow extends ListedAgent {
   parked?: ParkedAgent;
+  /** It is to lose its agent, and may still have it. */
+  leaving?: true;
 }
 
 export interface AgentListing extends Omit<AgentRoster, 'vms' | 'next'> {
@@ -31,7 +33,9 @@ export async function listAgents(
   spec: ClusterSpec,
 ): Promise<{ agents: AgentRow[] } & Omit<AgentListing, 'agents'>> {
   const [listing, parked] = await Promise.all([lookAtAgents(temporal, spec), listParked(temporal, spec)]);
-  return { ...listing, agents: listing.agents.map((agent) => ({ ...agent, parked: parked.get(vmName(agent.vm)) })) };
+  const leaving = await lookAtEach(temporal, spec, { ...listing, vms: listing.leaving ?? [] });
+  const rows = [...listing.agents, ...leaving.map((agent) => ({ ...agent, leaving: true as const }))];
+  return { ...listing, agents: rows.map((agent) => ({ ...agent, parked: parked.get(vmName(agent.vm)) })) };
 }
 
 /** One VM as it is now, whether the record has it or not. */
@@ -46,11 +50,19 @@ export async function showAgent(temporal: Temporal, spec: ClusterSpec, vm: VmAdd
 /** All that the record has, page by page. @throws {CliFailure} as {@link readRoster}. */
 export async function lookAtAgents(temporal: Temporal, spec: ClusterSpec): Promise<AgentListing> {
   const { vms, ...roster } = await readRoster(temporal, spec);
-  const { digest } = roster;
+  return { ...roster, agents: await lookAtEach(temporal, spec, { ...roster, vms }) };
+}
+
+/** Page by page. */
+async function lookAtEach(
+  temporal: Temporal,
+  spec: ClusterSpec,
+  { vms, digest, recorded }: Pick<AgentRoster, 'vms' | 'digest' | 'recorded'>,
+): Promise<ListedAgent[]> {
   const agents: ListedAgent[] = [];
   for (const page of chunksOf(vms, agentsPerPage))
-    agents.push(...(await lookAtVms(temporal, asRecorded(spec, roster), { vms: page, digest })));
-  return { ...roster, agents };
+    agents.push(...(await lookAtVms(temporal, asRecorded(spec, { recorded }), { vms: page, digest })));
+  return agents;
 }
 
 /**
@@ -66,7 +78,7 @@ export async function readRoster(temporal: Temporal, spec: ClusterSpec): Promise
     enrolled.push(...page.enrolled);
     next = page.next;
   }
-  const known = new Set(roster.vms.map(vmName));
+  const known = new Set([...roster.vms, ...(roster.leaving ?? [])].map(vmName));
   return { ...roster, enrolled: enrolled.filter(({ address }) => !known.has(address)) };
 }
 

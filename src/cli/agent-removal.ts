@@ -10,9 +10,12 @@ import { CliFailure } from './failure';
 interface RemovalOptions {
   all?: boolean;
   retryFailed?: string;
+  forget?: boolean;
 }
 
-export function requireTargets(named: VmAddress[], { all, retryFailed }: RemovalOptions): void {
+export function requireTargets(named: VmAddress[], { all, retryFailed, forget }: RemovalOptions): void {
+  if (all && forget)
+    throw new CliFailure('USAGE', '--forget and --all: expected the names of those that do not come back');
   if (named.length > 0 && all) throw new CliFailure('USAGE', '--all and names of VMs: expected one of them');
   if (named.length > 0 || all || retryFailed) return;
   throw new CliFailure('USAGE', 'no VM is named', { hint: 'krakenctl agent remove 10.0.2.10, or --all' });
@@ -52,6 +55,6 @@ export async function agreeToRemoval(
 }
 
 async function listEvery(temporal: Temporal, spec: ClusterSpec): Promise<string[]> {
-  const { vms, enrolled } = await readRoster(temporal, spec);
-  return [...vms.map(vmName), ...enrolled.map(({ address }) => address)];
+  const { vms, leaving = [], enrolled } = await readRoster(temporal, spec);
+  return [...[...vms, ...leaving].map(vmName), ...enrolled.map(({ address }) => address)];
 }

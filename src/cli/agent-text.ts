@@ -56,7 +56,8 @@ function cellsOf(agent: AgentRow, { now }: AgentView): string[] {
 }
 
 function nextOf(agent: AgentRow, now: number): string {
-  const { parked, plan, vm, revoked } = agent;
+  const { parked, plan, vm, revoked, leaving } = agent;
+  if (leaving) return leavingText(agent, now);
   if (revoked) return `its credential was taken away → krakenctl agent deploy ${vmName(vm)} lets it in again`;
   if (parked) {
     const wait = showDuration(Math.max(0, parked.nextTryAt - now));
@@ -66,6 +67,14 @@ function nextOf(agent: AgentRow, now: number): string {
   if (plan.kind === 'refused') return `${plan.why} → ${plan.hint}`.slice(0, 120);
   if (plan.because.length > 0) return `${plan.because.join(', ')} → krakenctl agent deploy ${vmName(vm)}`.slice(0, 160);
   return '';
+}
+
+/** It was asked to go, and it is not known yet that it has gone. */
+function leavingText({ vm, plan, parked }: AgentRow, now: number): string {
+  const wait = parked && showDuration(Math.max(0, parked.nextTryAt - now));
+  const why = parked?.why ?? (plan.kind === 'unreachable' ? plan.why : '');
+  const next = parked ? `tried ${parked.tries} times, again in ${wait}` : `→ krakenctl agent remove ${vmName(vm)}`;
+  return `to be removed ${next}${why && `: ${why}`}`.slice(0, 160);
 }
 
 /** Nobody has logged in there: what such a VM says of itself may be anybody's word. */
@@ -81,11 +90,12 @@ export function renderEnrolled(enrolled: EnrolledVm[]): string[] {
 }
 
 function countLine(agents: AgentRow[], { colors }: AgentView): string {
-  const states = agents.map(stateOf);
-  const serving = states.filter((s) => s === 'serving').length;
+  const staying = agents.filter((a) => !a.leaving);
+  const serving = staying.filter((a) => stateOf(a) === 'serving').length;
   const parked = agents.filter((a) => a.parked).length;
+  const going = agents.length - staying.length;
   const rest = parked > 0 ? `, ${parked} parked and tried again by themselves` : '';
-  const text = `${serving} of ${agents.length} agents serve${rest}`;
+  const text = `${serving} of ${staying.length} agents serve${going > 0 ? `, ${going} to be removed` : ''}${rest}`;
   return serving === agents.length ? colors.green(text) : colors.yellow(text);
 }
 

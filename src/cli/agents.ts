@@ -27,6 +27,7 @@ export interface FleetOptions extends RunOptions {
   retryFailed?: string;
   acceptNewHostKeys?: boolean;
   all?: boolean;
+  forget?: boolean;
 }
 
 /** VMs of words and a file, complete and each once. @throws {CliFailure} before any host is contacted. */
@@ -70,7 +71,8 @@ export async function operateFleet(context: Context, { verb, words, options }: F
   const named = nameVms(spec, words, options.file);
   requireSaid(named, options);
   if (verb === 'remove') requireTargets(named, options);
-  const removal = verb === 'remove' ? describeRemoval(spec, named, options) : undefined;
+  const isRemoval = verb === 'remove' && !options.forget;
+  const removal = isRemoval ? describeRemoval(spec, named, options) : undefined;
   if (removal) requireAgreeable(context, removal);
   return withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
@@ -85,11 +87,13 @@ export async function operateFleet(context: Context, { verb, words, options }: F
     }
     if (options.acceptNewHostKeys) await pinVmKeys(context, configuration, vms);
     if (removal) await agreeToRemoval(context, temporal, { removal, spec, vms });
-    return startFleet(context, temporal, { verb, spec, vms, policy, options });
+    const { forget } = options;
+    const start = { verb, spec, vms, policy, options, ...(forget && { forget }) };
+    return startFleet(context, temporal, start);
   });
 }
 
-interface FleetStart extends Pick<FleetInput, 'verb' | 'spec' | 'vms' | 'policy'> {
+interface FleetStart extends Pick<FleetInput, 'verb' | 'spec' | 'vms' | 'policy' | 'forget'> {
   options: RunOptions;
   onReport?: (report: unknown) => void;
 }
@@ -97,11 +101,12 @@ interface FleetStart extends Pick<FleetInput, 'verb' | 'spec' | 'vms' | 'policy'
 export function startFleet(
   context: Context,
   temporal: Temporal,
-  { verb, spec, vms, policy, options, onReport }: FleetStart,
+  { options, onReport, ...wish }: FleetStart,
 ): Promise<ExitCode> {
   const operation = makeOperation('agents', context.environment);
+  const { spec } = wish;
   const owner = { temporal: temporal.address, namespace: temporal.namespace };
-  const input: FleetInput = { operation, verb, spec, owner, vms, policy };
+  const input: FleetInput = { operation, owner, ...wish };
   const workflowId = fleetWorkflowId(spec.name);
   const start = { type: workflowTypes.fleet, cluster: spec.name, workflowId, operation, input };
   return runOperation(context, temporal, { start, spec, options, onReport });

@@ -40,13 +40,14 @@ export function describeFleet(report: FleetReport, { colors, progress, spec }: D
   });
   if (left.length > shownVms) lines.push(`   and ${left.length - shownVms} more: krakenctl agent list`);
   lines.push(...unattended.lines, ...away);
-  const gone = report.dismissed ?? [];
+  const { dismissed: gone = [], forgotten = [] } = report;
   if (gone.length > 0)
     lines.push(` i ${gone.join(', ')} installed itself and takes its agent away within five minutes`);
+  if (forgotten.length > 0) lines.push(` i off the record, whatever is on it: ${forgotten.join(', ')}`);
   const count = `${done} of ${total} agents ${did[verb]}, ${changed} changed`;
   if (left.length === 0 && unattended.left.length === 0) {
     const last =
-      changed === 0 && gone.length === 0 && !installed?.followed
+      changed === 0 && gone.length + forgotten.length === 0 && !installed?.followed
         ? `nothing to change · ${count}${took}`
         : `Done${took}. ${name}: ${count} · look: krakenctl agent list`;
     return { lines: [...lines, colors.green(last)], left: [] };

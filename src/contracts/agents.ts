@@ -21,6 +21,8 @@ export interface FleetInput {
   /** Those that are named; none: all that the record has. */
   vms: VmAddress[];
   policy: FleetPolicy;
+  /** Of a removal: taken off the record alone, since they do not come back. */
+  forget?: boolean;
   /** Where an earlier run of the same operation came to (continue-as-new). */
   carried?: FleetState;
 }
@@ -36,6 +38,8 @@ export interface FleetState {
   done: number;
   changed: number;
   left: LeftVm[];
+  /** Of a removal: those that are gone. */
+  gone?: VmAddress[];
   startedAt: number;
   stages: StageProgress[];
   /** Hosts of the cluster that were left; missing in what an older krakenctl carried on. */
@@ -74,6 +78,8 @@ export interface FleetReport {
   digest: string;
   /** VMs that installed themselves and were told to leave. */
   dismissed?: string[];
+  /** VMs that were taken off the record and not touched. */
+  forgotten?: string[];
   /** Of a verb that brings agents, where VMs installed themselves. */
   installed?: InstalledReport;
   /** Hosts of the cluster that were left: they lack this operation's record, or what VMs install from. */
@@ -219,6 +225,8 @@ export const enrolledPerPage = 1000;
 /** Every agent that shall be, by its address alone, and a page of the VMs that installed themselves. */
 export interface AgentRoster {
   vms: VmAddress[];
+  /** VMs that are to lose their agent and may still have it. */
+  leaving?: VmAddress[];
   /** Image of the record; undefined where no operation brought agents yet. */
   digest?: string;
   enrolled: EnrolledVm[];
@@ -250,6 +258,8 @@ export interface AgentActivities {
   openFleet(input: { input: FleetInput; view: FleetView; nowMs: number }): Promise<OpenedFleet>;
   /** Writes `agents.json` on one node. */
   writeFleet(input: { spec: ClusterSpec; host: string; epoch: number; record: FleetRecord }): Promise<Changed>;
+  /** Takes those off the list of one node that were to leave and are gone. */
+  forgetRemoved(input: { spec: ClusterSpec; host: string; epoch: number; vms: VmAddress[] }): Promise<Changed>;
   /** Whether the nodes' record still asks for an agent on a VM that is tried again for days. */
   isAgentWanted(input: {
     spec: ClusterSpec;

@@ -10,7 +10,8 @@ import {
 } from '@temporalio/workflow';
 import type { AgentInput, AgentOutcome } from '../contracts/agents';
 import { parkedQuery } from '../contracts/queues';
-import { agentLookers } from './activities';
+import { agentEffects, agentLookers } from './activities';
+import { oneOfSeveral } from './activity-options';
 import { workOn } from './agent-steps';
 import { describeFailure } from './describe-failure';
 import { followsReleases } from './long-lived';
@@ -54,6 +55,7 @@ export async function keepAgent(input: KeptAgent): Promise<AgentOutcome> {
     await sleep(pauseMs, { summary: `${input.vm} is parked: ${why}`.slice(0, 200) });
     tries += 1;
     const outcome = await tryAgain(input, tries);
+    if (outcome.state === 'done' && input.verb === 'remove') await forget(input);
     if (outcome.state !== 'parked' || Date.now() - since > givenUpAfterMs) return outcome;
     why = outcome.why;
     if (isLong()) await continueAsNew<typeof keepAgent>({ ...input, tries, since, why });
@@ -96,6 +98,16 @@ async function askRecord({ spec, vm }: KeptAgent) {
     if (isCancellation(error)) throw error;
     return { unknown: describeFailure(error).message };
   }
+}
+
+/** On each node that is there; what a node still has that is away, the others know better. */
+async function forget({ spec, vm, epoch }: KeptAgent): Promise<void> {
+  if (!patched('removed-are-forgotten')) return;
+  const strike = ({ id: host }: { id: string }) =>
+    agentEffects.forgetRemoved.executeWithOptions({ ...oneOfSeveral, summary: `${host}: ${vm} is gone` }, [
+      { spec, host, epoch, vms: [vm] },
+    ]);
+  await Promise.allSettled(spec.nodes.map(strike));
 }
 
 function isLong(): boolean {

@@ -1,4 +1,4 @@
-import { CancellationScope, isCancellation, TemporalFailure } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, patched, TemporalFailure } from '@temporalio/workflow';
 import type { OperationLine } from '../contracts/activities';
 import type { FleetInput, UnseenHost } from '../contracts/agents';
 import type { Decision } from '../contracts/operation';
@@ -7,7 +7,7 @@ import { oneOfSeveral } from './activity-options';
 import { seenOf } from './fleet-hosts';
 import { spokenOf } from './operation-steps';
 
-/** How an operation on agents ends on the nodes: with a line in `operations.jsonl`. */
+/** How an operation on agents ends on the nodes: who is gone, and a line in `operations.jsonl`. */
 
 export interface FleetEnd {
   input: FleetInput;
@@ -16,17 +16,35 @@ export interface FleetEnd {
   startedAt: number;
   unseen: UnseenHost[];
   decisions: Decision[];
+  /** Of a removal. */
+  gone?: string[];
+}
+
+/** Also where it failed or was cancelled: who is gone is gone, and the others stay on the list. */
+export async function conclude(end: FleetEnd, result: OperationLine['result']): Promise<void> {
+  await forgetGone(end);
+  await note(end, result);
 }
 
 /** Other errors end no operation: Temporal tries the same moment again. */
-export async function noteFailure(end: FleetEnd, error: unknown): Promise<void> {
+export async function concludeFailure(end: FleetEnd, error: unknown): Promise<void> {
   if (!(error instanceof TemporalFailure)) return;
-  if (isCancellation(error)) await CancellationScope.nonCancellable(() => noteEnd(end, 'cancelled'));
-  else await noteEnd(end, 'failed');
+  if (isCancellation(error)) await CancellationScope.nonCancellable(() => conclude(end, 'cancelled'));
+  else await conclude(end, 'failed');
+}
+
+async function forgetGone({ input, epoch, unseen, gone = [] }: FleetEnd): Promise<void> {
+  if (gone.length === 0 || !patched('removed-are-forgotten')) return;
+  const { spec } = input;
+  const forget = (host: string) =>
+    effects.forgetRemoved.executeWithOptions({ ...oneOfSeveral, summary: `${host}: ${gone.length} VMs are gone` }, [
+      { spec, host, epoch, vms: gone },
+    ]);
+  await Promise.allSettled(nodesOf(input, unseen).map(forget));
 }
 
 /** A line on every node that takes it. */
-export async function noteEnd(end: FleetEnd, result: OperationLine['result']): Promise<void> {
+async function note(end: FleetEnd, result: OperationLine['result']): Promise<void> {
   const { input, name, epoch, startedAt, unseen, decisions } = end;
   const { spec, operation } = input;
   const line: OperationLine = {

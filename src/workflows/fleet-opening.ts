@@ -2,7 +2,7 @@ import { patched } from '@temporalio/workflow';
 import type { FleetPlan } from '../cluster/agents/fleet-plan';
 import { asRecorded, type FleetInput, type FleetState, type FleetView, type OpenedFleet } from '../contracts/agents';
 import { lookers, planners, proofs } from './activities';
-import { noteFailure } from './fleet-end';
+import { concludeFailure } from './fleet-end';
 import { dismiss, dismissTitle, type FleetHosts, publish, stagesOf, writeRecord } from './fleet-hosts';
 import { bringLogins, type FleetLogins, loginsStage, openLogins } from './fleet-logins';
 import { final } from './operation-steps';
@@ -27,7 +27,7 @@ export async function openFleet(
   const { startedAt, decisions } = progress;
   const prepared = await prepare({ input, epoch, progress, unseen }, looked).catch(async (error) => {
     const end = { input, name, epoch, startedAt, unseen, decisions };
-    if (patched('every-failure-is-noted')) await noteFailure(end, error);
+    if (patched('every-failure-is-noted')) await concludeFailure(end, error);
     throw error;
   });
   const counters = { next: 0, done: 0, changed: 0, left: [] };
@@ -47,9 +47,9 @@ async function lookAndPlan(asked: FleetInput): Promise<Looked> {
     throw final('HOST_UNREACHABLE', text, 'krakenctl status');
   }
   const fleet = await planners.openFleet({ input: asked, view, nowMs: Date.now() });
-  const { vms, dismissed } = fleet.plan;
+  const { vms, dismissed, forgotten } = fleet.plan;
   const isForInstalled = verb === 'publish' || (verb === 'upgrade' && isAnyInstalled(fleet.plan, view));
-  if (vms.length === 0 && !dismissed && !isForInstalled) {
+  if (vms.length === 0 && !dismissed && !forgotten && !isForInstalled) {
     throw final('NO_AGENTS', 'no VM was named and the record has none', 'krakenctl agent deploy 10.0.2.10');
   }
   const known = view.record?.digest;

@@ -8,8 +8,8 @@ import { describeFailure } from './describe-failure';
 export async function rosterOfAgents({ spec, after }: { spec: ClusterSpec; after?: string }): Promise<AgentRoster> {
   const page = { size: enrolledPerPage, ...(after !== undefined && { after }) };
   const { record, enrolled, next, installs, unseen, recorded } = await lookers.readFleet({ spec, enrolled: page });
-  const { agents = [], digest } = record ?? {};
-  return { vms: agents, digest, enrolled, next, installs, unseen, recorded };
+  const { agents = [], leaving, digest } = record ?? {};
+  return { vms: agents, ...(leaving && { leaving }), digest, enrolled, next, installs, unseen, recorded };
 }
 
 /** The VMs that are named, or every agent of the record, as they are now; at most `agentsPerPage` of them. */

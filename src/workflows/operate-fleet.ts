@@ -20,7 +20,7 @@ import { agentWorkflowId, pauseSignal, resumeSignal } from '../contracts/queues'
 import { effects } from './activities';
 import { oneOfSeveral } from './activity-options';
 import type { bringAgent, keepAgent } from './bring-agent';
-import { type FleetEnd, noteEnd, noteFailure } from './fleet-end';
+import { conclude, concludeFailure, type FleetEnd } from './fleet-end';
 import { seenOf } from './fleet-hosts';
 import { openFleet } from './fleet-opening';
 import { memoOfNext } from './further-runs';
@@ -90,10 +90,10 @@ class Fleet {
       }
       installed = await this.letInstalledFollow();
     } catch (error) {
-      if (isNoted(error)) await noteFailure(this.end, error);
+      if (isNoted(error)) await concludeFailure(this.end, error);
       throw error;
     }
-    await noteEnd(this.end, 'done');
+    await conclude(this.end, 'done');
     return { ...this.report(), ...(installed && { installed }) };
   }
 
@@ -180,6 +180,7 @@ class Fleet {
     });
     if (outcome.state === 'done') {
       this.state.done += 1;
+      if (verb === 'remove') this.state.gone = [...(this.state.gone ?? []), vm];
       if (outcome.changed) this.state.changed += 1;
       return;
     }
@@ -222,14 +223,15 @@ class Fleet {
   }
 
   private get end(): FleetEnd {
-    const { name, epoch, startedAt, unseen = [] } = this.state;
-    return { input: this.input, name, epoch, startedAt, unseen, decisions: this.progress.decisions };
+    const { name, epoch, startedAt, unseen = [], gone } = this.state;
+    return { input: this.input, name, epoch, startedAt, unseen, decisions: this.progress.decisions, gone };
   }
 
   private report(): FleetReport {
     const { operation, verb } = this.input;
     const { name, plan, done, changed, left, digest, unseen = [] } = this.state;
-    const told = plan.dismissed ? { dismissed: plan.dismissed } : {};
+    const { dismissed, forgotten } = plan;
+    const told = { ...(dismissed && { dismissed }), ...(forgotten && { forgotten }) };
     const away = unseen.length > 0 ? { unseen } : {};
     return {
       fleet: true,

@@ -1,4 +1,4 @@
-import { lookAtAgents, pullOnVms, readRoster } from '../../src/cli/agent-listing';
+import { listAgents, lookAtAgents, pullOnVms, readRoster } from '../../src/cli/agent-listing';
 import type { Temporal } from '../../src/cli/connect';
 import type { EnrolledVm } from '../../src/cluster/agents/install-source';
 import { pageOfEnrolled } from '../../src/cluster/agents/install-source';
@@ -88,21 +88,33 @@ describe('an answer is one that Temporal takes, however wordy', () => {
 });
 
 /** A Temporal that answers as the workflows do. */
-function open(vms: string[], enrolled: EnrolledVm[] = []) {
+function open(vms: string[], enrolled: EnrolledVm[] = [], leaving?: string[]) {
   const asked: { type: string; vms?: string[] }[] = [];
   const answer = (type: string, input: { vms?: string[]; after?: string }) => {
     asked.push({ type, vms: input.vms });
     if (type === workflowTypes.agentRoster) {
       const page = pageOfEnrolled(enrolled, { after: input.after, size: enrolledPerPage });
-      return { vms, digest: 'sha256:aa', installs: [], unseen: [], ...page };
+      return { vms, digest: 'sha256:aa', installs: [], unseen: [], ...page, ...(leaving && { leaving }) };
     }
     return type === workflowTypes.listAgents ? { agents: input.vms!.map((name) => ({ vm: name })) } : input.vms;
   };
   const client = {
-    workflow: { execute: async (type: string, { args }: { args: [{ vms?: string[] }] }) => answer(type, args[0]) },
+    workflow: {
+      execute: async (type: string, { args }: { args: [{ vms?: string[] }] }) => answer(type, args[0]),
+      list: async function* () {},
+    },
   };
   return { temporal: { client } as unknown as Temporal, asked };
 }
+
+test('VMs that are to lose their agent are listed and told apart; who follows a deploy does not count them', async () => {
+  const [one, two] = ['root@10.2.0.1:22', 'ubuntu@10.2.0.2:22'];
+  const { temporal } = open([one], [{ address: '10.2.0.2', ageSeconds: 1 }], [two]);
+  const { agents, enrolled } = await listAgents(temporal, spec);
+  expect(agents).toMatchObject([{ vm: one }, { vm: two, leaving: true }]);
+  expect([agents[0]!.leaving, enrolled]).toEqual([undefined, []]);
+  expect((await lookAtAgents(temporal, spec)).agents).toMatchObject([{ vm: one }]);
+});
 
 describe('ten thousand VMs', () => {
   const vms = Array.from({ length: 10_000 }, (_, i) => `root@10.2.${i >> 8}.${i & 255}:22`);

@@ -82,6 +82,21 @@ test('a parked VM says why, how often and when again; the last line counts', () 
   ]);
 });
 
+test('a VM that is to lose its agent says what to type, or when it is tried again; it is none of those that shall serve', () => {
+  const away: ObservedAgent = { vm: 'root@10.0.2.2:22', reachable: false, error: 'no route to host' };
+  const parked = { vm: away.vm, since: 0, tries: 3, why: 'no route to host', nextTryAt: view.now + 40_000 };
+  const leaving = { leaving: true as const };
+  const rows = [row(serving), { ...row({ ...serving, vm: 'root@10.0.2.3:22' }), ...leaving }];
+  const [, , two, three, four, count] = renderAgents(
+    [...rows, { ...row(away), ...leaving }, { ...row(away, parked), ...leaving }],
+    { ...view, unseen: 0 },
+  );
+  expect(two).toMatch(/^ 10\.0\.2\.3 +serving .*to be removed → krakenctl agent remove 10\.0\.2\.3$/);
+  expect(three).toContain('to be removed → krakenctl agent remove 10.0.2.2: no route to host');
+  expect(four).toContain('to be removed tried 3 times, again in 40s: no route to host');
+  expect(count).toBe('1 of 1 agents serve, 3 to be removed, 1 parked and tried again by themselves');
+});
+
 test('each P2P setting is shown with its reason', () => {
   const text = renderAgent(row(serving), view).join('\n');
   expect(text).toContain('scheduler.connstate.max_open_conn = 10   because 2 cores, 4000 MiB: small');
@@ -155,6 +170,16 @@ test.each(['deploy', 'upgrade', 'restart', 'remove'] as const)('what to type aga
   const left: FleetReport['left'] = [{ vm: 'root@10.0.2.4:22', state: 'failed', code: 'HOST_FULL', why: 'full' }];
   const told = describeFleet(report({ verb, left }), { colors }).lines.at(-1);
   expect(told).toMatch(new RegExp(`again: krakenctl agent ${verb} --retry-failed agents-3$`));
+});
+
+test('VMs that were forgotten are named, and that nothing was done there', () => {
+  const told = describeFleet(report({ verb: 'remove', total: 0, done: 0, changed: 0, forgotten: ['10.0.2.4'] }), {
+    colors,
+  });
+  expect(told.lines).toEqual([
+    ' i off the record, whatever is on it: 10.0.2.4',
+    expect.stringMatching(/^Done\. agents-3/),
+  ]);
 });
 
 describe('VMs that installed themselves', () => {

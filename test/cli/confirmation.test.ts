@@ -86,4 +86,8 @@ describe('agent remove', () => {
     // Nobody listens at the address of Temporal.
     expect(await run(`${words} --yes`)).toMatchObject({ code: 7 });
   });
+
+  test('what is forgotten loses nothing, so nobody has to agree', async () => {
+    expect(await run('agent remove 10.0.2.1 --forget')).toMatchObject({ code: 7 });
+  });
 });

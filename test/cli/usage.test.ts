@@ -39,6 +39,8 @@ describe('what is typed wrongly', () => {
     [['agent', 'restart', '--retry-failed', ''], 'expected the id or name of an operation'],
     [['agent', 'upgrade', '--file', '/dev/null'], 'names no VM, expected one a line'],
     [['agent', 'restart', '10.0.2.1', '--retry-failed', 'agents-1'], 'expected one of them'],
+    [['agent', 'remove', '--all', '--forget'], 'expected the names of those that do not come back'],
+    [['agent', 'remove', '--forget'], 'no VM is named'],
   ])('%j never means all VMs', async (argv, text) => {
     const path = writeEnv(`${goodEnv}\nKRAKEN_IMAGE_REGISTRY=registry.example\n`);
     const { code, err } = await type(['--env-file', path, ...argv]);

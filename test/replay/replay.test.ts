@@ -174,6 +174,13 @@ async function recordFleets(bench: Bench, lab: MemoryLab, keep: Keep): Promise<v
   const installed = fleet({ verb: 'remove', vms: ['root@10.0.2.9:22'] });
   await keep('fleet-dismiss', await bench.begin('operateFleet', installed));
   lab.enrolled = [];
+  lab.machine(two.id).isOn = false;
+  await keep('fleet-remove-stopped', await bench.begin('operateFleet', fleet({ verb: 'remove', vms, policy: strict })));
+  const parked = { policy: { ...strict, maxFailures: '1' } };
+  await keep('fleet-remove-parked', await bench.begin('operateFleet', fleet({ verb: 'remove', vms, ...parked })));
+  lab.machine(two.id).isOn = true;
+  await keep('agent-kept-removed', child('10.0.2.2') as Awaited<ReturnType<Bench['start']>>);
+  await (await bench.begin('operateFleet', fleet({}))).result();
   await keep('fleet-remove', await bench.begin('operateFleet', fleet({ verb: 'remove', vms: [] })));
   await keep('agent-removed', child('10.0.2.1') as Awaited<ReturnType<Bench['start']>>);
 }

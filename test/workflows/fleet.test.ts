@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import type { FleetRecord } from '../../src/cluster/agents/fleet-record';
 import { vmName } from '../../src/cluster/agents/vm';
 import type { FleetInput, FleetReport } from '../../src/contracts/agents';
 import { defaultRollout, type OperationProgress } from '../../src/contracts/operation';
@@ -62,6 +63,10 @@ async function turnOff(names: string[]): Promise<void> {
   }
 }
 
+const recorded = (node = 'node-1'): FleetRecord => {
+  const { contents } = lab.machine(node).stored.get(`/var/lib/krakenctl/${cluster}/agents.json`)!;
+  return JSON.parse(contents.toString());
+};
 const noted = (): { result: string }[] =>
   (lab.machine('node-1').stored.get(`/var/lib/krakenctl/${cluster}/operations.jsonl`)?.contents.toString() ?? '')
     .split('\n')
@@ -199,6 +204,79 @@ describe('operateFleet', () => {
     expect(running()).toEqual([]);
     expect((await keeper.describe()).status.name).not.toBe('RUNNING');
     expect(await failureOf(operate({ verb: 'upgrade', vms: [] }))).toMatchObject({ type: 'NO_AGENTS' });
+  });
+
+  describe('whoever is to be removed stays in the record until it is gone', () => {
+    beforeEach(() => operate({ vms: vms(4) }));
+
+    test('a removal that was stopped forgets nobody: the next one goes on', async () => {
+      lab.machine('10.0.2.2').isOn = false;
+      const all = { verb: 'remove' as const, vms: [], policy: policy({ concurrency: 1 }) };
+      expect(await failureOf(operate(all))).toMatchObject({ type: 'FLEET_STOPPED' });
+      for (const node of ['node-1', 'node-2', 'node-3'])
+        expect(recorded(node)).toMatchObject({ agents: [], leaving: vms(4).slice(1) });
+      const roster = await (await bench.begin('rosterOfAgents', { spec: fleetInput().spec })).result();
+      expect(roster).toMatchObject({ vms: [], leaving: vms(4).slice(1) });
+      lab.machine('10.0.2.2').isOn = true;
+      expect(await operate(all)).toMatchObject({ total: 3, done: 3, left: [] });
+      expect(recorded().leaving).toBeUndefined();
+      expect(running()).toEqual([]);
+    });
+
+    test('one that is off, and nobody else is named', async () => {
+      lab.machine('10.0.2.2').isOn = false;
+      await failureOf(operate({ verb: 'remove', vms: [vms(4)[1]!] }));
+      const others = vms(4).filter((vm) => vm !== vms(4)[1]);
+      expect(recorded()).toMatchObject({ agents: others, leaving: [vms(4)[1]] });
+      // It gets no agent again by an upgrade of all.
+      expect(await operate({ verb: 'upgrade', vms: [] })).toMatchObject({ total: 3, done: 3 });
+      expect(recorded()).toMatchObject({ agents: others, leaving: [vms(4)[1]] });
+    });
+
+    test('one that is parked is struck out when it is back and its agent gone', async () => {
+      lab.machine('10.0.2.2').isOn = false;
+      const report = await operate({ verb: 'remove', vms: [vms(4)[1]!], policy: policy({ maxFailures: '1' }) });
+      expect(report.left).toMatchObject([{ state: 'parked' }]);
+      // Another operation has begun meanwhile, whose epoch is higher.
+      await operate({ verb: 'restart', vms: [vms(4)[0]!] });
+      expect(recorded().leaving).toEqual([vms(4)[1]]);
+      lab.machine('10.0.2.2').isOn = true;
+      await eventually('it is off the record', () => recorded().leaving === undefined);
+      expect(running()).not.toContain('10.0.2.2');
+    });
+
+    test('a removal that is cancelled', async () => {
+      let handle: WorkflowHandle | undefined;
+      lab.hook = async (moment, effect, host) => {
+        if (moment === 'before' && effect.startsWith('deactivate') && host === '10.0.2.1') await handle!.cancel();
+      };
+      const input = fleetInput({ verb: 'remove', vms: [], policy: policy({ concurrency: 1 }) });
+      handle = (await bench.begin('operateFleet', input)) as WorkflowHandle;
+      await expect(handle.result()).rejects.toThrow(/cancel/i);
+      expect(recorded()).toMatchObject({ agents: [], leaving: expect.arrayContaining(vms(4).slice(1)) });
+      expect(noted().at(-1)).toMatchObject({ result: 'cancelled' });
+    });
+
+    test('those that do not come back are taken off by name, and nobody logs in there', async () => {
+      lab.machine('10.0.2.2').isOn = false;
+      await failureOf(operate({ verb: 'remove', vms: [vms(4)[1]!] }));
+      const stranger = { verb: 'remove' as const, vms: ['root@10.0.2.99:22'], forget: true };
+      expect(await failureOf(operate(stranger))).toMatchObject({ message: expect.stringContaining('10.0.2.99') });
+      const report = await operate({ verb: 'remove', vms: [vms(4)[1]!], forget: true });
+      expect(report).toMatchObject({ total: 0, forgotten: ['10.0.2.2'] });
+      expect(recorded()).toMatchObject({ agents: vms(4).filter((vm) => vm !== vms(4)[1]) });
+      expect(recorded().leaving).toBeUndefined();
+    });
+  });
+
+  test('an upgrade of a VM that is in no record is refused by name, before anything is changed', async () => {
+    await operate({ vms: vms(1) });
+    const before = [...lab.journal];
+    const failure = await failureOf(operate({ verb: 'upgrade', vms: [vms(9)[8]!, vms(1)[0]!] }));
+    expect(failure).toMatchObject({ type: 'NO_AGENTS', message: expect.stringContaining('10.0.2.9') });
+    expect(failure.details).toEqual([expect.objectContaining({ hint: 'krakenctl agent deploy 10.0.2.9' })]);
+    expect(lab.journal).toEqual(before);
+    expect(lab.machines.has('10.0.2.9')).toBe(false);
   });
 
   test.each([

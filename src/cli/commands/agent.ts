@@ -51,7 +51,9 @@ export function addAgentCommands(program: Command, wire: Wire): void {
       .option('--accept-new-host-keys', 'pin the keys of VMs that are not known yet');
   }
   fleet('restart', 'start agents anew');
-  fleet('remove', 'take agents away, with their data').option('--all', 'every agent of the record');
+  fleet('remove', 'take agents away, with their data')
+    .option('--all', 'every agent of the record')
+    .option('--forget', 'VMs that do not come back: off the record, and nobody logs in there');
   const revoke = agent
     .command('revoke')
     .description('the credential of a VM lets it in nowhere any more; agent deploy gives it another')

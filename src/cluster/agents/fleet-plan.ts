@@ -1,4 +1,4 @@
-import type { FleetRecord } from './fleet-record';
+import { type FleetRecord, recordedVms } from './fleet-record';
 import type { EnrolledVm } from './install-source';
 import { type VmAddress, vmName } from './vm';
 
@@ -31,12 +31,16 @@ export interface FleetPlan {
   dismissed?: string[];
   /** Addresses of VMs that installed themselves and were named; absent: all of them are meant. */
   installed?: string[];
+  /** Addresses of VMs that are taken off the record, whatever is on them. */
+  forgotten?: string[];
 }
 
 export interface FleetWish {
   verb: 'deploy' | 'upgrade' | 'restart' | 'remove' | 'publish';
   vms: VmAddress[];
   policy: FleetPolicy;
+  /** Of a removal: VMs that do not come back, so nobody logs in to them. */
+  forget?: boolean;
 }
 
 /** Natural order: vm-2 before vm-10, 10.0.2.9 before 10.0.2.10. */
@@ -44,12 +48,31 @@ export function sortVms(vms: VmAddress[]): VmAddress[] {
   return [...new Set(vms)].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 }
 
-/** The record afterwards: written before the first VM is touched, so that what was asked for outlives every death. */
-export function desiredAgents({ verb, vms }: FleetWish, record: FleetRecord | undefined): VmAddress[] {
-  const known = record?.agents ?? [];
-  if (verb === 'deploy') return sortVms([...known, ...vms]);
-  const gone = new Set(vms.length > 0 ? vms : known);
-  return verb === 'remove' ? known.filter((vm) => !gone.has(vm)) : sortVms(known);
+/**
+ * The record afterwards: written before the first VM is touched, so that what was asked for outlives every death. Who is to leave stays in it
+ * until it is gone, so that a removal that was stopped can go on.
+ */
+export function desiredAgents(
+  { verb, vms, forget }: FleetWish,
+  record: FleetRecord | undefined,
+): Pick<FleetRecord, 'agents' | 'leaving'> {
+  const { agents = [], leaving = [] } = record ?? {};
+  if (verb === 'deploy') return listed(sortVms([...agents, ...vms]), without(leaving, vms));
+  if (verb !== 'remove') return listed(sortVms(agents), sortVms(leaving));
+  if (forget) return listed(without(agents, vms), without(leaving, vms));
+  const known = recordedVms(record);
+  const names = new Set(known.map(vmName));
+  const going = vms.length > 0 ? vms.filter((vm) => names.has(vmName(vm))) : known;
+  return listed(without(agents, going), sortVms([...leaving, ...going]));
+}
+
+function listed(agents: VmAddress[], leaving: VmAddress[]): Pick<FleetRecord, 'agents' | 'leaving'> {
+  return { agents, ...(leaving.length > 0 && { leaving }) };
+}
+
+function without(vms: VmAddress[], others: VmAddress[]): VmAddress[] {
+  const names = new Set(others.map(vmName));
+  return sortVms(vms).filter((vm) => !names.has(vmName(vm)));
 }
 
 /** What was seen beside the record. */
@@ -65,14 +88,17 @@ export function planFleet(
   record: FleetRecord | undefined,
   { enrolled = [], revoked = [] }: FleetBeside = {},
 ): FleetPlan {
-  const isOut = (vm: VmAddress) => wish.verb !== 'remove' && revoked.includes(vmName(vm));
-  const known = (record?.agents ?? []).filter((vm) => !isOut(vm));
+  const isRemoval = wish.verb === 'remove';
+  const isOut = (vm: VmAddress) => !isRemoval && revoked.includes(vmName(vm));
+  const recorded = recordedVms(record).filter((vm) => !isOut(vm));
+  const known = isRemoval ? recorded : (record?.agents ?? []).filter((vm) => !isOut(vm));
+  if (wish.forget) return forgetting(wish);
   const wanted = wish.verb === 'publish' ? [] : sortVms(wish.vms.length > 0 ? wish.vms : known);
-  const installed = installedOf(wish, known, enrolled);
-  const dismissed = wish.verb === 'remove' ? installed : [];
+  const installed = installedOf(wish, recorded, enrolled);
+  const dismissed = isRemoval ? installed : [];
   const isNamed = wish.verb === 'upgrade' && wish.vms.length > 0;
-  const unattended = new Set(wish.verb === 'remove' || isNamed ? installed : []);
-  const vms = wanted.filter((vm) => known.includes(vm) || !unattended.has(vmName(vm)));
+  const unattended = new Set(isRemoval || isNamed ? installed : []);
+  const vms = wanted.filter((vm) => !unattended.has(vmName(vm)));
   const { policy } = wish;
   const batches = wish.verb === 'deploy' || wish.verb === 'upgrade' ? batchesOf(vms.length, policy) : whole(vms.length);
   return {
@@ -85,9 +111,25 @@ export function planFleet(
   };
 }
 
+function forgetting({ vms, policy }: FleetWish): FleetPlan {
+  return { vms: [], batches: [], maxFailures: 0, concurrency: policy.concurrency, forgotten: vms.map(vmName) };
+}
+
+/** Who is named and may not be: an upgrade would bring an agent that no record has, and nobody can be forgotten who was never known. */
+export function strangersOf(
+  { verb, vms, forget }: FleetWish,
+  record: FleetRecord | undefined,
+  { enrolled = [] }: FleetBeside = {},
+): string[] {
+  if (verb !== 'upgrade' && !forget) return [];
+  const known = forget ? recordedVms(record).map(vmName) : (record?.agents ?? []).map(vmName);
+  const names = new Set([...known, ...(forget ? [] : enrolled.map(({ address }) => address))]);
+  return vms.map(vmName).filter((vm) => !names.has(vm));
+}
+
 /** Those that installed themselves and were named, or all. One that the record has too is reached by us. */
-function installedOf({ vms }: FleetWish, known: VmAddress[], enrolled: EnrolledVm[]): string[] {
-  const ours = new Set(known.map(vmName));
+function installedOf({ vms }: FleetWish, recorded: VmAddress[], enrolled: EnrolledVm[]): string[] {
+  const ours = new Set(recorded.map(vmName));
   const named = new Set(vms.map(vmName));
   const addresses = enrolled.map(({ address }) => address).filter((address) => !ours.has(address));
   return vms.length === 0 ? addresses : addresses.filter((address) => named.has(address));

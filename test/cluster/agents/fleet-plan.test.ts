@@ -1,6 +1,13 @@
-import { desiredAgents, type FleetPolicy, planFleet, portion, sortVms } from '../../../src/cluster/agents/fleet-plan';
+import {
+  desiredAgents,
+  type FleetPolicy,
+  planFleet,
+  portion,
+  sortVms,
+  strangersOf,
+} from '../../../src/cluster/agents/fleet-plan';
 import type { FleetRecord } from '../../../src/cluster/agents/fleet-record';
-import { highestGeneration, newestFleet } from '../../../src/cluster/agents/fleet-record';
+import { highestGeneration, newestFleet, withoutGone } from '../../../src/cluster/agents/fleet-record';
 
 const policy: FleetPolicy = { concurrency: 20, maxFailures: '0', canary: 1, batch: '100%' };
 const vms = (count: number) => Array.from({ length: count }, (_, i) => `root@10.0.2.${i + 1}:22`);
@@ -95,14 +102,75 @@ describe('batches', () => {
 });
 
 describe('the record', () => {
-  test('a deploy adds, a removal takes away, an upgrade keeps', () => {
-    const known = record(vms(3));
-    const afterwards = (verb: 'deploy' | 'remove' | 'upgrade', named: string[]) =>
-      desiredAgents({ verb, vms: named, policy }, known);
-    expect(afterwards('deploy', ['root@10.0.2.9:22'])).toEqual([...vms(3), 'root@10.0.2.9:22']);
-    expect(afterwards('remove', [vms(3)[1]!])).toEqual([vms(3)[0], vms(3)[2]]);
-    expect(afterwards('remove', [])).toEqual([]);
-    expect(afterwards('upgrade', [vms(3)[1]!])).toEqual(vms(3));
+  const [one, two, three] = vms(3) as [string, string, string];
+  type Verb = 'deploy' | 'remove' | 'upgrade' | 'publish';
+  const afterwards = (verb: Verb, named: string[], known = record(vms(3)), forget = false) =>
+    desiredAgents({ verb, vms: named, policy, forget }, known);
+
+  test('a deploy adds, an upgrade keeps', () => {
+    expect(afterwards('deploy', ['root@10.0.2.9:22'])).toEqual({ agents: [...vms(3), 'root@10.0.2.9:22'] });
+    expect(afterwards('upgrade', [two])).toEqual({ agents: vms(3) });
+  });
+
+  describe('whoever is to be removed stays in it until it is gone', () => {
+    const leaving = { ...record([one]), leaving: [two, three] };
+
+    test.each<[string, Verb, string[], object]>([
+      ['one is named', 'remove', [two], { agents: [one, three], leaving: [two] }],
+      ['all are meant', 'remove', [], { agents: [], leaving: vms(3) }],
+      ['one that it never had is not written down', 'remove', ['root@10.0.2.99:22'], { agents: vms(3) }],
+    ])('%s', (_, verb, named, expected) => {
+      expect(afterwards(verb, named)).toEqual(expected);
+    });
+
+    test.each<[string, Verb, string[], object]>([
+      ['another is removed', 'remove', [one], { agents: [], leaving: vms(3) }],
+      ['they are removed again', 'remove', [two], { agents: [one], leaving: [two, three] }],
+      ['others are upgraded', 'upgrade', [], { agents: [one], leaving: [two, three] }],
+      ['what VMs install from is published', 'publish', [], { agents: [one], leaving: [two, three] }],
+      ['one of them is deployed, and so stays', 'deploy', [two], { agents: [one, two], leaving: [three] }],
+    ])('while they leave, %s', (_, verb, named, expected) => {
+      expect(afterwards(verb, named, leaving)).toEqual(expected);
+    });
+
+    test('a removal of all works on them again, an upgrade of all does not', () => {
+      const plan = (verb: Verb) => planFleet({ verb, vms: [], policy }, leaving).vms;
+      expect([plan('remove'), plan('upgrade')]).toEqual([vms(3), [one]]);
+    });
+
+    test('who is gone is struck out, and the list goes with the last', () => {
+      expect(withoutGone(leaving, new Set(['10.0.2.2']))).toEqual({ ...record([one]), leaving: [three] });
+      expect(withoutGone(leaving, new Set(['10.0.2.2', '10.0.2.3']))).toEqual(record([one]));
+    });
+
+    test('struck out on one node is gone, though a node that was away then still has it', () => {
+      const struck = withoutGone(leaving, new Set(['10.0.2.2', '10.0.2.3']));
+      const holdings = [leaving, withoutGone(leaving, new Set(['10.0.2.2'])), leaving].map((held, i) => ({
+        host: `node-${i}`,
+        record: held,
+      }));
+      expect(newestFleet(holdings, 3)).toMatchObject({ agents: [one], leaving: [three] });
+      expect(newestFleet([...holdings.slice(0, 2), { host: 'node-2', record: struck }], 3)?.leaving).toEqual([]);
+      // An older record says nothing of who leaves now.
+      const older = { host: 'node-2', record: record(vms(3), 0) };
+      expect(newestFleet([holdings[0]!, { host: 'node-1', record: leaving }, older], 3)?.leaving).toEqual([two, three]);
+    });
+
+    test('VMs that do not come back are forgotten by name, and none is worked on', () => {
+      expect(afterwards('remove', [one, two], leaving, true)).toEqual({ agents: [], leaving: [three] });
+      const plan = planFleet({ verb: 'remove', vms: [one, two], policy, forget: true }, leaving);
+      expect(plan).toMatchObject({ vms: [], batches: [], forgotten: ['10.0.2.1', '10.0.2.2'] });
+    });
+  });
+
+  test('an upgrade that names a VM which nobody looks after finds it, however it is logged in to', () => {
+    const enrolled = [{ address: '10.0.2.8', ageSeconds: 1 }];
+    const strangers = (verb: Verb, named: string[], known = record(vms(2))) =>
+      strangersOf({ verb, vms: named, policy }, known, { enrolled });
+    const named = ['ubuntu@10.0.2.2:22', 'root@10.0.2.8:22', 'root@10.0.2.9:22'];
+    expect(strangers('upgrade', named)).toEqual(['10.0.2.9']);
+    expect(strangers('deploy', named)).toEqual([]);
+    expect(strangers('upgrade', [one], { ...record([]), leaving: [one] })).toEqual(['10.0.2.1']);
   });
 
   test('each VM once, in natural order', () => {
