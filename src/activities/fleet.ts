@@ -4,12 +4,13 @@ import type { HostConnection, InstallBundle } from '../clients/host';
 import { installArchive } from '../clients/install-source';
 import { pushTinyImage, withLogin } from '../clients/registry';
 import { desiredAgents, type FleetWish, planFleet, strangersOf } from '../cluster/agents/fleet-plan';
-import { type FleetRecord, highestGeneration, newestFleet } from '../cluster/agents/fleet-record';
+import { type FleetRecord, highestGeneration, newestFleet, recordedVms } from '../cluster/agents/fleet-record';
 import { type EnrolledVm, joinEnrolled, pageOfEnrolled } from '../cluster/agents/install-source';
 import { agentImageReference } from '../cluster/agents/release';
+import { vmName, withKnownLogins } from '../cluster/agents/vm';
 import { installScript } from '../cluster/render/agent/install';
 import type { ClusterSpec } from '../cluster/spec';
-import type { AgentActivities, FleetView, InstallInput } from '../contracts/agents';
+import type { AgentActivities, FleetInput, FleetView, InstallInput } from '../contracts/agents';
 import { archiveOf, renderRelease } from './agent-release';
 import { bringAgentImage } from './agents';
 import { contentsOf } from './auth-contents';
@@ -51,13 +52,14 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
     },
     async openFleet({ input, view, nowMs }) {
       const { operation, verb } = input;
-      refuseStrangers(input, view);
+      const wish = { ...input, vms: loginsOf(input, view.record) };
+      refuseStrangers(wish, view);
       const counts = { ...view.record?.counts, [verb]: (view.record?.counts[verb] ?? 0) + 1 };
       const name = `agents-${Object.values(counts).reduce((sum, n) => sum + n, 0)}`;
       const record: FleetRecord = {
         format: 1,
         generation: (view.record?.generation ?? 0) + 1,
-        ...desiredAgents(input, view.record),
+        ...desiredAgents(wish, view.record),
         digest: view.record?.digest,
         counts,
         operation: { id: operation.id, name, actor: operation.actor, at: new Date(nowMs).toISOString() },
@@ -66,7 +68,7 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return {
         name,
         epoch: Math.max(nowMs, view.highestEpoch + 1),
-        plan: planFleet(input, view.record, view),
+        plan: planFleet(wish, view.record, view),
         record,
       };
     },
@@ -107,6 +109,13 @@ export function fleetActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return { repository, digest };
     },
   };
+}
+
+/** What was not said of a VM's login is as the record has it. Whoever asked before there was a word for that said all of it. */
+function loginsOf({ vms, named }: FleetInput, record: FleetRecord | undefined): FleetInput['vms'] {
+  if (!named) return vms;
+  const asked = vms.map((vm, i) => ({ vm, target: named[i] ?? { address: vmName(vm) } }));
+  return withKnownLogins(asked, recordedVms(record));
 }
 
 /** Before anything is changed: an upgrade would bring an agent that nobody looks after, and --forget forget nobody. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type VmAddress, vmName } from '../cluster/agents/vm';
+import { type AskedVm, type VmAddress, vmName, withKnownLogins } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
 import { type AgentPull, type AgentRoster, agentsPerPage, asRecorded, type ListedAgent } from '../contracts/agents';
 import { agentWorkflowId, parkedQuery, searchAttributes, taskQueues, workflowTypes } from '../contracts/queues';
@@ -36,6 +36,13 @@ export async function listAgents(
   const leaving = await lookAtEach(temporal, spec, { ...listing, vms: listing.leaving ?? [] });
   const rows = [...listing.agents, ...leaving.map((agent) => ({ ...agent, leaving: true as const }))];
   return { ...listing, agents: rows.map((agent) => ({ ...agent, parked: parked.get(vmName(agent.vm)) })) };
+}
+
+/** What was not said of a login is as the record has it; where no node, which keep it, could be seen, as the nodes have theirs. */
+export async function recordedLogins(temporal: Temporal, spec: ClusterSpec, asked: AskedVm[]): Promise<VmAddress[]> {
+  const isWhole = asked.every(({ target: { user, port } }) => user !== undefined && port !== undefined);
+  const { vms, leaving = [] } = isWhole ? { vms: [] } : await readPage(temporal, spec);
+  return withKnownLogins(asked, [...vms, ...leaving]);
 }
 
 /** One VM as it is now, whether the record has it or not. */

@@ -1,5 +1,5 @@
 import type { FleetPolicy } from '../cluster/agents/fleet-plan';
-import { type VmAddress, vmAddress } from '../cluster/agents/vm';
+import { type AskedVm, type VmAddress, vmAddress, vmName } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
 import { type NamedVm, parseVms, readVmFile } from '../config/vm-names';
 import type { FleetInput, FleetVerb } from '../contracts/agents';
@@ -31,7 +31,7 @@ export interface FleetOptions extends RunOptions {
 }
 
 /** VMs of words and a file, complete and each once. @throws {CliFailure} before any host is contacted. */
-export function nameVms(spec: ClusterSpec, words: string[], file?: string): VmAddress[] {
+export function nameVms(spec: ClusterSpec, words: string[], file?: string): AskedVm[] {
   let named: NamedVm[];
   try {
     named = [...parseVms(words), ...(file === undefined ? [] : readVmFile(file))];
@@ -40,22 +40,23 @@ export function nameVms(spec: ClusterSpec, words: string[], file?: string): VmAd
     throw new CliFailure('USAGE', error.message, { cause: error, hint: 'krakenctl agent deploy --help' });
   }
   const nodes = new Map(spec.nodes.map((node) => [node.address, node.id]));
-  const seen = new Map<string, string>();
-  const vms = named.map((vm) => {
+  const seen = new Map<string, AskedVm>();
+  for (const vm of named) {
     const node = nodes.get(vm.address);
     if (node) {
       const why = 'an agent and an origin want the same ports';
       throw new CliFailure('USAGE', `${vm.where}: this is ${node} of the cluster; ${why}`, { host: vm.address });
     }
     const full = vmAddress(spec, vm);
-    const other = seen.get(vm.address);
+    const other = seen.get(vm.address)?.vm;
     if (other !== undefined && other !== full) {
       throw new CliFailure('USAGE', `${vm.where}: named twice, as ${other} and as ${full}; expected each VM once`);
     }
-    seen.set(vm.address, full);
-    return full;
-  });
-  return [...new Set(vms)];
+    const { address, user, port } = vm;
+    const said = { address, ...(user !== undefined && { user }), ...(port !== undefined && { port }) };
+    seen.set(address, { vm: full, target: { ...seen.get(address)?.target, ...said } });
+  }
+  return [...seen.values()];
 }
 
 export interface FleetRequest {
@@ -68,7 +69,8 @@ export async function operateFleet(context: Context, { verb, words, options }: F
   const configuration = await readConfiguration(context, { CONCURRENCY: options.concurrency });
   const { spec } = configuration;
   const policy = readPolicy(spec, options);
-  const named = nameVms(spec, words, options.file);
+  const asked = nameVms(spec, words, options.file);
+  const named = asked.map(({ vm }) => vm);
   requireSaid(named, options);
   if (verb === 'remove') requireTargets(named, options);
   const isRemoval = verb === 'remove' && !options.forget;
@@ -87,13 +89,17 @@ export async function operateFleet(context: Context, { verb, words, options }: F
     }
     if (options.acceptNewHostKeys) await pinVmKeys(context, configuration, vms);
     if (removal) await agreeToRemoval(context, temporal, { removal, spec, vms });
+    // What an operation left is the VM, whatever its login was then.
+    const targets = options.retryFailed
+      ? vms.map((vm) => ({ address: vmName(vm) }))
+      : asked.map(({ target }) => target);
     const { forget } = options;
-    const start = { verb, spec, vms, policy, options, ...(forget && { forget }) };
+    const start = { verb, spec, vms, named: targets, policy, options, ...(forget && { forget }) };
     return startFleet(context, temporal, start);
   });
 }
 
-interface FleetStart extends Pick<FleetInput, 'verb' | 'spec' | 'vms' | 'policy' | 'forget'> {
+interface FleetStart extends Pick<FleetInput, 'verb' | 'spec' | 'vms' | 'named' | 'policy' | 'forget'> {
   options: RunOptions;
   onReport?: (report: unknown) => void;
 }

@@ -1,5 +1,4 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { vmName } from '../cluster/agents/vm';
 import { type AuthKeys, authKeys } from '../cluster/auth/keys';
 import { type AuthChange, type AuthUser, type Role, refuseName, roles } from '../cluster/auth/record';
 import { sha512Crypt } from '../cluster/auth/sha512-crypt';
@@ -104,8 +103,8 @@ export async function removeUser(context: Context, options: AuthOptions, [name =
 /** What the VM has does not let it in any more, anywhere; `agent deploy` gives it another. */
 export async function revokeVm(context: Context, options: AuthOptions, [word = '']: string[]): Promise<ExitCode> {
   const { spec } = await readConfiguration(context);
-  const [vm] = nameVms(spec, [word]);
-  const address = vmName(vm!);
+  const [named] = nameVms(spec, [word]);
+  const { address } = named!.target;
   const agreement = { action: `take the credential of ${address} away, so that its agent pulls nothing any more` };
   const asked: AuthChange = { kind: 'revoke', vm: address };
   return change(context, { change: asked, summary: `the credential of VM ${address} is revoked`, options, agreement });

@@ -1,4 +1,5 @@
-import { vmHost } from '../cluster/agents/vm';
+import { recordedVms } from '../cluster/agents/fleet-record';
+import { type AskedVm, type VmAddress, vmHost, withKnownLogins } from '../cluster/agents/vm';
 import { recordFolder } from '../cluster/names';
 import type { ClusterSpec } from '../cluster/spec';
 import type { HostClusters, OperationLine, PreflightInput, PreflightReport } from '../contracts/activities';
@@ -38,9 +39,20 @@ export function listAgentsLocally(
   return withComposition(options, ({ activities }) => activities.listAgents(input));
 }
 
-/** One connection to a VM for as long as the work takes. */
-export function withVm<T>(spec: ClusterSpec, vm: string, work: (host: LocalHost) => Promise<T>): Promise<T> {
-  return withComposition({}, ({ hostsFor }) => hostsFor(spec, 'vm').use(vmHost(vm), work));
+/** One connection to a VM for as long as the work takes, by the login that the record has for it where none was said. */
+export function withVm<T>(
+  spec: ClusterSpec,
+  asked: AskedVm,
+  work: (host: LocalHost, vm: VmAddress) => Promise<T>,
+): Promise<T> {
+  return withComposition({}, async ({ activities, hostsFor }) => {
+    const { user, port } = asked.target;
+    // Logs are read while nodes are off or their record is damaged, too: then as the nodes are logged in to.
+    const readRecord = () => activities.readFleet({ spec, enrolled: { size: 0 } }).catch(() => undefined);
+    const known = user !== undefined && port !== undefined ? undefined : await readRecord();
+    const [vm = asked.vm] = withKnownLogins([asked], recordedVms(known?.record));
+    return hostsFor(spec, 'vm').use(vmHost(vm), (host) => work(host, vm));
+  });
 }
 
 export type LocalHost = Awaited<ReturnType<ReturnType<Composition['hostsFor']>['connect']>>;

@@ -4,7 +4,7 @@ import type { FleetRecord } from '../cluster/agents/fleet-record';
 import type { EnrolledPage, EnrolledVm, ServedInstall } from '../cluster/agents/install-source';
 import type { InstalledLeft, InstalledPlan, InstalledPolicy } from '../cluster/agents/installed-vms';
 import type { ObservedAgent, SeenAgent } from '../cluster/agents/observed';
-import type { VmAddress } from '../cluster/agents/vm';
+import type { VmAddress, VmTarget } from '../cluster/agents/vm';
 import type { ClusterSpec } from '../cluster/spec';
 import type { Changed } from './changed';
 import type { Decision, OperationIdentity, OwnerIdentity, StageProgress } from './operation';
@@ -20,6 +20,8 @@ export interface FleetInput {
   owner: OwnerIdentity;
   /** Those that are named; none: all that the record has. */
   vms: VmAddress[];
+  /** How each of them was named: what is not said there of its login, the record says. */
+  named?: VmTarget[];
   policy: FleetPolicy;
   /** Of a removal: taken off the record alone, since they do not come back. */
   forget?: boolean;

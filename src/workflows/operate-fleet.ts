@@ -134,6 +134,7 @@ class Fleet {
       await makeContinueAsNewFunc<typeof operateFleet>({ memo: memoOfNext() })({
         ...this.input,
         vms: [],
+        named: [],
         carried,
       });
     }

@@ -1,4 +1,4 @@
-import { listAgents, lookAtAgents, pullOnVms, readRoster } from '../../src/cli/agent-listing';
+import { listAgents, lookAtAgents, pullOnVms, readRoster, recordedLogins } from '../../src/cli/agent-listing';
 import type { Temporal } from '../../src/cli/connect';
 import type { EnrolledVm } from '../../src/cluster/agents/install-source';
 import { pageOfEnrolled } from '../../src/cluster/agents/install-source';
@@ -114,6 +114,16 @@ test('VMs that are to lose their agent are listed and told apart; who follows a 
   expect(agents).toMatchObject([{ vm: one }, { vm: two, leaving: true }]);
   expect([agents[0]!.leaving, enrolled]).toEqual([undefined, []]);
   expect((await lookAtAgents(temporal, spec)).agents).toMatchObject([{ vm: one }]);
+});
+
+test('who looks at a VM by its address alone has the login of the record', async () => {
+  const { temporal, asked } = open(['ubuntu@10.2.0.1:2222'], [], ['ops@10.2.0.2:22']);
+  const named = (address: string, user?: string) => ({ target: { address, user }, vm: `root@${address}:22` });
+  const logins = await recordedLogins(temporal, spec, [named('10.2.0.1'), named('10.2.0.2'), named('10.2.0.3')]);
+  expect(logins).toEqual(['ubuntu@10.2.0.1:2222', 'ops@10.2.0.2:22', 'root@10.2.0.3:22']);
+  const whole = { target: { address: '10.2.0.1', user: 'root', port: 22 }, vm: 'root@10.2.0.1:22' };
+  expect(await recordedLogins(temporal, spec, [whole])).toEqual(['root@10.2.0.1:22']);
+  expect(asked).toHaveLength(1);
 });
 
 describe('ten thousand VMs', () => {

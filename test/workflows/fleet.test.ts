@@ -269,6 +269,22 @@ describe('operateFleet', () => {
     });
   });
 
+  test('a VM that is named by its address keeps the login that it has in the record', async () => {
+    const known = 'ubuntu@10.0.2.1:2222';
+    await operate({ vms: [known] });
+    const bare = { vms: ['root@10.0.2.1:22'], named: [{ address: '10.0.2.1' }] };
+    expect(await operate(bare)).toMatchObject({ total: 1, done: 1, changed: 0 });
+    expect(recorded().agents).toEqual([known]);
+    const both = { ...recorded(), agents: ['root@10.0.2.1:22', known] };
+    for (const node of ['node-1', 'node-2', 'node-3'])
+      lab.machine(node).stored.get(`/var/lib/krakenctl/${cluster}/agents.json`)!.contents = Buffer.from(
+        JSON.stringify(both),
+      );
+    expect(await operate({ verb: 'upgrade', vms: [] })).toMatchObject({ total: 1, done: 1 });
+    await operate({ ...bare, verb: 'remove' });
+    expect([recorded().agents, recorded().leaving]).toEqual([[], undefined]);
+  });
+
   test('an upgrade of a VM that is in no record is refused by name, before anything is changed', async () => {
     await operate({ vms: vms(1) });
     const before = [...lab.journal];

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { outdatedInstalls } from '../../cluster/agents/install-source';
-import { listAgents, pullOnVms, readRoster, showAgent } from '../agent-listing';
+import { listAgents, pullOnVms, readRoster, recordedLogins, showAgent } from '../agent-listing';
 import { renderAgent, renderAgents, renderEnrolled, renderPulls, stateOf } from '../agent-text';
 import { type FleetOptions, nameVms, operateFleet } from '../agents';
 import { type AuthOptions, revokeVm } from '../auth';
@@ -126,9 +126,10 @@ async function list(context: Context): Promise<void> {
 
 async function show(context: Context, _: unknown, [word = '']: string[]): Promise<void> {
   const { spec } = await readConfiguration(context);
-  const [vm] = nameVms(spec, [word]);
+  const named = nameVms(spec, [word]);
   await withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
+    const [vm] = await recordedLogins(temporal, spec, named);
     const agents = await showAgent(temporal, spec, vm!);
     context.output.result(agents.map((row) => ({ state: stateOf(row), ...row }))[0]);
     context.output.lines(agents.flatMap((a) => renderAgent(a, { colors: context.output.colors, now: Date.now() })));
@@ -142,10 +143,10 @@ async function logs(
 ): Promise<void> {
   const lines = parseWholeNumber(options.tail, { option: '--tail', min: 0 });
   const { spec } = await readConfiguration(context);
-  const [vm] = nameVms(spec, [word]);
+  const [named] = nameVms(spec, [word]);
   const { output, signal } = context;
   const { withVm } = require('../local') as typeof import('../local');
-  await withVm(spec, vm!, async ({ agent }) => {
+  await withVm(spec, named!, async ({ agent }, vm) => {
     if (options.follow) {
       return agent.follow({ lines, signal, onLine: (line) => output.line(showForeign(line)) });
     }
@@ -172,7 +173,7 @@ async function pull(
   const named = nameVms(spec, options.on ?? []);
   return withTemporal({ environment: context.environment }, async (temporal) => {
     requireWorker(await findPollers(temporal));
-    const targets = options.all ? (await readRoster(temporal, spec)).vms : named;
+    const targets = options.all ? (await readRoster(temporal, spec)).vms : await recordedLogins(temporal, spec, named);
     const pulls = await pullOnVms(temporal, spec, { vms: targets, image });
     context.output.result(pulls);
     context.output.lines(renderPulls(pulls, context.output.colors));

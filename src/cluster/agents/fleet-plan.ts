@@ -43,9 +43,10 @@ export interface FleetWish {
   forget?: boolean;
 }
 
-/** Natural order: vm-2 before vm-10, 10.0.2.9 before 10.0.2.10. */
+/** Each VM once, by the login that comes last. Natural order: vm-2 before vm-10, 10.0.2.9 before 10.0.2.10. */
 export function sortVms(vms: VmAddress[]): VmAddress[] {
-  return [...new Set(vms)].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  const each = new Map(vms.map((vm) => [vmName(vm), vm]));
+  return [...each.values()].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 }
 
 /**

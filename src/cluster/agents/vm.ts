@@ -15,6 +15,26 @@ export function vmAddress({ nodes }: ClusterSpec, { address, user, port }: VmTar
   return `${user ?? ssh.user}@${address}:${port ?? ssh.port}`;
 }
 
+/** As the record has it, but for what was said of its login now: a VM that is named by its address alone keeps its own. */
+export function asKnown({ address, user, port }: VmTarget, known: VmAddress): VmAddress {
+  const { ssh } = vmHost(known);
+  return `${user ?? ssh.user}@${address}:${port ?? ssh.port}`;
+}
+
+/** A VM as a person named it, and complete with the nodes' login. */
+export interface AskedVm {
+  target: VmTarget;
+  vm: VmAddress;
+}
+
+export function withKnownLogins(named: AskedVm[], known: VmAddress[]): VmAddress[] {
+  const byName = new Map(known.map((vm) => [vmName(vm), vm]));
+  return named.map(({ target, vm }) => {
+    const was = byName.get(target.address);
+    return was === undefined ? vm : asKnown(target, was);
+  });
+}
+
 /** Host part alone: what a person calls it. */
 export function vmName(vm: VmAddress): string {
   return vm.slice(vm.indexOf('@') + 1, vm.lastIndexOf(':'));

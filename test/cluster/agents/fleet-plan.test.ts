@@ -8,6 +8,7 @@ import {
 } from '../../../src/cluster/agents/fleet-plan';
 import type { FleetRecord } from '../../../src/cluster/agents/fleet-record';
 import { highestGeneration, newestFleet, withoutGone } from '../../../src/cluster/agents/fleet-record';
+import { withKnownLogins } from '../../../src/cluster/agents/vm';
 
 const policy: FleetPolicy = { concurrency: 20, maxFailures: '0', canary: 1, batch: '100%' };
 const vms = (count: number) => Array.from({ length: count }, (_, i) => `root@10.0.2.${i + 1}:22`);
@@ -160,6 +161,32 @@ describe('the record', () => {
       expect(afterwards('remove', [one, two], leaving, true)).toEqual({ agents: [], leaving: [three] });
       const plan = planFleet({ verb: 'remove', vms: [one, two], policy, forget: true }, leaving);
       expect(plan).toMatchObject({ vms: [], batches: [], forgotten: ['10.0.2.1', '10.0.2.2'] });
+    });
+  });
+
+  describe('a VM is told by its address, and has one login', () => {
+    const known = record(['ubuntu@10.0.2.2:2222']);
+    const other = 'root@10.0.2.2:22';
+
+    test.each([
+      ['by its address alone', { address: '10.0.2.2' }, 'ubuntu@10.0.2.2:2222'],
+      ['with a user', { address: '10.0.2.2', user: 'ops' }, 'ops@10.0.2.2:2222'],
+      ['with a port', { address: '10.0.2.2', port: 22 }, 'ubuntu@10.0.2.2:22'],
+      ['with both', { address: '10.0.2.2', user: 'root', port: 22 }, other],
+    ])('named %s', (_, target, expected) => {
+      expect(withKnownLogins([{ target, vm: other }], known.agents)).toEqual([expected]);
+    });
+
+    test('one that nobody knows is logged in to as the nodes are', () => {
+      expect(withKnownLogins([{ target: { address: '10.0.2.3' }, vm: vms(3)[2]! }], known.agents)).toEqual([three]);
+    });
+
+    test('named with another login, it is no second one: not in the record, not in a removal, not in a plan', () => {
+      expect(afterwards('deploy', [other], known)).toEqual({ agents: [other] });
+      expect(afterwards('remove', [other], known)).toEqual({ agents: [], leaving: [other] });
+      const both = record(['root@10.0.2.2:22', 'ubuntu@10.0.2.2:22']);
+      expect(planFleet({ verb: 'upgrade', vms: [], policy }, both).vms).toEqual(['ubuntu@10.0.2.2:22']);
+      expect(afterwards('upgrade', [], both)).toEqual({ agents: ['ubuntu@10.0.2.2:22'] });
     });
   });
 
