@@ -226,7 +226,12 @@ export async function bringAgentImage(
   if (await isThere()) return { changed: false };
   if (spec.images.source === 'load') {
     const archive = await deps.archives.open(image.reference, spec.images.archiveDir);
-    await engine.load(archive.stream, (p) => beat({ ...p, totalBytes: archive.bytes }), cancellation());
+    try {
+      await engine.load(archive.stream, (p) => beat({ ...p, totalBytes: archive.bytes }), cancellation());
+    } finally {
+      // A VM that goes off in the middle reads no further, and whoever keeps the archive waits for its readers.
+      archive.stream.destroy();
+    }
   } else {
     await engine.pull(image.reference, beat, cancellation());
   }

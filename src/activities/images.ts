@@ -118,7 +118,12 @@ async function bringImage(deps: ActivityDependencies, connection: HostConnection
   if (input.spec.images.source === 'load') {
     const archive = await deps.archives.open(reference, input.spec.images.archiveDir);
     const known = (p: TransferProgress) => report({ ...p, totalBytes: archive.bytes });
-    await connection.engine.load(archive.stream, known, cancellation());
+    try {
+      await connection.engine.load(archive.stream, known, cancellation());
+    } finally {
+      // A host that goes off in the middle reads no further, and whoever keeps the archive waits for its readers.
+      archive.stream.destroy();
+    }
   } else {
     await connection.engine.pull(reference, report, cancellation());
   }

@@ -49,7 +49,10 @@ export function imageVerbs({ docker, ask }: EngineClient): ImageVerbs {
           doneBytes += chunk.length;
           onProgress({ doneBytes, totalBytes: 0 });
         });
-        const answer = await docker.loadImage(archive);
+        // Whoever cancels while bytes are sent has no answer yet that could be followed.
+        const answer = await docker.loadImage(archive, signal ? { abortSignal: signal } : {}).catch((error) => {
+          throw signal?.aborted ? signal.reason : error;
+        });
         await follow(docker, answer, { onProgress: () => undefined, signal });
       }),
   };

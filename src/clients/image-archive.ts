@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import Docker from 'dockerode';
 import { extract } from 'tar-stream';
@@ -11,7 +12,8 @@ import { ImageSpool, readChunkBytes } from './image-spool';
 export interface ImageArchives {
   /** Undefined when there is none. */
   identify(reference: string, archiveDir: string | undefined): Promise<KnownImage | undefined>;
-  open(reference: string, archiveDir: string | undefined): Promise<{ stream: NodeJS.ReadableStream; bytes: number }>;
+  /** Whoever opens it destroys it. */
+  open(reference: string, archiveDir: string | undefined): Promise<{ stream: Readable; bytes: number }>;
 }
 
 export interface KnownImage {
@@ -62,9 +64,13 @@ async function inOwnEngine(reference: string): Promise<(KnownImage & { bytes: nu
   }
 }
 
-function unzipped(path: string): NodeJS.ReadableStream {
+function unzipped(path: string): Readable {
   const file = createReadStream(path, { highWaterMark: readChunkBytes });
-  return path.endsWith('gz') ? file.pipe(createGunzip()) : file;
+  if (!path.endsWith('gz')) return file;
+  const unzip = createGunzip();
+  // Of two that are joined each goes with the other.
+  pipeline(file, unzip, () => undefined);
+  return unzip;
 }
 
 async function indexFolder(folder: string): Promise<Map<string, Found>> {

@@ -1,6 +1,7 @@
 import { Agent, createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
+import { Readable } from 'node:stream';
 import { createEngine } from '../../src/clients/docker';
 import type { StreamAgent } from '../../src/clients/stream-agent';
 
@@ -17,9 +18,9 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-function engine() {
+function engine(of = server) {
   const agent = new Agent();
-  const { port } = server.address() as AddressInfo;
+  const { port } = of.address() as AddressInfo;
   Object.assign(agent, { createConnection: () => connect(port, '127.0.0.1') });
   return createEngine(agent as unknown as StreamAgent, 'node-1');
 }
@@ -44,3 +45,34 @@ test('the same words of something else than the registry stay an EngineError', a
   answer = { status: 500, message: 'dial tcp 10.0.0.9:2377: connect: connection refused' };
   await expect(engine().info()).rejects.toMatchObject({ name: 'EngineError' });
 });
+
+describe('a load', () => {
+  const deaf = createServer((request) => request.resume());
+  const archive = Readable.from(endless());
+  beforeAll(() => new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve)));
+  afterAll(() => {
+    archive.destroy();
+    deaf.closeAllConnections();
+    deaf.close();
+  });
+
+  test('that is cancelled while its bytes are sent ends at once, and so does its request', async () => {
+    const closed = new Promise<void>((resolve) =>
+      deaf.on('connection', (socket) => socket.on('close', () => resolve())),
+    );
+    const stop = new AbortController();
+    const begun = new Promise<void>((resolve) => deaf.once('request', () => resolve()));
+    const loading = engine(deaf).load(archive, () => undefined, stop.signal);
+    await begun;
+    stop.abort(new Error('cancelled'));
+    await expect(loading).rejects.toMatchObject({ cause: { message: 'cancelled' } });
+    await closed;
+  });
+});
+
+async function* endless(): AsyncGenerator<Buffer> {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    yield Buffer.alloc(1024);
+  }
+}
