@@ -42,6 +42,12 @@ export function gatewayWays(spec: ClusterSpec): { images: Way[]; agents: Way[] }
   return { images: ways(spec.ports.lbProxy, relay), agents: ways(spec.ports.lbTracker, relay + count) };
 }
 
+/** On the VM's loopback, whether relays or a gateway lead to the load balancers. */
+export function wayPorts(spec: ClusterSpec): number[] {
+  const count = spec.loadBalancers.length * (hasGateway(spec) ? 2 : 1);
+  return Array.from({ length: count }, (_, i) => spec.agents.ports.relay + i);
+}
+
 /** What an agent has for its trackers and build-indexes. */
 export function trackerAddresses(spec: ClusterSpec): string[] {
   if (!hasGateway(spec)) return balancerAddresses(spec, spec.ports.lbTracker);

@@ -2,7 +2,7 @@ import { agentBase, agentContainer, agentFolder } from '../../agents/names';
 import type { AgentRelease } from '../../agents/release';
 import type { ClusterSpec } from '../../spec';
 import { balancerAddresses } from './balancer-addresses';
-import { trustedFile } from './gateway';
+import { trustedFile, wayPorts } from './gateway';
 import { withLogins } from './install-enrolment';
 import { following, newest } from './install-following';
 import { withTls } from './install-tls';
@@ -155,7 +155,7 @@ look() {
   done
   previous=$(readlink "$current" 2> /dev/null || :)
   if [ ! -e "$unit" ]; then
-    for port in ${registry} ${peer} ${server}; do
+    for port in ${[registry, peer, server, ...wayPorts(spec)].join(' ')}; do
       [ -z "$(ss -Hltn "sport = :$port")" ] || fail "port $port is taken on this machine" "ss -ltnp 'sport = :$port' says by whom"
     done
   fi
@@ -237,8 +237,17 @@ place() {
   [ -e "$base/unattended" ] || attended=yes
   : > "$base/unattended"
   dismissal > "$base/dismissed"
-  if [ -e "$base/releases/$release" ]; then rm -rf "$base/releases/$release"; fi
-  mv -T "$fresh" "$base/releases/$release"
+  own=$base/releases/$release
+  if [ ! -d "$own" ]; then
+    mv -T "$fresh" "$own"
+    return
+  fi
+  # It may be the one that runs: file by file, so that no power cut leaves this machine without it.
+  (cd "$fresh" && find . -type f) | while IFS= read -r file; do
+    mkdir -p "$own/\${file%/*}"
+    mv -f "$fresh/$file" "$own/$file"
+  done
+  rm -rf "$fresh"
 }
 
 become_ready() {

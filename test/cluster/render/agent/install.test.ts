@@ -69,3 +69,18 @@ esac`,
     expect(isDismissed()).toBe(answer);
   });
 });
+
+test.each([
+  ['8080', 'the agent'],
+  ['8096', 'a relay'],
+])('a port that somebody has is told before anything is changed: %s of %s', (port) => {
+  for (const name of ['docker', 'systemctl', 'ip', 'flock', 'curl', 'getent']) program(name, 'exit 0');
+  program('ss', `case $2 in "sport = :${port}") echo LISTEN ;; esac`);
+  const look = script
+    .slice(script.indexOf('\nlook() {'), script.indexOf('\ntell() {'))
+    .replaceAll('/run/systemd/system', folder)
+    .replaceAll('/run/krakenctl', folder)
+    .replaceAll('/etc/', `${folder}/etc/`);
+  const told = run(`fail() { echo "$1"; exit 3; }\n${look}\nlook`);
+  expect(told).toBe(`port ${port} is taken on this machine`);
+});

@@ -163,6 +163,18 @@ describe('/install', () => {
     expect(readFileSync(join(base, 'image.id'), 'utf8')).toBe(`${oldId}\n`);
   });
 
+  test('the release that runs is never away while it is installed again', () => {
+    const watched = (name: string) => `/bin/${name} "$@"; [ -e "${here}/activate" ] || : > "${machine}/away"`;
+    for (const name of ['rm', 'mv']) program(name, watched(name));
+    const again = `place; rm -f "${machine}/away"; echo changed > "$base/releases/$release/run"; place`;
+    expect(install(again)).toMatchObject({ status: 0, stderr: '' });
+    expect([existsSync(join(machine, 'away')), sh(`cd ${here} && sha256sum --quiet --check sums`).status]).toEqual([
+      false,
+      0,
+    ]);
+    expect(readFileSync(join(here, 'image.id'), 'utf8')).toBe(`${ownId}\n`);
+  });
+
   test('what is put back starts from its own image, and is looked after as before', () => {
     expect(install('place; put_back')).toMatchObject({ status: 0, stderr: '' });
     expect(readFileSync(join(machine, 'started'), 'utf8')).toBe(`${oldId}\n`);
