@@ -10,9 +10,9 @@ const bugs = [
   {
     suite: 'unit',
     bug: 'a relay is stopped before the socket that starts it again',
-    file: 'src/cluster/render/agent/programs.ts',
-    from: 'for unit in ${unitFolder}/kraken-relay-*.socket ${unitFolder}',
-    to: 'for unit in ${unitFolder}',
+    file: 'src/cluster/render/agent/unit-activation.ts',
+    from: 'for kind in socket service; do',
+    to: 'for kind in service socket; do',
     tests: 'test/cluster/render/agent/gateway.test',
   },
   {

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { ClientError, HostRefusedError, RightsError } from '../clients/errors';
-import type { HostConnection } from '../clients/host';
+import type { AgentHost, HostConnection } from '../clients/host';
 import { planAgent, type WantedAgent } from '../cluster/agents/agent-plan';
 import type { ObservedAgent } from '../cluster/agents/observed';
 import { type AgentRelease, agentImage } from '../cluster/agents/release';
 import { type VmAddress, vmHost, vmName } from '../cluster/agents/vm';
 import { authorization, vmLogin } from '../cluster/auth/credentials';
 import { isImagePresent } from '../cluster/image';
-import { hasGateway, loginText } from '../cluster/render/agent/gateway';
+import { hasGateway, loginText, wayPorts } from '../cluster/render/agent/gateway';
 import { deactivateProgram } from '../cluster/render/agent/programs';
 import type { ClusterSpec } from '../cluster/spec';
 import type { Changed } from '../contracts/activities';
@@ -28,6 +28,7 @@ type Verbs =
   | 'ensureAgentRelease'
   | 'ensureAgentLogin'
   | 'ensureAgentActive'
+  | 'putBackAgent'
   | 'ensureAgentAbsent'
   | 'restartAgent'
   | 'proveAgent'
@@ -51,6 +52,7 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
         release: release.id,
         plan: planAgent(is, wantedOf(input.spec, release, loginFileOf(deps, input)), deps.ownerId),
         installed: is.reachable && is.current !== undefined,
+        ...(is.reachable && is.current !== undefined && { current: is.current }),
         ready: is.reachable && is.ready,
       };
     },
@@ -70,19 +72,20 @@ export function agentActivities(deps: ActivityDependencies): Pick<AgentActivitie
       return fencedVm(deps, input, ({ agent }) => agent.giveLogin(input.spec.name, file));
     },
     async ensureAgentActive(input) {
-      const release = fresh(input, deps);
-      return fencedVm(deps, input, async (connection) => {
-        await refuseForeign(deps, connection, { input, release });
-        return connection.agent.activate(input.spec.name, release.id);
+      const { spec, before } = input;
+      const { id } = fresh(input, deps);
+      const the = { release: id, owner: deps.ownerId, before };
+      return fencedVm(deps, input, ({ agent }) => agent.activate(spec.name, the));
+    },
+    async putBackAgent({ release, before, wasActivated, ...input }) {
+      const owner = deps.ownerId;
+      return fencedVm(deps, input, ({ agent }) => {
+        if (wasActivated && before.release === undefined) return leave(agent, input.spec, owner);
+        return agent.putBack(input.spec.name, { release, owner, before: wasActivated ? before.release : undefined });
       });
     },
     async ensureAgentAbsent(input) {
-      const release = renderRelease(input, deps);
-      return fencedVm(deps, input, async (connection) => {
-        await refuseForeign(deps, connection, { input, release });
-        const { changed } = await connection.agent.deactivate(deactivateProgram(input.spec, true));
-        return { changed };
-      });
+      return fencedVm(deps, input, ({ agent }) => leave(agent, input.spec, deps.ownerId));
     },
     async restartAgent(input) {
       return fencedVm(deps, input, async (connection) => {
@@ -174,6 +177,7 @@ async function observe(deps: ActivityDependencies, spec: ClusterSpec, { vm, rele
           release: release.id,
           image: release.image.runnable,
           ports: [ports.registry, ports.peer, ports.server],
+          ways: wayPorts(spec),
         }),
         isReady(connection, { kind: 'http', port: ports.server, path: '/readiness' }),
       ]),
@@ -196,24 +200,9 @@ function fresh(input: AgentStepInput, deps: ActivityDependencies): AgentRelease 
   });
 }
 
-/** Looked at once more under the fence. */
-async function refuseForeign(
-  deps: ActivityDependencies,
-  connection: HostConnection,
-  { input, release }: { input: AgentInput; release: AgentRelease },
-): Promise<void> {
-  const facts = await connection.agent.observe({
-    cluster: input.spec.name,
-    release: release.id,
-    image: release.image.runnable,
-    ports: [],
-  });
-  if (facts.owner === undefined || facts.owner === deps.ownerId) return;
-  throw new ActivityError('FOREIGN_OWNER', `the agent of this VM belongs to another krakenctl (${facts.owner})`, {
-    host: input.vm,
-    final: true,
-    hint: 'remove it through that one: krakenctl agent remove',
-  });
+async function leave(agent: AgentHost, spec: ClusterSpec, owner: string): Promise<Changed> {
+  const { changed } = await agent.deactivate(deactivateProgram(spec, true), owner);
+  return { changed };
 }
 
 export async function bringAgentImage(

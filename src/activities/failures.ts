@@ -67,6 +67,12 @@ const mappings: Mapping[] = [
     final: true,
     hint: 'nothing was loaded; this is a fault of krakenctl, or an nft before 0.9.1: nft --version',
   },
+  {
+    error: client.ForeignOwnerError,
+    code: 'FOREIGN_OWNER',
+    final: true,
+    hint: 'remove it through that one: krakenctl agent remove',
+  },
   { error: client.FenceBusyError, code: 'FENCE_BUSY', final: false },
   { error: client.ImageMissingError, code: 'IMAGE_MISSING', final: true },
   {

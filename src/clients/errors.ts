@@ -64,6 +64,8 @@ export class FencedOffError extends ClientError {
     super(message, host);
   }
 }
+/** What is there belongs to another krakenctl. Final. */
+export class ForeignOwnerError extends ClientError {}
 /** Somebody else holds the host's lock at this moment. Retryable. */
 export class FenceBusyError extends ClientError {}
 /** Redis answered with an error. */

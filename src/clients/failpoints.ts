@@ -144,4 +144,11 @@ export const redisEffects: (keyof RedisInstance)[] = [
   'configSet',
 ];
 export const firewallEffects: (keyof FirewallHost)[] = ['stage', 'tryOut', 'keep', 'takeBack', 'enable', 'remove'];
-export const agentEffects: (keyof AgentHost)[] = ['install', 'activate', 'giveLogin', 'deactivate', 'restart'];
+export const agentEffects: (keyof AgentHost)[] = [
+  'install',
+  'activate',
+  'putBack',
+  'giveLogin',
+  'deactivate',
+  'restart',
+];

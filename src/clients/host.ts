@@ -88,7 +88,10 @@ export interface AgentQuery {
   release: string;
   /** What `docker run` will be told. */
   image: string;
+  /** Of the agent itself. */
   ports: number[];
+  /** Of its relays, or of its gateway. */
+  ways: number[];
 }
 
 export interface ReleaseArchive {
@@ -116,12 +119,20 @@ export interface AgentHost {
   observe(query: AgentQuery): Promise<AgentFacts>;
   /** Lays a release beside the others; resolves when its sums were read back. */
   install(cluster: string, release: ReleaseArchive): Promise<{ changed: boolean }>;
-  /** Makes a release the one that runs; resolves when the container of that very release was seen running. */
-  activate(cluster: string, release: string): Promise<{ changed: boolean }>;
+  /**
+   * Makes a release the one that runs; resolves when the container of that very release was seen running. Where it is known which was there `before`, no
+   * other release stays beside these two. @throws {ForeignOwnerError}
+   */
+  activate(
+    cluster: string,
+    the: { release: string; owner: string; before?: { release?: string } },
+  ): Promise<{ changed: boolean }>;
+  /** Takes a release away that is not to run, when the one `before` it, where it is named, was seen running. @throws {ForeignOwnerError} */
+  putBack(cluster: string, the: { release: string; owner: string; before?: string }): Promise<{ changed: boolean }>;
   /** The file with its credential, for root alone, which its gateway reads anew; undefined: it has none any more. */
   giveLogin(cluster: string, file: string | undefined): Promise<{ changed: boolean }>;
-  /** Takes everything of the agent away, by the program of `render/agent/programs.ts`. */
-  deactivate(program: string): Promise<{ changed: boolean }>;
+  /** Takes everything of the agent away, by the program of `render/agent/programs.ts`. @throws {ForeignOwnerError} */
+  deactivate(program: string, owner: string): Promise<{ changed: boolean }>;
   /** Resolves when another container than before was seen running. */
   restart(cluster: string): Promise<void>;
   pull(image: string): Promise<PullReport>;

@@ -125,6 +125,20 @@ export type AgentOutcome = { state: 'done'; changed: boolean } | Omit<LeftVm, 'v
 /** A step on one VM; `release` is the one that was planned, so that a worker that renders another refuses. */
 export interface AgentStepInput extends AgentInput {
   release: string;
+  /** What was there before, which may be no agent; missing where it is not known. */
+  before?: AgentBefore;
+}
+
+export interface AgentBefore {
+  /** The release that was made to run. */
+  release?: string;
+}
+
+/** What was begun with a release that is not to stay. */
+export interface PutBackInput extends AgentStepInput {
+  before: AgentBefore;
+  /** It was made the one that runs, or that was begun. */
+  wasActivated: boolean;
 }
 
 export interface AgentLook {
@@ -132,6 +146,8 @@ export interface AgentLook {
   plan: AgentPlan;
   /** Some agent of this cluster is there, whatever its release. */
   installed: boolean;
+  /** Its release; missing in what an older worker looked at. */
+  current?: string;
   ready: boolean;
 }
 
@@ -290,6 +306,8 @@ export interface AgentActivities {
   /** Its credential, or none any more where nobody needs a login. */
   ensureAgentLogin(input: AgentInput): Promise<Changed>;
   ensureAgentActive(input: AgentStepInput): Promise<Changed>;
+  /** A VM on which a release does not come to run is as it was before it. */
+  putBackAgent(input: PutBackInput): Promise<Changed>;
   ensureAgentAbsent(input: AgentInput): Promise<Changed>;
   restartAgent(input: AgentInput): Promise<Changed>;
   /** Ready, and the sentinel came through this agent and was read back. */

@@ -248,7 +248,7 @@ describe('/install', () => {
     ['the image cannot be downloaded', failing('curl', '*image.tar*')],
     ['the image cannot be loaded', failing('docker', 'load*')],
     ['the release cannot be unpacked', failing('tar', '*')],
-    ['systemd does not take the unit', failing('systemctl', '*daemon-reload*')],
+    ['systemd does not take the unit', failing('systemctl', 'enable*')],
   ];
   test.each<[string, string]>([
     ['the release cannot be downloaded', failing('curl', '*release.tar*')],

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { FencedOffError } from '../../src/clients/errors';
+import { FencedOffError, ForeignOwnerError } from '../../src/clients/errors';
 import type { AgentHost, InstallSource, Turns } from '../../src/clients/host';
 import type { AgentFacts } from '../../src/cluster/agents/observed';
 import type { MemoryHost } from './memory-hosts';
@@ -54,12 +54,25 @@ export function memoryAgent(host: MemoryHost, state: MemoryAgentState): AgentHos
       });
       return { changed: true };
     },
-    async activate(_cluster, release) {
+    async activate(_cluster, { release, owner, before }) {
+      refuseForeign(host, state, owner);
       if (!state.releases.has(release)) throw new Error(`no release ${release}`);
       if (state.running === release) return { changed: false };
       await lab.effect(id, `activate ${release}`, () => {
         state.current = release;
         state.running = release;
+        if (before && before.release !== release) state.releases = new Set([release, ...onlyThere(state, before)]);
+      });
+      return { changed: true };
+    },
+    async putBack(_cluster, { release, owner, before }) {
+      refuseForeign(host, state, owner);
+      await lab.effect(id, `put back ${before ? 'the one before' : 'nothing'}`, () => {
+        if (before) {
+          state.current = before;
+          state.running = before;
+        }
+        state.releases.delete(release);
       });
       return { changed: true };
     },
@@ -70,8 +83,9 @@ export function memoryAgent(host: MemoryHost, state: MemoryAgentState): AgentHos
       });
       return { changed: true };
     },
-    async deactivate() {
-      if (!state.current) return { changed: false };
+    async deactivate(_program, owner) {
+      refuseForeign(host, state, owner);
+      if (!state.current && state.releases.size === 0) return { changed: false };
       await lab.effect(id, 'deactivate', () => {
         state.current = undefined;
         state.running = undefined;
@@ -94,6 +108,15 @@ export function memoryAgent(host: MemoryHost, state: MemoryAgentState): AgentHos
     tail: async () => 'last line',
     follow: async () => undefined,
   };
+}
+
+function refuseForeign(host: MemoryHost, { owner, facts }: MemoryAgentState, ours: string): void {
+  const found = facts.owner ?? owner;
+  if (found !== undefined && found !== ours) throw new ForeignOwnerError(`it belongs to ${found}`, host.host.id);
+}
+
+function onlyThere({ releases }: MemoryAgentState, { release }: { release?: string }): string[] {
+  return release !== undefined && releases.has(release) ? [release] : [];
 }
 
 /** `/install` of a load balancer in memory. */

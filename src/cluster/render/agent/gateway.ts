@@ -149,7 +149,7 @@ for id in $(docker ps -aq --no-trunc --filter "name=^/$name\\$" --filter label=$
   docker rm -f -v "$id" > /dev/null
 done
 image=${image.runnable}
-if ! docker image inspect "$image" > /dev/null 2>&1 && [ -r "$here/image.id" ]; then image=$(cat "$here/image.id"); fi
+if [ -r "$here/image.id" ] && ! docker image inspect "$image" > /dev/null 2>&1; then image=$(cat "$here/image.id"); fi
 
 exec docker run --rm --pull never --name "$name" \\
   --label ${labels.cluster}=${name} --label ${labels.part}=agent --label "${labels.fingerprint}=$(basename "$here")" \\
@@ -189,18 +189,12 @@ WantedBy=multi-user.target
 }
 
 /** Of a release: before the agent is started, it has its ways. */
-export function gatewayActivation({ name }: ClusterSpec): string {
+export function gatewayActivation({ name, agents }: ClusterSpec): string {
   return `
-gateway() { docker inspect --format '{{.State.Running}} {{index .Config.Labels "${labels.fingerprint}"}}' ${gatewayContainer(name)} 2> /dev/null || :; }
-systemctl is-enabled --quiet ${gatewayUnit} 2> /dev/null || { systemctl enable --quiet ${gatewayUnit} 2> /dev/null; changed=yes; }
-if ! systemctl is-active --quiet ${gatewayUnit} || [ "$(gateway)" != "true $release" ]; then
+if ! systemctl is-active --quiet ${gatewayUnit} || ! is_of_this ${gatewayContainer(name)}; then
   systemctl restart ${gatewayUnit}
   changed=yes
+  comes_up ${gatewayContainer(name)} ${agents.ports.relay} 50 || { echo "the ways of ${agentContainer(name)} to the load balancers do not run: journalctl -u ${gatewayUnit}" >&2; exit 69; }
 fi
-for _ in $(seq 1 100); do
-  [ "$(gateway)" != "true $release" ] || break
-  sleep 0.1
-done
-[ "$(gateway)" = "true $release" ] || { echo "the ways of ${agentContainer(name)} to the load balancers do not run: journalctl -u ${gatewayUnit}" >&2; exit 69; }
 `;
 }

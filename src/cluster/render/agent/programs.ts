@@ -16,7 +16,7 @@ import type { ClusterSpec } from '../../spec';
 import { notice } from '../notice';
 import { balancerAddresses } from './balancer-addresses';
 import { gatewayActivation, hasGateway, imageAddresses } from './gateway';
-import { updateUnit } from './units';
+import { relaysGone, unitsLaid, unitsStarted } from './unit-activation';
 
 /** Programs of a release, in plain sh. Values stand in them as text that the spec's schema has kept to short alphabets. */
 
@@ -51,7 +51,7 @@ done
 
 image=${image.runnable}
 # Brought as an archive, the image has no digest of a registry: then its id stands in the folder of the release that it came with.
-if ! docker image inspect "$image" > /dev/null 2>&1 && [ -r "$here/image.id" ]; then image=$(cat "$here/image.id"); fi
+if [ -r "$here/image.id" ] && ! docker image inspect "$image" > /dev/null 2>&1; then image=$(cat "$here/image.id"); fi
 
 # By which address of ours the cluster is reached, others reach us. PEER_IP in /etc/kraken/${name}/agent.env says otherwise.
 peer=\${PEER_IP:-}
@@ -151,55 +151,39 @@ const unitPattern =
   'kraken-agent.service kraken-agent-log.* kraken-agent-update.* kraken-relay-*.socket kraken-relay-*';
 
 /**
- * Makes the release that it lies in the one that runs, and ends when the unit was started with it. Run again it changes nothing. The
+ * Makes the release that it lies in the one that runs, and ends when its container was seen running. Run again it changes nothing. The
  * link is renamed over the one before: there is no moment without a release.
  */
 export function activateProgram(spec: ClusterSpec, image: AgentImage): string {
   const { name } = spec;
+  const { server } = spec.agents.ports;
   return `#!/bin/sh
 ${notice}
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
-release=$(basename "$here")
+release=\${here##*/}
 base=${agentBase(name)}
 current=${agentFolder(name)}
 changed=no
+had=
+[ ! -e ${unitFolder}/${agentUnit} ] || had=yes
 
 (cd "$here" && sha256sum --quiet --check sums) >&2 || { echo "the release $release is damaged" >&2; exit 65; }
 other=$(sed -n 's/^X-Krakenctl-Cluster=//p' ${unitFolder}/${agentUnit} 2> /dev/null || :)
 [ -z "$other" ] || [ "$other" = ${name} ] || { echo "this VM carries the agent of cluster $other" >&2; exit 66; }
 
-mkdir -p "$(dirname "$current")" "$base/cache" "$(dirname ${agentLog})"
+mkdir -p "\${current%/*}" "$base/cache" "$(dirname ${agentLog})"
+${unitsLaid}
 if [ "$(readlink "$current" 2> /dev/null)" != "$here" ]; then
+  # All of it is on disk before it is the one that runs: a power cut leaves the one before, or this one whole.
+  sync -f "$here" ${unitFolder}
   ln -s "$here" "$current.$$"
   mv -f -T "$current.$$" "$current"
-  sync -f "$(dirname "$current")"
+  sync "\${current%/*}"
   changed=yes
 fi
 
-restart=
-for unit in "$here"/systemd/*; do
-  target=${unitFolder}/$(basename "$unit")
-  cmp -s "$unit" "$target" && continue
-  cp "$unit" "$target.new"
-  mv -f "$target.new" "$target"
-  changed=yes
-  case $unit in *.socket) restart="$restart $(basename "$unit")" ;; esac
-done
-# Relays of load balancers that are no more. Sockets first: who asks in between would start what was just stopped, and that keeps the port.
-for unit in ${unitFolder}/kraken-relay-*.socket ${unitFolder}/kraken-relay-*; do
-  [ -e "$unit" ] || continue
-  [ -e "$here/systemd/$(basename "$unit")" ] && continue
-  systemctl disable --now --quiet "$(basename "$unit")" 2> /dev/null || :
-  rm -f "$unit"
-  changed=yes
-done
-# One that was started anew when its socket was stopped has no file any more, and still holds its port.
-for unit in $(systemctl list-units --all --plain --no-legend --type=service 2> /dev/null | awk '$1 ~ /^kraken-relay-[0-9]+[.]service$/ { print $1 }'); do
-  [ ! -e "$here/systemd/$unit" ] || continue
-  systemctl stop "$unit"
-  changed=yes
-done
+${relaysGone}
 if [ "$(readlink ${pullProgram} 2> /dev/null)" != "$current/kraken-pull" ]; then
   if [ -e ${pullProgram} ] && [ ! -L ${pullProgram} ]; then echo "${pullProgram} is there and not ours" >&2; exit 66; fi
   mkdir -p "$(dirname ${pullProgram})"
@@ -208,33 +192,40 @@ if [ "$(readlink ${pullProgram} 2> /dev/null)" != "$current/kraken-pull" ]; then
 fi
 ln -sfn "$current/kraken-pull.conf" /etc/kraken/kraken-pull.conf
 
-[ "$changed" = no ] || systemctl daemon-reload
-for unit in ${hasGateway(spec) ? '' : '"$here"/systemd/*.socket '}"$here"/systemd/*.timer "$here"/systemd/${agentUnit}; do
-  unit=$(basename "$unit")
-  # Whom we log in to is told; the others look for themselves.
-  if [ "$unit" = ${updateUnit}.timer ] && [ ! -e "$base/unattended" ]; then
-    systemctl is-enabled --quiet "$unit" 2> /dev/null && { systemctl disable --now --quiet "$unit" 2> /dev/null; changed=yes; }
-    continue
-  fi
-  systemctl is-enabled --quiet "$unit" 2> /dev/null || { systemctl enable --quiet "$unit" 2> /dev/null; changed=yes; }
-  case " $restart " in *" $unit "*) systemctl stop "$unit"; systemctl stop "\${unit%.socket}.service" ;; esac
-  [ "$unit" = ${agentUnit} ] || systemctl is-active --quiet "$unit" || { systemctl start "$unit"; changed=yes; }
-done
+${unitsStarted(spec)}
+state() { docker inspect --format '{{.State.Running}} {{index .Config.Labels "${labels.fingerprint}"}} {{.Config.Image}}' "$1" 2> /dev/null || :; }
+is_of_this() { case "$(state "$1") " in "true $release "*) ;; *) return 1 ;; esac; }
+# A look at the sockets costs next to nothing, one at the Engine a tenth of a second of a core. That one may know of it a moment later.
+comes_up() {
+  for _ in $(seq 1 "$3"); do
+    [ -z "$(ss -Hltn "sport = :$2" 2> /dev/null)" ] || break
+    sleep 0.2
+  done
+  for _ in 1 2 3; do
+    if is_of_this "$1"; then return 0; fi
+    sleep 1
+  done
+  return 1
+}
 ${hasGateway(spec) ? gatewayActivation(spec) : ''}
-runs() { docker inspect --format '{{.State.Running}} {{index .Config.Labels "${labels.fingerprint}"}}' ${agentContainer(name)} 2> /dev/null || :; }
-made=$(docker inspect --format '{{.Config.Image}}' ${agentContainer(name)} 2> /dev/null || :)
-is_right() { [ "$made" = ${image.runnable} ] || [ "$made" = "$(cat "$here/image.id" 2> /dev/null)" ]; }
-if ! systemctl is-active --quiet ${agentUnit} || [ "$(runs)" != "true $release" ] || ! is_right; then
+is_right() {
+  seen=$(state ${agentContainer(name)})
+  made=\${seen##* }
+  case $seen in "true $release "*) ;; *) return 1 ;; esac
+  [ "$made" = ${image.runnable} ] || [ "$made" = "$(cat "$here/image.id" 2> /dev/null)" ]
+}
+# One whose files were mended has read what they were before.
+if [ -e "$base/repaired" ] || ! systemctl is-active --quiet ${agentUnit} || ! is_right; then
   systemctl restart ${agentUnit}
+  rm -f "$base/repaired"
   changed=yes
+  comes_up ${agentContainer(name)} ${server} 75 || {
+    echo "the agent does not run; the end of ${agentLog}:" >&2
+    tail -n 5 ${agentLog} >&2 2> /dev/null || :
+    exit 69
+  }
 fi
-for _ in $(seq 1 150); do
-  [ "$(runs)" != "true $release" ] || { echo "$changed $release"; exit 0; }
-  sleep 0.1
-done
-echo "the agent does not run; the end of ${agentLog}:" >&2
-tail -n 5 ${agentLog} >&2 2> /dev/null || :
-exit 69
+echo "$changed $release"
 `;
 }
 

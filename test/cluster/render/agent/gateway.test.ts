@@ -140,7 +140,8 @@ describe('the credential of a VM', () => {
 
   test('that was written and not read is read with the next try, and is not taken for one that is in force', async () => {
     const sum = createHash('sha256').update(loginText('Basic two')).digest('hex');
-    const seen = async () => (await agent().observe({ cluster: 'c', release: 'r', image: 'i', ports: [] })).login;
+    const seen = async () =>
+      (await agent().observe({ cluster: 'c', release: 'r', image: 'i', ports: [], ways: [] })).login;
     writeFileSync(join(machine, 'running'), 'true\n');
     await agent().giveLogin('c', loginText('Basic one'));
     writeFileSync(join(machine, 'deaf'), '');
@@ -174,6 +175,7 @@ describe('a release is made the one that runs', () => {
       systemctl,
       docker: `case "$*" in *State.Running*) echo "true $(basename "$(readlink ${machine}/etc/kraken/cluster/agent)")" ;; esac`,
       sync: ':',
+      ss: 'echo LISTEN',
     })) {
       writeFileSync(join(machine, 'bin', name), `#!/bin/sh\n${text}\n`);
       chmodSync(join(machine, 'bin', name), 0o755);
@@ -202,6 +204,8 @@ describe('a release is made the one that runs', () => {
   const units = () => execFileSync('ls', [join(machine, 'etc/systemd/system')]).toString();
 
   test('a relay without a unit file, which holds a port of its ways, is stopped; those that belong to it are not', () => {
+    expect(activate(plain)).toMatchObject({ status: 0, stderr: '' });
+    rmSync(join(machine, 'calls'));
     const loaded = ['kraken-relay-2.service', 'kraken-relay-gateway.service', 'ssh.service'];
     writeFileSync(join(machine, 'loaded'), loaded.map((unit) => `${unit} loaded active running Some\n`).join(''));
     expect(activate(release)).toMatchObject({ status: 0, stderr: '' });
@@ -222,11 +226,12 @@ describe('a release is made the one that runs', () => {
     expect(units()).not.toContain('kraken-relay-1');
     expect(units()).toContain('kraken-relay-gateway.service');
     expect(calls().filter((call) => call.includes('*'))).toEqual([]);
-    expect(calls()).toContain('enable --quiet kraken-relay-gateway.service');
+    expect(calls()).toContainEqual(expect.stringMatching(/^enable --quiet .*kraken-relay-gateway\.service/));
     // A request in between would start what was just stopped, and that keeps its port.
-    const stopped = (unit: string) => calls().indexOf(`disable --now --quiet ${unit}`);
-    expect(stopped('kraken-relay-1.socket')).toBeGreaterThanOrEqual(0);
-    expect(stopped('kraken-relay-1.service')).toBeGreaterThan(stopped('kraken-relay-1.socket'));
+    const relays = (kind: string) => [1, 2, 3].map((n) => `kraken-relay-${n}.${kind}`).join(' ');
+    const stopped = (units: string) => calls().indexOf(`disable --now --quiet ${units}`);
+    expect(stopped(relays('socket'))).toBeGreaterThanOrEqual(0);
+    expect(stopped(relays('service'))).toBeGreaterThan(stopped(relays('socket')));
     expect(calls()).toContain('restart kraken-relay-gateway.service');
     expect(activate(plain)).toMatchObject({ status: 0 });
     expect(calls()).toContain('disable --now --quiet kraken-relay-gateway.service');

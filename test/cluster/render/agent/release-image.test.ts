@@ -28,6 +28,7 @@ beforeEach(() => {
   program('systemctl', `echo "systemctl $*" >> "${machine}/calls"`);
   program('getent', 'echo 10.0.1.10 STREAM');
   program('ip', 'echo "10.0.1.10 dev eth9 src 10.0.2.7 uid 0"');
+  program('ss', 'echo LISTEN');
 });
 afterEach(() => rmSync(machine, { recursive: true }));
 
@@ -38,9 +39,8 @@ const dockerProgram = `case "$1 $2" in
 "run "*) echo "$@" ;;
 "inspect "*) read -r release image < "$MACHINE/container"
   case "$*" in
-    *Config.Image*State*|*State.Status*) echo "container $release running 2026-11-23T00:00:00Z $image" ;;
-    *Config.Image*) echo "$image" ;;
-    *) echo "true $release" ;;
+    *State.Status*) echo "container $release running 2026-11-23T00:00:00Z $image" ;;
+    *) echo "true $release $image" ;;
   esac ;;
 esac`;
 
@@ -125,7 +125,7 @@ test.each<[string, { images: string[]; runs: string }, () => void, { image: bool
   put('images', images.join('\n'));
   put('container', `${release.id} ${runs}`);
   lay();
-  const seen = await host().observe({ cluster: 'cluster', release: release.id, image: wanted, ports: [] });
+  const seen = await host().observe({ cluster: 'cluster', release: release.id, image: wanted, ports: [], ways: [] });
   expect(seen).toMatchObject({ image, container: { release: release.id, image: runs, isWanted } });
 });
 
@@ -135,10 +135,11 @@ test('activated over SSH, no image of an older krakenctl is left in force; while
   layRelease();
   beside(oldId);
   writeFileSync(join(here, 'sums'), `${'0'.repeat(64)}  run\n`);
-  await expect(host().activate('cluster', release.id)).rejects.toThrow('65');
+  const the = { release: release.id, owner: 'owner' };
+  await expect(host().activate('cluster', the)).rejects.toThrow('65');
   expect(existsSync(join(base, 'image.id'))).toBe(true);
   layRelease();
-  await host().activate('cluster', release.id);
+  await host().activate('cluster', the);
   expect(existsSync(join(base, 'image.id'))).toBe(false);
 });
 
