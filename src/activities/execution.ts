@@ -31,6 +31,8 @@ const looks: ReadonlySet<string> = new Set<keyof Activities>([
 ]);
 /** On one of several load balancers, which takes long for a large image and is there: one that is off is left after about three minutes. */
 const ofOneOfSeveral: ReadonlySet<string> = new Set<keyof Activities>(['ensureInstallImage', 'publishInstall']);
+/** The same on a VM, which is parked then: it is tried again by itself, and holds up no others meanwhile. */
+const ofOneVm: ReadonlySet<string> = new Set<keyof Activities>(['ensureAgentImage']);
 /**
  * Temporal is not told to count: tries that were handed to a frozen worker count for nothing, and it holds several polls open when it
  * freezes.
@@ -89,11 +91,14 @@ function withPart(failure: Error, input: Partial<StepInput> = {}): Error {
 
 function finalIfTriedEnough(name: string, failure: Error): Error {
   if (!(failure instanceof ApplicationFailure) || failure.nonRetryable) return failure;
-  return failures() < enoughFor(name, failure.type) ? failure : againAs(failure, { nonRetryable: true });
+  if (failures() < enoughFor(name, failure.type)) return failure;
+  if (!ofOneVm.has(name)) return againAs(failure, { nonRetryable: true });
+  const [details] = (failure.details ?? []) as FailureDetails[];
+  return againAs(failure, { details: [{ ...details, mayPass: true }], nonRetryable: true });
 }
 
 function enoughFor(name: string, code: string | null | undefined): number {
-  if (ofOneOfSeveral.has(name)) return triesOfOneOfSeveral;
+  if (ofOneOfSeveral.has(name) || ofOneVm.has(name)) return triesOfOneOfSeveral;
   if (!looks.has(name)) return Number.POSITIVE_INFINITY;
   return code === 'REGISTRY_UNREACHABLE' ? triesOfARegistry : triesOfALook;
 }

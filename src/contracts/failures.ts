@@ -66,6 +66,8 @@ export interface FailureDetails {
   part?: PartName;
   /** What to do next, one line. */
   hint?: string;
+  /** It was tried enough for now, and may go another time: a VM is parked for it, not given up. */
+  mayPass?: true;
   /** Of a rollback: the code of what failed first. */
   failedWith?: string;
   /** Of a fleet that was stopped: VMs that are not as they should be. */
