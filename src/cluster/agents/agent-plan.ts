@@ -87,7 +87,7 @@ function refuse(is: Seen, owner: string): AgentPlan | undefined {
       kind: 'refused',
       code: 'FOREIGN_RESOURCE',
       why,
-      hint: 'AGENT_PORT, AGENT_PEER_PORT and AGENT_SERVER_PORT choose others',
+      hint: 'AGENT_PORT, AGENT_PEER_PORT, AGENT_SERVER_PORT and AGENT_RELAY_PORT choose others',
     };
   }
   if (!is.image && is.freeBytes < leastFreeBytes) {
