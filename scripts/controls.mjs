@@ -951,7 +951,9 @@ async function requireGreen(suite) {
   const unique = (texts) => [...new Set(texts)];
   const named = own.every((b) => b.named) ? unique(own.map((b) => b.named)).join('|') : undefined;
   const tests = unique(own.map((b) => b.tests));
-  const result = await inCopy([], (copy) => runTests(copy, { suite, tests, named }));
+  // Of the lab there is one.
+  const workers = suite === 'e2e' ? 1 : 3;
+  const result = await inCopy([], (copy) => runTests(copy, { suite, tests, named, workers }));
   if (result.numFailedTests === 0 && result.numFailedTestSuites === 0 && result.numPassedTests > 0) return;
   console.error(`without any planted bug, ${result.numFailedTests} tests of ${suite} fail; that must be mended first`);
   process.exit(1);
@@ -1004,7 +1006,7 @@ function requireOnce({ file, from }) {
   process.exit(1);
 }
 
-async function runTests(copy, { suite, tests, named }) {
+async function runTests(copy, { suite, tests, named, workers = 1 }) {
   // Unit tests run the sources.
   if (suite !== 'unit') {
     const build = await run('node', ['scripts/build.mjs'], copy);
@@ -1014,13 +1016,13 @@ async function runTests(copy, { suite, tests, named }) {
   const patterns = tests.flatMap((pattern) => ['--testPathPatterns', pattern]);
   const args = ['jest', '--selectProjects', suite, ...patterns, '--json', `--outputFile=${outputFile}`];
   if (named) args.push('--testNamePattern', named);
-  await run('npx', ['--no-install', ...args, '--runInBand'], copy);
+  await run('npx', ['--no-install', ...args, workers > 1 ? `--maxWorkers=${workers}` : '--runInBand'], copy);
   return JSON.parse(readFileSync(outputFile, 'utf8'));
 }
 
 function run(command, args, cwd) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, stdio: 'ignore', timeout: 900_000 });
+    const child = spawn(command, args, { cwd, stdio: 'ignore', timeout: 1_800_000 });
     child.once('error', reject);
     child.once('close', resolve);
   });
