@@ -388,7 +388,7 @@ const bugs = [
     from: 'isOver ? runId : undefined',
     to: 'runId',
     tests: 'test/workflows/further-runs-cli',
-    named: 'one line of a list',
+    named: 'followed from its first run',
   },
   {
     suite: 'unit',
