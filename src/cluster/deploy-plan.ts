@@ -12,7 +12,7 @@ import type { RolloutPace } from './pace';
 import type { Plan, Stage, Step } from './plan';
 import { portConflicts } from './port-conflicts';
 import { newestRecord } from './record';
-import { describeRedisAction, instanceName, nextTopologyStep } from './redis-topology';
+import { describeRedisAction, instanceName, nextTopologyStep, silentInstances } from './redis-topology';
 import { isForNewPart, type Rollout, rolloutStages } from './rollout-stages';
 import type { ClusterSpec } from './spec';
 import { hasEnded } from './tls/walk';
@@ -56,7 +56,11 @@ export function layOut(input: DeployPlanInput): Omit<Plan, 'hash'> {
   const rolling = !ended && (isReplacing || left.length > 0);
   const earlierPorts = record?.spec.ports;
   const pace = input.pace ?? { batch: 1 };
-  const rollout = { spec: input.spec, seen, differences, redis, earlierPorts, pace };
+  const silent = silentInstances(
+    desired.redis,
+    seen.flatMap((h) => h.redis),
+  );
+  const rollout = { spec: input.spec, seen, differences, redis, silent, earlierPorts, pace };
   const { stages, order } = rolling ? rolloutStages(rollout) : { stages: besideEachOther(rollout, ended) };
   const credentials = credentialStage(input.spec, seen);
   // After the images, and before anything that asks them.

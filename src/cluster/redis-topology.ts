@@ -44,6 +44,11 @@ export function nextTopologyStep(desired: DesiredRedisInstance[], observed: Obse
   return strangers(pairs) ?? meetings(pairs) ?? shards(pairs) ?? agreement(pairs);
 }
 
+/** Wanted instances that say nothing. */
+export function silentInstances(desired: DesiredRedisInstance[], observed: ObservedRedisInstance[]) {
+  return desired.filter((want) => !observed.some((o) => instanceName(o) === instanceName(want) && o.reachable));
+}
+
 function pairUp(desired: DesiredRedisInstance[], observed: ObservedRedisInstance[]): Pair[] | TopologyStep {
   const pairs: Pair[] = [];
   for (const want of desired) {
@@ -58,14 +63,19 @@ function pairUp(desired: DesiredRedisInstance[], observed: ObservedRedisInstance
 
 /**
  * Before a host's instances are replaced: its masters hand over to a replica on another host, and only to one whose link is up. `whole` when
- * the host serves no slot and everybody says so.
+ * the host serves no slot and everybody else says so. An instance of the host that is silent has nothing to hand over, and need not have been
+ * replaced by another one.
  */
 export function nextHandOverStep(
   desired: DesiredRedisInstance[],
   observed: ObservedRedisInstance[],
   host: string,
 ): TopologyStep {
-  const pairs = pairUp(desired, observed);
+  const silent = silentInstances(desired, observed).filter((want) => want.host === host);
+  const pairs = pairUp(
+    desired.filter((want) => !silent.includes(want)),
+    observed,
+  );
   if ('state' in pairs) return pairs;
   const leaving = pairs.filter((p) => p.want.host === host);
   const actions: RedisAction[] = [];
@@ -81,7 +91,7 @@ export function nextHandOverStep(
     }
     actions.push({ kind: 'failover', at: ready.name, from: master.name });
   }
-  return act(actions) ?? handOverAgreement(pairs, leaving);
+  return act(actions) ?? (silent.length > 0 ? { state: 'whole' } : handOverAgreement(pairs, leaving));
 }
 
 function handOverAgreement(pairs: Pair[], leaving: Pair[]): TopologyStep {

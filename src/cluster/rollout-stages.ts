@@ -7,6 +7,7 @@ import type { SeenHost } from './observed';
 import type { RolloutPace } from './pace';
 import type { BalancerState, Gate, ReplacedParts, Stage, Step } from './plan';
 import { type ClusterSpec, type PartName, partNames } from './spec';
+import { isBrought, type Silent, type Worked, workedNodes } from './worked-nodes';
 
 export interface Rollout {
   spec: ClusterSpec;
@@ -14,6 +15,8 @@ export interface Rollout {
   differences: HostDifferences[];
   /** The Redis Cluster is not as it should be. */
   redis?: Step;
+  /** Its instances that say nothing. */
+  silent: Silent[];
   /** Of the record: where parts listen until they are replaced. */
   earlierPorts?: ClusterSpec['ports'];
   pace: RolloutPace;
@@ -24,39 +27,38 @@ const firstNodeBakeMs = 75_000;
 /** What is older is in the backend, if anywhere. */
 const longestAwayHours = 24;
 
-interface Worked {
-  host: string;
-  /** Undefined: nothing differs there, but the load balancers leave it out. */
-  differences?: HostDifferences;
-  wasOut: boolean;
-}
-
 /**
  * Running parts are replaced node by node. Each is taken out of the load balancers, is left until it is quiet, hands its Redis master over if
  * that is replaced, gets its new parts, and proves itself by a canary before it comes back; the next begins when it did.
  */
-export function rolloutStages(rollout: Rollout): { stages: Stage[]; order: Batches } {
-  const { spec, seen, differences, redis, pace } = rollout;
+export function rolloutStages(given: Rollout): { stages: Stage[]; order: Batches } {
+  const rollout = { ...given, silent: leftToNodes(given) };
+  const { spec, seen, differences, redis, silent, pace } = rollout;
   const out = outNodes(spec, seen);
   const balancers = new Balancers(spec, seen, earlierOf(rollout));
   const stages: Stage[] = [
     { id: 'images', title: 'images on the hosts', steps: differences.flatMap((d) => d.images), gates: [] },
     ...liveStages(spec, inPlace(rollout, balancers, out), pace),
   ];
-  if (redis)
+  if (redis && silent.length === 0)
     stages.push({ id: 'redis-cluster', title: 'Redis Cluster', steps: [redis], gates: [{ kind: 'redis-whole' }] });
-  const worked = workedNodes(rollout, out);
+  const worked = workedNodes(rollout);
   const order = batchesOf(spec, worked.map(partsAway), pace.batch);
   const done: ReplacedParts[] = [];
   let before: Worked[] = [];
   for (const [index, batch] of order.batches.entries()) {
     const nodes = worked.filter((w) => batch.includes(w.host));
-    const isLast = index === order.batches.length - 1;
-    stages.push(...batchStages({ rollout, balancers, nodes, before, done, isFirst: done.length === 0, isLast }));
+    const later = worked.filter((w) => order.batches.slice(index + 1).some((hosts) => hosts.includes(w.host)));
+    stages.push(...batchStages({ rollout, balancers, nodes, before, done, isFirst: done.length === 0, later }));
     done.push(...replacedParts(nodes));
     before = nodes;
   }
   return { stages, order };
+}
+
+/** Silent instances where each is brought by its node, which then sees the Redis Cluster whole: waiting for them before would be for ever. */
+function leftToNodes({ silent, differences }: Rollout): Silent[] {
+  return silent.every((instance) => isBrought(instance, differences)) ? silent : [];
 }
 
 /** What stands behind a load balancer. */
@@ -69,17 +71,6 @@ function earlierOf({ differences, earlierPorts }: Rollout): BalancerState['earli
   if (nodes.length === 0 || !earlierPorts) return undefined;
   const { proxy, tracker, buildIndex } = earlierPorts;
   return { nodes, ports: { proxy, tracker, buildIndex } };
-}
-
-/** What the load balancers leave out comes first: it is away already. */
-function workedNodes({ spec, differences }: Rollout, out: string[]): Worked[] {
-  const changed = differences.filter((d) => d.containers.length + d.removals.length > 0);
-  const hosts = [...out, ...spec.nodes.map((n) => n.id).filter((id) => !out.includes(id))];
-  return hosts.flatMap((host) => {
-    const found = changed.find((d) => d.host === host);
-    const wasOut = out.includes(host);
-    return found || wasOut ? [{ host, wasOut, ...(found && { differences: found }) }] : [];
-  });
 }
 
 function partsAway({ host, differences }: Worked): { host: string; parts: PartName[] } {
@@ -128,12 +119,13 @@ interface Batch {
   before: Worked[];
   done: ReplacedParts[];
   isFirst: boolean;
-  isLast: boolean;
+  /** Those that are to come. */
+  later: Worked[];
 }
 
 const nameOf = (nodes: Worked[]) => nodes.map((n) => n.host).join('+');
 
-function batchStages({ rollout, balancers, nodes, before, done, isFirst, isLast }: Batch): Stage[] {
+function batchStages({ rollout, balancers, nodes, before, done, isFirst, later }: Batch): Stage[] {
   const node = nameOf(nodes);
   const served = nodes.filter(servesThroughBalancers);
   const drained = served.map((n) => n.host);
@@ -142,7 +134,7 @@ function batchStages({ rollout, balancers, nodes, before, done, isFirst, isLast 
   const seconds = Math.ceil(bakeMs / 1000);
   // In this order: what the load balancers are to do depends on what they were brought to before.
   const leaving = drained.length > 0 ? balancers.bring(drained, leavingOut(node, drained)) : [];
-  const parts = nodes.map((n) => partsOf(n, balancers));
+  const parts = nodes.map((n) => partsOf(n, { rollout, balancers, later }));
   const returning = balancers.bring([], takingBack(node, drained));
   const stage = (id: string, steps: Step[], gates: Gate[]): Stage => ({ id, title: node, node, steps, gates });
   const passing = leaving.length > 0 && { passing: true as const };
@@ -187,7 +179,7 @@ function batchStages({ rollout, balancers, nodes, before, done, isFirst, isLast 
     {
       ...stage(`${node}/back`, returning, [
         // After the last one nobody looks again.
-        ...(isLast ? served.map((n): Gate => ({ ...caughtUp(n), settled: true })) : []),
+        ...(later.length === 0 ? served.map((n): Gate => ({ ...caughtUp(n), settled: true })) : []),
         ...(replaced.length > 0 ? [{ kind: 'steady' as const, replaced, seconds }] : []),
       ]),
       ...passing,
@@ -246,27 +238,34 @@ interface NodeParts {
  * What Kraken's parts stand on comes first, in start order. They themselves are replaced side by side: what each waits for when it starts is on the other
  * nodes too, and of this one nobody is asked for anything.
  */
-function partsOf({ host, differences }: Worked, balancers: Balancers): NodeParts {
+function partsOf({ host, differences }: Worked, batch: Pick<Batch, 'rollout' | 'balancers' | 'later'>): NodeParts {
+  const { balancers } = batch;
+  const seesWhole = !isSilentLater(batch);
+  const whole: Gate[] = seesWhole ? [{ kind: 'redis-whole' }] : [];
   if (!differences) {
     const gates = partNames.filter((p) => p !== 'nginx').map((part): Gate => ({ kind: 'ready', host, part }));
-    return { foundation: [], steps: [], gates: [...gates, { kind: 'redis-whole' }] };
+    return { foundation: [], steps: [], gates: [...gates, ...whole] };
   }
   const { containers, files, removals } = differences;
   balancers.moved(host);
   if (containers.some((s) => s.part === 'nginx')) balancers.restarted(host);
-  const replacesRedis = containers.some((s) => isRedis(s.part));
+  const replacesMaster = containers.some((s) => s.part === 'redis' && s.action === 'replace');
+  // What is silent here has nothing to hand over, and what is silent elsewhere would be waited for.
+  const canHandOver = seesWhole || !batch.rollout.silent.some((instance) => instance.host === host);
+  const bringsRedis = containers.some((s) => isRedis(s.part));
   const replaced = [...files.filter((f) => isForNewPart(differences, f) && !isBalancer(f)), ...containers];
   const foundation = [
-    ...(containers.some((s) => s.part === 'redis' && s.action === 'replace') ? [handOver(host)] : []),
+    ...(replacesMaster && canHandOver ? [handOver(host)] : []),
     ...replaced.filter(isFoundation),
-    ...(replacesRedis ? [rejoin(host)] : []),
+    ...(bringsRedis && seesWhole ? [rejoin(host)] : []),
   ];
   const steps = [...replaced.filter((s) => !isFoundation(s)), ...removals].map(besideOtherParts);
-  return {
-    foundation,
-    steps,
-    gates: [...readyGates(containers), ...(replacesRedis ? [{ kind: 'redis-whole' } as const] : [])],
-  };
+  return { foundation, steps, gates: [...readyGates(containers), ...(bringsRedis ? whole : [])] };
+}
+
+/** An instance of a node that is to come is silent: the Redis Cluster is not whole before that one is done, which sees to it. */
+function isSilentLater({ rollout: { silent }, later }: Pick<Batch, 'rollout' | 'later'>): boolean {
+  return silent.some(({ host }) => later.some((node) => node.host === host));
 }
 
 function besideOtherParts(step: Step): Step {

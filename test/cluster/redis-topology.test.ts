@@ -225,6 +225,19 @@ describe('before the instances of a host are replaced', () => {
     expect(next(model)).toEqual({ state: 'wait', because: 'node-1/redis has no replica on another host' });
   });
 
+  test('an instance of it that is silent is not waited for; one of another host is', () => {
+    const without = (host: string, part: string) =>
+      whole()
+        .observe()
+        .map((o) =>
+          o.host === host && o.part === part ? { host, part: o.part, reachable: false as const, error: 'gone' } : o,
+        );
+    const handing = (host: string, part: string) => nextHandOverStep(desired, without(host, part), 'node-1');
+    expect(handing('node-1', 'redis')).toEqual({ state: 'whole' });
+    expect(handing('node-1', 'redis-replica')).toMatchObject({ state: 'act', actions: [{ from: 'node-1/redis' }] });
+    expect(handing('node-3', 'redis')).toEqual({ state: 'wait', because: 'node-3/redis does not answer: gone' });
+  });
+
   test('it is over when every instance has seen it', () => {
     const model = whole();
     model.apply({ kind: 'failover', at: 'node-2/redis-replica', from: 'node-1/redis' });

@@ -272,6 +272,79 @@ describe('what an operation that was ended has left', () => {
   });
 });
 
+describe('a Redis instance that says nothing', () => {
+  const image = exampleSpec((s) => {
+    s.images.redis = 'redis:7.4';
+  });
+  const redisImages = { ...exampleImages(image, 'c'), ...images };
+  const five = exampleSpec((s) => {
+    for (const n of [4, 5]) {
+      const address = `10.0.1.${9 + n}`;
+      s.nodes.push({ id: `node-${n}`, address, ssh: { address, port: 22, user: 'root' } });
+    }
+  });
+  const silent = (
+    is: ClusterSpec,
+    host: string,
+    change: 'stopped' | 'gone' | 'running',
+    from = observedAs(is, images),
+  ) => {
+    const at = seenHost(from, host);
+    at.redis = at.redis.map((r) =>
+      r.part === 'redis' ? { host, part: r.part, reachable: false, error: 'connection refused' } : r,
+    );
+    const { containers } = at;
+    if (change === 'gone') containers.splice(0, containers.length, ...containers.filter((c) => c.part !== 'redis'));
+    if (change === 'stopped') containers.find((c) => c.part === 'redis')!.state = 'exited';
+    return from;
+  };
+  const order = (plan: Plan) => [...new Set(plan.stages.map((s) => s.node ?? s.id))];
+  const kindsOf = (plan: Plan, id: string) => stage(plan, id).steps.map((s) => `${s.kind} ${s.part ?? ''}`.trim());
+
+  test.each<[string, Plan, string[]]>([
+    [
+      'stopped, under another version',
+      planFor(upgrade, upgraded, silent(spec, 'node-3', 'stopped')),
+      ['container redis', 'container testfs', 'redis'],
+    ],
+    [
+      'removed and not made again, under another Redis',
+      planFor(image, redisImages, silent(spec, 'node-3', 'gone')),
+      ['container redis', 'container redis-replica', 'redis'],
+    ],
+    [
+      'of an image that does not start, under the one before',
+      planFor(image, redisImages, silent(spec, 'node-3', 'stopped')),
+      ['handover', 'container redis', 'container redis-replica', 'redis'],
+    ],
+  ])('%s: its node comes first, and nobody waits for it before', (_, plan, foundation) => {
+    expect(order(plan)).toEqual(['images', 'node-3', 'node-1', 'node-2', 'record']);
+    expect(kindsOf(plan, 'node-3/foundation')).toEqual(foundation);
+  });
+
+  test('where its container is as it should be it is waited for before any node is begun, and its node hands over', () => {
+    const plan = planFor(upgrade, upgraded, silent(spec, 'node-3', 'running'));
+    expect(order(plan).slice(0, 3)).toEqual(['images', 'redis-cluster', 'node-1']);
+    const other = planFor(image, redisImages, silent(spec, 'node-3', 'running', silent(spec, 'node-1', 'running')));
+    expect(order(other)[0]).toBe('images');
+    expect(order(other).slice(1, 3)).toEqual(['node-1', 'node-3']);
+  });
+
+  test('of two of them the last one sees the Redis Cluster whole', () => {
+    const old = { ...exampleImages(five, 'a') };
+    const both = silent(five, 'node-3', 'stopped', silent(five, 'node-1', 'stopped', observedAs(five, old)));
+    const next = exampleSpec((s) => Object.assign(s, { nodes: five.nodes, images: image.images }));
+    const plan = planFor(next, { ...exampleImages(next, 'c'), ...old }, both);
+    expect(kindsOf(plan, 'node-1/foundation')).toEqual(['container redis', 'container redis-replica']);
+    expect(kinds(stage(plan, 'node-1').gates)).toEqual(['ready']);
+    expect(kindsOf(plan, 'node-3/foundation')).toEqual([
+      ...['handover', 'container redis', 'container redis-replica', 'redis'],
+    ]);
+    expect(kinds(stage(plan, 'node-3').gates)).toEqual(['ready', 'redis-whole']);
+    expect(kindsOf(plan, 'node-2/foundation')[0]).toBe('handover');
+  });
+});
+
 describe('nodes at once', () => {
   const nodes = (parts: PartName[], count = 3) =>
     Array.from({ length: count }, (_, i) => ({ host: `node-${i + 1}`, parts }));
