@@ -16,6 +16,7 @@ import { fleetActivities } from './fleet';
 import { beat, pause } from './heartbeat';
 import { probeOnce } from './hosts';
 import { notReady } from './not-ready';
+import { awaitOthers } from './others-gate';
 import { awaitQuiet } from './quiet-gate';
 import { observeRedis } from './redis-cluster';
 import { awaitSteady } from './steady-gate';
@@ -30,6 +31,7 @@ export function gateActivities(deps: ActivityDependencies): GateActivities {
       if (gate.kind === 'ready') return awaitReady(deps, { spec, gate, timeoutMs });
       return awaitRedisWhole(deps, spec, timeoutMs);
     },
+    awaitOthers: (input) => awaitOthers(deps, input),
     awaitQuiet: (input) => awaitQuiet(deps, input),
     awaitCanary: (input) => awaitCanary(deps, input),
     nextCanaryAgent: (input) => nextCanaryAgent(deps, fleetActivities(deps), input),

@@ -44,6 +44,7 @@ function clauseOf(beat: GateBeat): string {
     case 'ready':
       return beat.answer;
     case 'redis-whole':
+    case 'others':
       return beat.because;
     case 'quiet': {
       const counts = [count(beat.connections, 'request'), count(beat.uploads, 'upload')].filter(Boolean);
@@ -84,6 +85,8 @@ function isGateBeat(heartbeat: object): heartbeat is GateBeat {
       return has('string', 'host', 'part', 'answer');
     case 'redis-whole':
       return has('string', 'because');
+    case 'others':
+      return has('string', 'host', 'because');
     case 'quiet':
       return has('string', 'host') && has('number', 'connections', 'uploads');
     case 'canary':

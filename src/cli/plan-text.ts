@@ -72,12 +72,12 @@ function describeLeftOut({ host, operation = 'an operation' }: LeftOut): string 
 function renderOrder(plan: Plan, hosts: number): string[] {
   const names = plan.stages.filter((s) => s.id !== 'record').map((s) => s.node ?? s.id);
   const order = ` order  ${[...new Set(names)].join(' → ')}`;
-  const { batches = [], because = [] } = plan.order ?? {};
+  const { batches = [], because = [], away } = plan.order ?? {};
   const most = Math.max(0, ...batches.map((batch) => batch.length));
   if (most === 0) return [order];
   const each =
     ' each    left out by the load balancers · quiet · replaced · ready · canary through it, and through an agent · taken back';
-  const serving = ` serving ${hosts - most} of ${hosts} nodes at every moment${because.map((why) => ` · ${why}`).join('')}`;
+  const serving = ` serving ${hosts - (away ?? most)} of ${hosts} nodes at every moment${because.map((why) => ` · ${why}`).join('')}`;
   return [order, each, serving];
 }
 

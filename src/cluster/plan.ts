@@ -79,6 +79,8 @@ export interface ReplacedParts {
 export type Gate =
   | { kind: 'ready'; host: string; part: PartName }
   | { kind: 'redis-whole' }
+  /** Before nodes are taken away, all others serve these parts, but for those `besides` whose turn comes because they do not. */
+  | { kind: 'others'; leaving: string[]; besides: string[]; parts: PartName[] }
   /** No request and no upload is under way on a node that is out of the load balancers. */
   | { kind: 'quiet'; host: string }
   /** An image goes through this node's own parts, before anybody else's does. */
@@ -150,8 +152,8 @@ export interface Plan {
   rolling: boolean;
   /** When the certificates of what runs ended, ISO 8601: they are replaced on all hosts at once. Absent where they are good, or none is replaced. */
   ended?: string;
-  /** Rolling: nodes in their order, those worked on at once together, and why there are no more of these. */
-  order?: { batches: string[][]; because: string[] };
+  /** Rolling: nodes in their order, those worked on at once together, why there are no more of these, and how many do not serve at most. */
+  order?: { batches: string[][]; because: string[]; away?: number };
   /** Nodes that an operation which did not come to its end has left out of the load balancers; absent where there are none. */
   left?: LeftOut[];
   /** Hosts that could not be seen; a plan with any is shown but not applied. */

@@ -1,5 +1,6 @@
 import { type BalancerReason, Balancers, outNodes } from './balancers';
 import { type Batches, batchesOf } from './batches';
+import { readinessOf } from './component';
 import type { HostDifferences } from './differences';
 import { isFoundation, isRedis, readyGates, routerGates } from './foundation';
 import { liveStages } from './live-stage';
@@ -31,7 +32,7 @@ const longestAwayHours = 24;
  * Running parts are replaced node by node. Each is taken out of the load balancers, is left until it is quiet, hands its Redis master over if
  * that is replaced, gets its new parts, and proves itself by a canary before it comes back; the next begins when it did.
  */
-export function rolloutStages(given: Rollout): { stages: Stage[]; order: Batches } {
+export function rolloutStages(given: Rollout): { stages: Stage[]; order: Batches & { away: number } } {
   const rollout = { ...given, silent: leftToNodes(given) };
   const { spec, seen, differences, redis, silent, pace } = rollout;
   const out = outNodes(spec, seen);
@@ -46,14 +47,16 @@ export function rolloutStages(given: Rollout): { stages: Stage[]; order: Batches
   const order = batchesOf(spec, worked.map(partsAway), pace.batch);
   const done: ReplacedParts[] = [];
   let before: Worked[] = [];
+  let away = 0;
   for (const [index, batch] of order.batches.entries()) {
     const nodes = worked.filter((w) => batch.includes(w.host));
     const later = worked.filter((w) => order.batches.slice(index + 1).some((hosts) => hosts.includes(w.host)));
     stages.push(...batchStages({ rollout, balancers, nodes, before, done, isFirst: done.length === 0, later }));
     done.push(...replacedParts(nodes));
     before = nodes;
+    away = Math.max(away, nodes.length + later.filter(isUnserving).length);
   }
-  return { stages, order };
+  return { stages, order: { ...order, away } };
 }
 
 /** Silent instances where each is brought by its node, which then sees the Redis Cluster whole: waiting for them before would be for ever. */
@@ -138,7 +141,9 @@ function batchStages({ rollout, balancers, nodes, before, done, isFirst, later }
   const returning = balancers.bring([], takingBack(node, drained));
   const stage = (id: string, steps: Step[], gates: Gate[]): Stage => ({ id, title: node, node, steps, gates });
   const passing = leaving.length > 0 && { passing: true as const };
+  const others = othersServe(rollout, served, later);
   return [
+    ...(others ? [stage(`${node}/others`, [], [others])] : []),
     {
       ...stage(`${node}/out`, leaving, [
         ...drained.map((host): Gate => ({ kind: 'quiet', host })),
@@ -185,6 +190,28 @@ function batchStages({ rollout, balancers, nodes, before, done, isFirst, later }
       ...passing,
     },
   ];
+}
+
+/** Parts that are of a load balancer's answers, and what they ask. */
+const serving: PartName[] = ['origin', 'tracker', 'build-index', 'proxy'];
+
+/** Its turn comes because it does not serve. */
+function isUnserving({ isAway, wasOut }: Worked): boolean {
+  return isAway || wasOut;
+}
+
+/**
+ * Who is away already is worked on all the same. Ports tell where a part is asked: one that moves listens elsewhere before its node was worked on. On the
+ * way back, what is to be replaced may be what went wrong.
+ */
+function othersServe({ spec, earlierPorts, pace }: Rollout, served: Worked[], later: Worked[]): Gate | undefined {
+  const leaving = served.filter((n) => !n.wasOut).map((n) => n.host);
+  const besides = later.filter((n) => pace.back || isUnserving(n)).map((n) => n.host);
+  const portOf = (part: PartName, ports = spec.ports) => readinessOf({ ...spec, ports }, part).port;
+  const parts = serving.filter((part) => portOf(part) === portOf(part, earlierPorts));
+  const isAnyLeft = leaving.length + besides.length < spec.nodes.length;
+  if (leaving.length === 0 || parts.length === 0 || !isAnyLeft) return undefined;
+  return { kind: 'others', leaving, besides, parts };
 }
 
 /** What keeps agents from a node may be no part of the change. It fails that, and not the way back too: the node would never serve again. */

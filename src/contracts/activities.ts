@@ -215,6 +215,16 @@ type GateOf<Kind extends Gate['kind']> = Extract<Gate, { kind: Kind }>;
 export interface GateActivities {
   /** Ends when the gate was seen passed; fails with GATE_NOT_READY and the part's log tail after its time. */
   awaitGate(input: { spec: ClusterSpec; gate: GateOf<'ready' | 'redis-whole'>; timeoutMs: number }): Promise<void>;
+  /**
+   * Ends when all other nodes serve what those that are to go do; after its time it fails with OTHERS_NOT_READY, or, where the operation has made what
+   * does not serve, with GATE_NOT_READY.
+   */
+  awaitOthers(input: {
+    spec: ClusterSpec;
+    gate: GateOf<'others'>;
+    operation: OperationIdentity;
+    timeoutMs: number;
+  }): Promise<void>;
   /** Ends when nothing is under way on a node that is out of the load balancers, or after its time: then it goes on all the same. */
   awaitQuiet(input: { spec: ClusterSpec; gate: GateOf<'quiet'>; timeoutMs: number }): Promise<{ quiet: boolean }>;
   /** Ends when an image went through this node's own proxy, origin, build-index and tracker; fails with CANARY_FAILED after its time. */

@@ -30,6 +30,7 @@ export const failureCodes = [
   'OPERATION_RESET',
   'RUN_UNCONFIRMED',
   'GATE_NOT_READY',
+  'OTHERS_NOT_READY',
   'CANARY_FAILED',
   'PART_UNSTEADY',
   'ROLLED_BACK',

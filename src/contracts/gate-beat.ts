@@ -2,6 +2,8 @@
 export type GateBeat =
   | { gate: 'ready'; host: string; part: string; answer: string }
   | { gate: 'redis-whole'; because: string }
+  /** Of the node that is to go: what does not serve on another one. */
+  | { gate: 'others'; host: string; because: string }
   | { gate: 'quiet'; host: string; connections: number; uploads: number }
   | { gate: 'canary'; host: string; failure: { part: string; what: string } }
   /** Absent: no agent was found yet. */

@@ -29,7 +29,10 @@ export interface Ended {
   error: unknown;
 }
 
-/** Somebody else has the hosts, this worker or run is not or may not be the one that planned, or a person said stop here: nothing further may be done. */
+/**
+ * Somebody else has the hosts, this worker or run is not or may not be the one that planned, a person said stop here, or a node would be away beside another
+ * one: nothing further may be done.
+ */
 const staysAsItIs: string[] = [
   'FENCED_OFF',
   'FOREIGN_OWNER',
@@ -38,6 +41,7 @@ const staysAsItIs: string[] = [
   'RUN_UNCONFIRMED',
   'APPROVAL_DENIED',
   'APPROVAL_EXPIRED',
+  'OTHERS_NOT_READY',
 ] satisfies FailureCode[];
 
 /**

@@ -97,7 +97,7 @@ async function runNode(run: Running, stages: Stage[], shown: StageProgress): Pro
     if (!run.course.isLeftBehind(stage, [...stage.steps, ...early])) {
       const told = await CancellationScope.nonCancellable(() => runStage(run, { ...stage, gates: early }, shown));
       const what = told || (nodeParts[stage.id.split('/')[1] ?? ''] ?? 'replaced');
-      took.push(`${what} ${((Date.now() - startedAt) / 1000).toFixed(1)}s`);
+      if (what !== '') took.push(`${what} ${((Date.now() - startedAt) / 1000).toFixed(1)}s`);
     }
     shown.detail = took.join(' · ');
     await passAll(
@@ -108,7 +108,9 @@ async function runNode(run: Running, stages: Stage[], shown: StageProgress): Pro
   }
 }
 
+/** What a node's line says of them; nothing of what only waits for others. */
 const nodeParts: Record<string, string> = {
+  others: '',
   out: 'drained',
   foundation: 'storage replaced',
   canary: 'canary',
@@ -169,6 +171,8 @@ function gateTitle(gate: Gate): string {
       return `gate ready: ${gate.host} ${gate.part}`;
     case 'redis-whole':
       return 'gate redis-whole';
+    case 'others':
+      return `gate others: ${gate.leaving.join(', ')} goes while all others serve`;
     case 'quiet':
       return `gate quiet: ${gate.host} has no request and no upload under way`;
     case 'canary':
@@ -194,6 +198,8 @@ async function pass(run: PlanRun, gate: Gate): Promise<unknown> {
     await drains.awaitQuiet.executeWithOptions({ summary }, [{ spec, gate, timeoutMs: quietTimeoutMs }]);
     return;
   }
+  if (gate.kind === 'others')
+    return waits.awaitOthers.executeWithOptions({ summary }, [{ spec, gate, operation, timeoutMs: gateTimeoutMs }]);
   if (gate.kind === 'canary')
     return waits.awaitCanary.executeWithOptions({ summary }, [{ spec, gate, operation, timeoutMs: gateTimeoutMs }]);
   if (gate.kind === 'agent') return passAgentCanary({ spec, gate, summary });

@@ -50,6 +50,17 @@ test('a new version is one line for all parts of all hosts, from what to what an
   expect(text).toContain(`apply exactly this: krakenctl deploy --plan ${plan.hash.slice(0, 12)}`);
 });
 
+test('nodes that do not run are not counted among those that serve', () => {
+  const plan = planAfter({
+    spec: upgrade,
+    observed: (o) => {
+      for (const node of ['node-2', 'node-3'])
+        seenHost(o, node).containers.find((c) => c.part === 'origin')!.state = 'exited';
+    },
+  });
+  expect(render(plan)).toContain('serving 1 of 3 nodes at every moment');
+});
+
 test('certificates that have ended are told with what follows of it', () => {
   const plan = { ...planAfter({ spec: upgrade }), rolling: false, ended: '2026-11-30T00:00:00.000Z' };
   expect(render(plan)).toContain(

@@ -272,6 +272,54 @@ describe('what an operation that was ended has left', () => {
   });
 });
 
+describe('nodes that do not serve', () => {
+  const stop = (observed: Observed, host: string, part: PartName) => {
+    seenHost(observed, host).containers.find((c) => c.part === part)!.state = 'exited';
+    return observed;
+  };
+  const gateOf = (plan: Plan, node: string) => plan.stages.find((s) => s.id === `${node}/others`)?.gates[0];
+  const parts = ['origin', 'tracker', 'build-index', 'proxy'];
+
+  test('before a node is left out, all others are asked whether they serve', () => {
+    const plan = planFor(upgrade, upgraded, observedAs(spec, images));
+    const ids = plan.stages.map((s) => s.id);
+    for (const node of ['node-1', 'node-2', 'node-3']) {
+      expect(gateOf(plan, node)).toEqual({ kind: 'others', leaving: [node], besides: [], parts });
+      expect(ids.indexOf(`${node}/others`)).toBe(ids.indexOf(`${node}/out`) - 1);
+    }
+    expect(plan.order?.away).toBe(1);
+  });
+
+  test('come first, and are not asked before their turn; how many serve is counted with them', () => {
+    const one = planFor(upgrade, upgraded, stop(observedAs(spec, images), 'node-3', 'origin'));
+    expect(one.order).toMatchObject({ batches: [['node-3'], ['node-1'], ['node-2']], away: 1 });
+    const two = planFor(
+      upgrade,
+      upgraded,
+      stop(stop(observedAs(spec, images), 'node-3', 'origin'), 'node-2', 'tracker'),
+    );
+    expect(two.order).toMatchObject({ batches: [['node-2'], ['node-3'], ['node-1']], away: 2 });
+    expect(gateOf(two, 'node-2')).toMatchObject({ leaving: ['node-2'], besides: ['node-3'] });
+    expect(gateOf(two, 'node-1')).toMatchObject({ leaving: ['node-1'], besides: [] });
+  });
+
+  test('are waited for by nobody where they are out already, nor on the way back where they are to be replaced', () => {
+    const half = planFor(upgrade, upgraded, leftOut('node-2'));
+    expect([gateOf(half, 'node-2'), gateOf(half, 'node-1')]).toMatchObject([undefined, { besides: [] }]);
+    const back = planFor(upgrade, upgraded, observedAs(spec, images), { batch: 1, bakeMs: 0, back: true });
+    expect(gateOf(back, 'node-1')).toBeUndefined();
+    expect(gateOf(back, 'node-2')).toMatchObject({ besides: ['node-3'] });
+  });
+
+  test('a part that moves to another port is not asked at one of them', () => {
+    const moved = exampleSpec((s) => {
+      s.ports.proxy = 18083;
+    });
+    const plan = planFor(moved, images, observedAs(spec, images));
+    expect(gateOf(plan, 'node-1')).toMatchObject({ parts: ['origin', 'tracker', 'build-index'] });
+  });
+});
+
 describe('a Redis instance that says nothing', () => {
   const image = exampleSpec((s) => {
     s.images.redis = 'redis:7.4';

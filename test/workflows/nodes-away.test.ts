@@ -82,3 +82,52 @@ test('one that is stopped comes with another version, on its node first', async 
   });
   expect(plan.order?.batches).toEqual([['node-3'], ['node-1'], ['node-2']]);
 });
+
+const upgrade = (input: DeployInput) => {
+  input.policy = policy;
+  input.spec.images.version = 'v0.1.28';
+};
+const versions = () => ['node-1', 'node-2', 'node-3'].map((node) => lab.machine(node).part('origin')?.image.slice(-7));
+
+/** It runs and does not get ready. */
+function neverReady(node: string, part: string): void {
+  const machine = lab.machine(node);
+  const runs = machine.runs.bind(machine);
+  machine.runs = (asked) => asked !== part && runs(asked);
+}
+
+test('no node is taken away while a part of another one that runs does not serve', async () => {
+  neverReady('node-3', 'origin');
+  const before = lab.journal.length;
+  expect(await failureOf(bench.deploy(upgrade))).toMatchObject({
+    type: 'OTHERS_NOT_READY',
+    message: expect.stringMatching(
+      /origin on node-3 does not serve .* and node-1 would be away beside it; nothing further/,
+    ),
+  });
+  const touched = lab.journal.slice(before).filter((line) => /stop|create|hangUp|nginx\.conf/.test(line));
+  expect([touched, versions()]).toEqual([[], ['v0.1.27', 'v0.1.27', 'v0.1.27']]);
+});
+
+test('where a node went away meanwhile, what is done stays as it is; nothing more is taken away, not for the way back either', async () => {
+  lab.hook = (moment, effect) => {
+    if (moment === 'after' && effect === 'create kraken-cluster-node-1-origin') neverReady('node-3', 'origin');
+  };
+  expect(await failureOf(bench.deploy(upgrade))).toMatchObject({ type: 'OTHERS_NOT_READY' });
+  expect([versions(), nginxOut('node-2')]).toEqual([['v0.1.28', 'v0.1.27', 'v0.1.27'], undefined]);
+});
+
+test('what this operation has replaced and does not serve any more is taken back', async () => {
+  const before = stateWithoutRecord();
+  lab.hook = (moment, effect) => {
+    const isBack = moment === 'after' && effect === 'hangUp kraken-cluster-node-3-nginx' && !nginxOut('node-3');
+    if (!isBack || versions()[0] !== 'v0.1.28') return;
+    const machine = lab.machine('node-1');
+    const runs = machine.runs.bind(machine);
+    machine.runs = (part) => !(part === 'origin' && machine.part(part)?.image.endsWith('v0.1.28')) && runs(part);
+    lab.hook = () => undefined;
+  };
+  const failure = await failureOf(bench.deploy(upgrade));
+  expect(failure).toMatchObject({ type: 'ROLLED_BACK', message: expect.stringContaining('origin on node-1') });
+  expect(stateWithoutRecord()).toEqual(before);
+});
