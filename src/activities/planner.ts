@@ -46,7 +46,7 @@ export function plannerActivities(
     async planTls({ observed, ...input }) {
       return planTls(deps, { ...input, observed: await unpackObserved(observed) });
     },
-    async planDeploy({ spec, images, observed: crossed, origins, pace }) {
+    async planDeploy({ spec, images, observed: crossed, origins, pace, earlierPorts }) {
       // Found missing in the middle, it would be missing too for what takes that back.
       if (spec.auth) keysOf({ authSecrets }, spec, spec.auth.key);
       const observed = await unpackObserved(crossed);
@@ -55,7 +55,7 @@ export function plannerActivities(
       await breathe();
       const because = await explainAtEase({ record, spec, images, origins, desired, render: renderWith }, breathe);
       const foreign = foreignHosts(observed, ownerId);
-      const laidOut = layOut({ spec, desired, observed, because, pace, nowMs: now() });
+      const laidOut = layOut({ spec, desired, observed, because, pace, earlierPorts, nowMs: now() });
       await breathe();
       const plan = withHash(laidOut);
       await breathe();

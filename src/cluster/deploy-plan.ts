@@ -25,6 +25,8 @@ export interface DeployPlanInput {
   /** Says why a fingerprint or file differs; see `because.ts`. */
   because: Because;
   pace?: RolloutPace;
+  /** Where parts that move listen until they are replaced, if not where the record says: the change that brought them there was not recorded. */
+  earlierPorts?: ClusterSpec['ports'];
   /** Milliseconds since the epoch. Absent: no certificate is taken for ended. */
   nowMs?: number;
 }
@@ -54,7 +56,7 @@ export function layOut(input: DeployPlanInput): Omit<Plan, 'hash'> {
   const left = leftOut(input.spec, seen, record?.operation.id);
   const ended = endOfCertificates(record, input.nowMs);
   const rolling = !ended && (isReplacing || left.length > 0);
-  const earlierPorts = record?.spec.ports;
+  const earlierPorts = input.earlierPorts ?? record?.spec.ports;
   const pace = input.pace ?? { batch: 1 };
   const silent = silentInstances(
     desired.redis,
@@ -88,7 +90,8 @@ export function layOut(input: DeployPlanInput): Omit<Plan, 'hash'> {
       ...authConflicts(input.spec, seen, record),
       ...differences.flatMap((d) => {
         const is = seen.find((h) => h.host === d.host)!;
-        return [...d.conflicts, ...portConflicts(input.spec, is, d.containers)];
+        const earlier = record && earlierPorts && { ...record.spec, ports: earlierPorts };
+        return [...d.conflicts, ...portConflicts(input.spec, is, { containers: d.containers, earlier })];
       }),
     ],
   };

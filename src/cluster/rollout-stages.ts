@@ -18,7 +18,7 @@ export interface Rollout {
   redis?: Step;
   /** Its instances that say nothing. */
   silent: Silent[];
-  /** Of the record: where parts listen until they are replaced. */
+  /** Where parts listen until they are replaced. */
   earlierPorts?: ClusterSpec['ports'];
   pace: RolloutPace;
 }

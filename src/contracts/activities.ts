@@ -77,6 +77,8 @@ export interface PlannerActivities {
     observed: CrossedObserved;
     origins: SpecOrigins;
     pace?: RolloutPace;
+    /** Of the change that is taken back: what it has replaced listens there. */
+    earlierPorts?: ClusterSpec['ports'];
   }): Promise<Plan>;
   /**
    * The states that a cluster goes through to what is wanted of its TLS, each a spec of its own, the last one what is wanted; makes an authority on

@@ -138,7 +138,8 @@ async function planBack(run: FailedRun, lastGood: LastGood): Promise<Omit<Taking
   if (!spec) return undefined;
   const plan: Plan = await run.progress.during('back', 'look, and plan the way back', async () => {
     const pace: RolloutPace = { batch: 1, bakeMs: 0, back: true };
-    return planners.planDeploy({ spec, images, observed: await observe(spec), origins: {}, pace });
+    const earlierPorts = run.input.spec.ports;
+    return planners.planDeploy({ spec, images, observed: await observe(spec), origins: {}, pace, earlierPorts });
   });
   if (plan.unseen.length > 0) {
     const names = plan.unseen.map((u) => `${u.host}: ${u.error}`).join('; ');

@@ -326,6 +326,18 @@ describe('ports that are taken', () => {
     expect(conflicts).toEqual([expect.stringContaining('node-1 port 8081, for tracker: java (pid 7) holds it')]);
   });
 
+  test('so is one onto which a part would move', () => {
+    const moved = exampleSpec((s) => {
+      s.ports.tracker = 18081;
+    });
+    const observed = observedAs(spec, images);
+    const conflictsOf = () => planFor(moved, images, observed).conflicts.map((c) => `${c.host} ${c.what}: ${c.why}`);
+    seenHost(observed, 'node-1').listeners = [{ port: 8081 }, { port: 8080 }];
+    expect(conflictsOf()).toEqual([]);
+    seenHost(observed, 'node-1').listeners = [{ ...holder, port: 18081 }];
+    expect(conflictsOf()).toEqual([expect.stringContaining('node-1 port 18081, for tracker: java (pid 7) holds it')]);
+  });
+
   test.each<[string, (host: ReturnType<typeof seenHost>) => void]>([
     [
       'a running part that holds its own port',

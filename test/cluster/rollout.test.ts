@@ -223,6 +223,26 @@ describe('parts that move to other ports', () => {
   });
 });
 
+describe('parts whose move to other ports is taken back', () => {
+  const moved = exampleSpec((s) => {
+    s.ports.proxy = 18083;
+  });
+  const node = (id: string) => seenHost(observedAs(moved, images), id);
+  const half = observedAs(spec, images);
+  Object.assign(seenHost(half, 'node-1'), { containers: node('node-1').containers, files: node('node-1').files });
+  const because = { container: () => ['taken back'], file: () => [], live: () => [] };
+  const pace = { batch: 1, bakeMs: 0, back: true as const };
+  const desired = desiredOf(spec, images);
+  const plan = planDeploy({ spec, desired, observed: half, because, pace, earlierPorts: moved.ports });
+  const earlier = (id: string) => stage(plan, id).steps.find((s) => s.kind === 'file')?.balancer?.earlier;
+
+  test('are found where the change has brought them, and those that it had not reached where they are', () => {
+    expect(plan.order?.batches).toEqual([['node-1']]);
+    expect(earlier('node-1/out')).toMatchObject({ nodes: ['node-1'], ports: { proxy: 18083 } });
+    expect(earlier('node-1/back')).toBeUndefined();
+  });
+});
+
 describe('what an operation that was ended has left', () => {
   test('a node that is out and as it should be is looked at, tried, and taken back, with the reason', () => {
     const plan = planFor(spec, images, leftOut('node-2'));
