@@ -17,7 +17,7 @@ export async function awaitQuiet(
 ): Promise<{ quiet: boolean }> {
   const deadline = deadlineOf(deps, timeoutMs);
   for (;;) {
-    const left = await underWay(deps, spec, gate.host);
+    const left = await underWay(deps, spec, gate);
     beat({ gate: 'quiet', host: gate.host, ...left } satisfies GateBeat);
     if (left.connections === 0 && left.uploads === 0) return { quiet: true };
     if (deps.now() > deadline) return { quiet: false };
@@ -25,10 +25,12 @@ export async function awaitQuiet(
   }
 }
 
-async function underWay(deps: ActivityDependencies, spec: ClusterSpec, host: string) {
+type QuietGate = Parameters<GateActivities['awaitQuiet']>[0]['gate'];
+
+async function underWay(deps: ActivityDependencies, spec: ClusterSpec, { host, earlier }: QuietGate) {
   const { address } = spec.nodes.find((n) => n.id === host)!;
-  const { proxy, tracker, buildIndex } = spec.ports;
-  const targets = [proxy, tracker, buildIndex].map((port) => ({ address, port }));
+  const ports = [spec.ports, ...(earlier ? [earlier] : [])].flatMap((p) => [p.proxy, p.tracker, p.buildIndex]);
+  const targets = [...new Set(ports)].map((port) => ({ address, port }));
   const node = await connectTo(deps, spec, host);
   const balancers = await Promise.all(spec.loadBalancers.map((id) => connectTo(deps, spec, id)));
   const [uploads, ...connections] = await Promise.all([

@@ -81,8 +81,8 @@ export type Gate =
   | { kind: 'redis-whole' }
   /** Before nodes are taken away, all others serve these parts, but for those `besides` whose turn comes because they do not. */
   | { kind: 'others'; leaving: string[]; besides: string[]; parts: PartName[] }
-  /** No request and no upload is under way on a node that is out of the load balancers. */
-  | { kind: 'quiet'; host: string }
+  /** No request and no upload is under way on a node that is out of the load balancers. `earlier`: its parts listen there until they are replaced. */
+  | { kind: 'quiet'; host: string; earlier?: BalancedPorts }
   /** An image goes through this node's own parts, before anybody else's does. */
   | { kind: 'canary'; host: string }
   /**

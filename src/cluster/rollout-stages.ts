@@ -146,7 +146,7 @@ function batchStages({ rollout, balancers, nodes, before, done, isFirst, later }
     ...(others ? [stage(`${node}/others`, [], [others])] : []),
     {
       ...stage(`${node}/out`, leaving, [
-        ...drained.map((host): Gate => ({ kind: 'quiet', host })),
+        ...drained.map((host) => quiet(rollout, host)),
         ...(drained.length > 0 ? takenBack(before) : []),
       ]),
       ...passing,
@@ -212,6 +212,11 @@ function othersServe({ spec, earlierPorts, pace }: Rollout, served: Worked[], la
   const isAnyLeft = leaving.length + besides.length < spec.nodes.length;
   if (leaving.length === 0 || parts.length === 0 || !isAnyLeft) return undefined;
   return { kind: 'others', leaving, besides, parts };
+}
+
+function quiet(rollout: Rollout, host: string): Gate {
+  const { nodes = [], ports } = earlierOf(rollout) ?? {};
+  return { kind: 'quiet', host, ...(nodes.includes(host) && { earlier: ports }) };
 }
 
 /** What keeps agents from a node may be no part of the change. It fails that, and not the way back too: the node would never serve again. */

@@ -218,6 +218,7 @@ describe('parts that move to other ports', () => {
     expect(plan.stages.find((s) => s.id === 'live')).toBeUndefined();
     expect(earlier('node-1/out')).toMatchObject({ nodes: ['node-1', 'node-2', 'node-3'], ports: { proxy: 8083 } });
     expect(earlier('node-1/back')?.nodes).toEqual(['node-2', 'node-3']);
+    expect(stage(plan, 'node-1/out').gates[0]).toMatchObject({ kind: 'quiet', earlier: { proxy: 8083 } });
     expect(earlier('node-3/back')).toBeUndefined();
     expect(stage(plan, 'node-3/back').steps[0]?.expect).toBe(balancerFile(moved, 'node-1', { out: [] }).sha256);
   });
