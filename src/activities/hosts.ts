@@ -1,6 +1,7 @@
 import { ClientError, HostRefusedError, RightsError } from '../clients/errors';
 import type { ContainerInfo, HostConnection, RedisInstance } from '../clients/host';
 import { emptyVault } from '../clients/vault';
+import { balancerPath, balancerPorts } from '../cluster/balancers';
 import { readinessOf } from '../cluster/component';
 import type { Readiness } from '../cluster/desired';
 import { fullFolders, writtenFolders } from '../cluster/full-disks';
@@ -83,7 +84,7 @@ async function look({ deps, spec, connection, probe, startedAt }: Look): Promise
     connection.engine.images(),
     observeFiles(connection, spec),
     reading,
-    runningNginx(connection, spec, reading),
+    runningNginx(deps, { spec, connection, reading }),
     observeRedisOf(connection, spec),
     connection.preflight.machine({
       cluster: spec.name,
@@ -180,18 +181,29 @@ export async function readRecord(
 
 type RunningNginx = ReturnType<typeof readRunningConfig>;
 
-/** Where its port is another one now, it still listens where the record has it. */
+interface NginxLook {
+  spec: ClusterSpec;
+  connection: HostConnection;
+  reading: Promise<{ record?: ClusterRecord }>;
+}
+
+/** Where its port is another one now, it still listens where the record has it, or where a change that was not recorded has brought it: as its file says. */
 async function runningNginx(
-  connection: HostConnection,
-  spec: ClusterSpec,
-  reading: Promise<{ record?: ClusterRecord }>,
+  deps: ActivityDependencies,
+  { spec, connection, reading }: NginxLook,
 ): Promise<RunningNginx | undefined> {
-  if (!spec.loadBalancers.includes(connection.host.id)) return undefined;
+  const { id } = connection.host;
+  if (!spec.loadBalancers.includes(id)) return undefined;
+  const answer = await askNginx(connection, spec.ports.lbProxy);
+  if (answer) return answer;
   const { record } = await reading;
-  const ports = [spec.ports.lbProxy, record?.spec.ports.lbProxy ?? spec.ports.lbProxy];
+  const file = await connection.files.read(balancerPath(spec));
+  const ports = [record?.spec.ports.lbProxy, ...(file ? balancerPorts(file.toString()) : [])];
   for (const port of new Set(ports)) {
-    const answer = await askNginx(connection, port);
-    if (answer) return answer;
+    if (port === undefined || port === spec.ports.lbProxy) continue;
+    const at = await connectForLook(deps, { ...spec, ports: { ...spec.ports, lbProxy: port } }, id);
+    const other = await askNginx(at, port);
+    if (other) return other;
   }
   return {};
 }

@@ -23,6 +23,11 @@ export function balancerPath(spec: ClusterSpec): string {
   return `${configFolder(spec.name, 'nginx')}/nginx.conf`;
 }
 
+/** On which a load balancer with this file listens. */
+export function balancerPorts(contents: string): number[] {
+  return [...contents.matchAll(/^\s*listen (\d+)/gm)].map(([, port]) => Number(port));
+}
+
 /** Nodes that some running load balancer leaves out: by an operation that did not come to its end. In the order of the spec. */
 export function outNodes(spec: ClusterSpec, seen: SeenHost[]): string[] {
   const out = new Set(seen.flatMap((host) => host.nginx?.out ?? []));

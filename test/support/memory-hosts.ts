@@ -29,6 +29,7 @@ import type {
   Traffic,
 } from '../../src/clients/host';
 import type { EnrolledVm } from '../../src/cluster/agents/install-source';
+import { balancerPorts } from '../../src/cluster/balancers';
 import type { MachineFacts } from '../../src/cluster/preflight/facts';
 import type { HostSpec } from '../../src/cluster/spec';
 import { type MemoryAgentState, memoryAgent, memoryInstalls } from './memory-agent';
@@ -198,8 +199,6 @@ export class MemoryHost implements HostConnection {
   async http(request: HttpRequest): Promise<HttpResponse> {
     const answer = (status: number, body = '', headers = {}) => ({ status, headers, body: Buffer.from(body) });
     const ports: Record<number, string> = {
-      5000: 'nginx',
-      5003: 'nginx',
       8080: 'origin',
       8081: 'tracker',
       8082: 'build-index',
@@ -208,7 +207,7 @@ export class MemoryHost implements HostConnection {
       6391: 'redis-router',
     };
     if (request.port === 8091 && this.agentState.running) return answerAgent(this, request);
-    const part = ports[request.port] ?? 'nothing';
+    const part = balancerPorts(this.nginxRuns).includes(request.port) ? 'nginx' : (ports[request.port] ?? 'nothing');
     if (!this.runs(part)) throw refused(this.host.id, `${part} ${request.port}`);
     if (part === 'nginx' && !mayPass(this, request)) return answer(401);
     const wrong = misunderstood(this, part, request);

@@ -148,6 +148,24 @@ describe('a rollout that goes wrong', () => {
     },
   );
 
+  test('with other ports of the load balancers a bad node stays out until it is as before', async () => {
+    await bench.deploy();
+    const before = stateWithoutRecord();
+    misbehaves('node-1', 'origin');
+    const seen: (string | undefined)[] = [];
+    lab.hook = (moment, effect) => {
+      if (moment !== 'after' || !effect.startsWith('hangUp') || versionOf('node-1', 'origin') !== 'v0.1.28') return;
+      seen.push(...['node-1', 'node-2', 'node-3'].map(nginxOut));
+    };
+    const change = (input: DeployInput) => {
+      rollout('v0.1.28')(input);
+      input.spec.ports.lbProxy = 5001;
+    };
+    expect(await failureOf(bench.deploy(change))).toMatchObject({ type: 'ROLLED_BACK' });
+    expect(new Set(seen)).toEqual(new Set(['node-1']));
+    expect(stateWithoutRecord()).toEqual(before);
+  });
+
   test('what went well on earlier nodes goes back too, so that all nodes are as before', async () => {
     await bench.deploy();
     const before = stateWithoutRecord();
