@@ -136,9 +136,12 @@ function batchStages({ rollout, balancers, nodes, before, done, isFirst, later }
   const { bakeMs = isFirst && replaced.length > 0 ? firstNodeBakeMs : 0 } = rollout.pace;
   const seconds = Math.ceil(bakeMs / 1000);
   // In this order: what the load balancers are to do depends on what they were brought to before.
-  const leaving = drained.length > 0 ? balancers.bring(drained, leavingOut(node, drained)) : [];
+  // Left out together, they come back one by one, each when it has proven itself.
+  const stillOut = rollout.spec.nodes.map((n) => n.id).filter((id) => later.some((n) => n.host === id && n.wasOut));
+  const out = rollout.spec.nodes.map((n) => n.id).filter((id) => [...drained, ...stillOut].includes(id));
+  const leaving = drained.length > 0 ? balancers.bring(out, leavingOut(node, drained)) : [];
   const parts = nodes.map((n) => partsOf(n, { rollout, balancers, later }));
-  const returning = balancers.bring([], takingBack(node, drained));
+  const returning = balancers.bring(stillOut, takingBack(node, drained));
   const stage = (id: string, steps: Step[], gates: Gate[]): Stage => ({ id, title: node, node, steps, gates });
   const passing = leaving.length > 0 && { passing: true as const };
   const others = othersServe(rollout, served, later);
@@ -253,9 +256,9 @@ function distinct(gates: Gate[]): Gate[] {
   return gates.filter((gate) => !known.has(JSON.stringify(gate)) && known.add(JSON.stringify(gate)));
 }
 
-/** NGINX alone takes nothing from the other load balancers; every other part is behind them. */
-function servesThroughBalancers({ differences }: Worked): boolean {
-  return !differences || differences.containers.some((s) => s.part !== 'nginx');
+/** NGINX alone takes nothing from the other load balancers; every other part is behind them. Who is out has to prove itself in any case. */
+function servesThroughBalancers({ differences, wasOut }: Worked): boolean {
+  return wasOut || !differences || differences.containers.some((s) => s.part !== 'nginx');
 }
 
 interface NodeParts {

@@ -23,12 +23,13 @@ const summaries = (plan: Plan, id: string) =>
 const kinds = (gates: Gate[]) => [...new Set(gates.map((g) => g.kind))];
 
 /** As an operation leaves it that ended between leaving a node out and taking it back. */
-function leftOut(node: string, change: (observed: Observed) => void = () => undefined): Observed {
+function leftOut(nodes: string | string[], change: (observed: Observed) => void = () => undefined): Observed {
   const observed = observedAs(spec, images);
+  const out = [nodes].flat();
   for (const id of spec.loadBalancers) {
     const host = seenHost(observed, id);
-    host.nginx = { runningConfig: balancerSum(spec, { out: [node] }), out: [node] };
-    const { path, sha256 } = balancerFile(spec, id, { out: [node] });
+    host.nginx = { runningConfig: balancerSum(spec, { out }), out };
+    const { path, sha256 } = balancerFile(spec, id, { out });
     host.files.find((f) => f.path === path)!.sha256 = sha256;
   }
   change(observed);
@@ -290,6 +291,30 @@ describe('what an operation that was ended has left', () => {
     expect(order).toEqual(['images', 'node-2', 'node-1', 'node-3', 'record']);
     expect(plan.stages.find((s) => s.id === 'node-2/out')?.steps).toEqual([]);
     expect(plan.stages.find((s) => s.id === 'live')).toBeUndefined();
+  });
+});
+
+describe('nodes that were left out together', () => {
+  const outAt = (plan: Plan, id: string) =>
+    plan.stages.find((s) => s.id === id)?.steps.map((s) => s.balancer?.out ?? []);
+
+  test('come back one by one, each when it has proven itself', () => {
+    const plan = planFor(upgrade, upgraded, leftOut(['node-1', 'node-3']));
+    expect(plan.order).toMatchObject({ batches: [['node-1'], ['node-3'], ['node-2']], away: 2 });
+    expect(outAt(plan, 'node-1/out')).toEqual([]);
+    expect(new Set(outAt(plan, 'node-1/back'))).toEqual(new Set([['node-3']]));
+    expect(outAt(plan, 'node-3/out')).toEqual([]);
+    expect(new Set(outAt(plan, 'node-3/back')?.flat())).toEqual(new Set());
+    expect(new Set(outAt(plan, 'node-2/out'))).toEqual(new Set([['node-2']]));
+  });
+
+  test('one of which only NGINX differs has to prove itself, too', () => {
+    const image = exampleSpec((s) => {
+      s.images.nginx = 'nginx:1.28';
+    });
+    const plan = planFor(image, { ...exampleImages(image, 'c'), ...images }, leftOut('node-2'));
+    expect(stage(plan, 'node-2/canary').gates[0]).toEqual({ kind: 'canary', host: 'node-2' });
+    expect(plan.stages.find((s) => s.id === 'node-1/canary')?.gates).toBeUndefined();
   });
 });
 
