@@ -6,6 +6,7 @@ import type { DesiredState } from './desired';
 import { differencesOf, type HostDifferences } from './differences';
 import { isFoundation, isRedis, readyGates, routerGates } from './foundation';
 import { fullDisks } from './full-disks';
+import { goingBalancers, strandedClients } from './going-balancers';
 import { liveStages } from './live-stage';
 import { type ClusterRecord, isSeen, type Observed, type SeenHost } from './observed';
 import type { RolloutPace } from './pace';
@@ -87,6 +88,8 @@ export function layOut(input: DeployPlanInput): Omit<Plan, 'hash'> {
       // The way back is tried: there is no other.
       ...(isWriting && !pace.back ? fullDisks(seen) : []),
       ...unbuiltChanges(record, input.spec),
+      // What is taken back has to go back, whoever serves meanwhile.
+      ...(rolling && !pace.back ? strandedClients(goingBalancers(input.spec, seen, differences)) : []),
       ...authConflicts(input.spec, seen, record),
       ...differences.flatMap((d) => {
         const is = seen.find((h) => h.host === d.host)!;

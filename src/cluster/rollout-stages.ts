@@ -3,6 +3,7 @@ import { type Batches, batchesOf } from './batches';
 import { readinessOf } from './component';
 import type { HostDifferences } from './differences';
 import { isFoundation, isRedis, readyGates, routerGates } from './foundation';
+import { goingBalancers, withoutGoing } from './going-balancers';
 import { liveStages } from './live-stage';
 import type { SeenHost } from './observed';
 import type { RolloutPace } from './pace';
@@ -33,7 +34,9 @@ const longestAwayHours = 24;
  * that is replaced, gets its new parts, and proves itself by a canary before it comes back; the next begins when it did.
  */
 export function rolloutStages(given: Rollout): { stages: Stage[]; order: Batches & { away: number } } {
-  const rollout = { ...given, silent: leftToNodes(given) };
+  const going = goingBalancers(given.spec, given.seen, given.differences);
+  const rest = going.areAll ? given.differences : withoutGoing(given.differences);
+  const rollout = { ...given, differences: rest, silent: leftToNodes(given) };
   const { spec, seen, differences, redis, silent, pace } = rollout;
   const out = outNodes(spec, seen);
   const balancers = new Balancers(spec, seen, earlierOf(rollout));
@@ -41,6 +44,7 @@ export function rolloutStages(given: Rollout): { stages: Stage[]; order: Batches
     { id: 'images', title: 'images on the hosts', steps: differences.flatMap((d) => d.images), gates: [] },
     ...liveStages(spec, inPlace(rollout, balancers, out), pace),
   ];
+  if (!going.areAll) stages.push({ id: 'balancers', title: 'load balancers that go', steps: going.steps, gates: [] });
   if (redis && silent.length === 0)
     stages.push({ id: 'redis-cluster', title: 'Redis Cluster', steps: [redis], gates: [{ kind: 'redis-whole' }] });
   const worked = workedNodes(rollout);

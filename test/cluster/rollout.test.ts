@@ -318,6 +318,43 @@ describe('nodes that were left out together', () => {
   });
 });
 
+describe('load balancers that nobody wants any more', () => {
+  const changeTo = (balancers: string[], before = spec) => {
+    const after = exampleSpec((s) => {
+      s.images.version = 'v0.1.28';
+      s.loadBalancers = balancers;
+    });
+    return planFor(after, upgraded, observedAs(before, images));
+  };
+
+  test('go before any node is left out, since they are not told of it', () => {
+    const plan = changeTo(['node-1', 'node-2']);
+    const ids = plan.stages.map((s) => s.id);
+    expect(stage(plan, 'balancers').steps.map((s) => `${s.host} ${s.kind} ${s.part}`)).toEqual(['node-3 remove nginx']);
+    expect(ids.indexOf('balancers')).toBeLessThan(ids.indexOf('node-1/out'));
+    expect(plan.stages.flatMap((s) => s.steps).filter((s) => s.kind === 'remove').length).toBe(1);
+    expect(plan.conflicts).toEqual([]);
+  });
+
+  test('are refused where all of them would go, but on the way back', () => {
+    const one = exampleSpec((s) => {
+      s.loadBalancers = ['node-3'];
+    });
+    expect(changeTo(['node-1'], one).conflicts).toMatchObject([{ what: 'LB_NODES', notBuilt: true }]);
+    const alone = exampleSpec((s) => {
+      s.loadBalancers = ['node-1'];
+    });
+    expect(planFor(alone, images, observedAs(one, images)).conflicts).toEqual([]);
+    const failed = observedAs({ ...upgrade, loadBalancers: ['node-3'] }, upgraded);
+    const there = planFor(alone, upgraded, failed);
+    const back = planFor(alone, upgraded, failed, { batch: 1, bakeMs: 0, back: true });
+    expect([there, back].map((p) => [p.rolling, p.conflicts.length])).toEqual([
+      [true, 1],
+      [true, 0],
+    ]);
+  });
+});
+
 describe('nodes that do not serve', () => {
   const stop = (observed: Observed, host: string, part: PartName) => {
     seenHost(observed, host).containers.find((c) => c.part === part)!.state = 'exited';
