@@ -160,9 +160,13 @@ async function specOfBefore({ input, way: { opened } }: FailedRun, to: LastGood)
   return verdict.isOver ? undefined : verdict.spec;
 }
 
+/** Load balancers that are told who is out, for a while, are not what was taken back. */
+const tellsBalancers = /\/(?:out|back)$/;
+
 function describeBack(nodes: string[], plan: Plan): string {
-  const steps = unfoldStages(plan).flatMap((stage) => stage.steps);
-  const touched = nodes.filter((id) => steps.some((step) => step.host === id && step.kind === 'container'));
+  const steps = unfoldStages(plan).flatMap((stage) => (tellsBalancers.test(stage.id) ? [] : stage.steps));
+  const changes = steps.filter((step) => step.kind !== 'image' && step.kind !== 'record');
+  const touched = nodes.filter((id) => changes.some((step) => step.host === id));
   const untouched = nodes.filter((id) => !touched.includes(id));
   const back = touched.length > 0 ? `rolled back: ${touched.join(', ')} as before` : 'rolled back';
   return untouched.length > 0 ? `${back} · no part of ${untouched.join(', ')} was touched` : back;

@@ -148,6 +148,23 @@ describe('a rollout that goes wrong', () => {
     },
   );
 
+  test('what was changed in place on every node is said to have been taken back there', async () => {
+    await bench.deploy();
+    const before = stateWithoutRecord();
+    misbehaves('node-1', 'origin');
+    const failure = await failureOf(
+      bench.deploy((input) => {
+        rollout('v0.1.28')(input);
+        input.spec.redis.maxmemoryBytes *= 2;
+      }),
+    );
+    expect(failure).toMatchObject({
+      type: 'ROLLED_BACK',
+      message: expect.stringMatching(/rolled back: node-1, node-2, node-3 as before$/),
+    });
+    expect(stateWithoutRecord()).toEqual(before);
+  });
+
   test('with other ports of the load balancers a bad node stays out until it is as before', async () => {
     await bench.deploy();
     const before = stateWithoutRecord();
