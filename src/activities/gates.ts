@@ -2,7 +2,7 @@ import { readinessOf } from '../cluster/component';
 import { desiredRedis } from '../cluster/desired-state';
 import { containerName } from '../cluster/names';
 import type { Gate } from '../cluster/plan';
-import { nextTopologyStep } from '../cluster/redis-topology';
+import { nextTopologyStep, silentInstances } from '../cluster/redis-topology';
 import type { ClusterSpec } from '../cluster/spec';
 import type { GateActivities } from '../contracts/activities';
 import type { GateBeat } from '../contracts/gate-beat';
@@ -18,7 +18,7 @@ import { probeOnce } from './hosts';
 import { notReady } from './not-ready';
 import { awaitOthers } from './others-gate';
 import { awaitQuiet } from './quiet-gate';
-import { observeRedis } from './redis-cluster';
+import { observeRedis, whoIsSilent } from './redis-cluster';
 import { awaitSteady } from './steady-gate';
 
 const lookAgainMs = 150;
@@ -77,14 +77,15 @@ async function awaitRedisWhole(deps: ActivityDependencies, spec: ClusterSpec, ti
   const deadline = deadlineOf(deps, timeoutMs);
   const desired = desiredRedis(spec);
   for (;;) {
-    const next = nextTopologyStep(desired, await observeRedis(deps, spec));
+    const observed = await observeRedis(deps, spec);
+    const next = nextTopologyStep(desired, observed);
     if (next.state === 'whole') return;
     const because = next.state === 'act' ? 'it is not laid out as wanted' : next.because;
     beat({ gate: 'redis-whole', because } satisfies GateBeat);
     if (deps.now() > deadline) {
       throw new ActivityError('GATE_NOT_READY', `gate redis-whole: ${because}`, {
         final: true,
-        hint: 'krakenctl status',
+        ...whoIsSilent(silentInstances(desired, observed)[0]),
       });
     }
     await pause(lookAgainMs);

@@ -8,10 +8,12 @@ import {
   nextHandOverStep,
   nextTopologyStep,
   type RedisAction,
+  silentInstances,
   type TopologyStep,
 } from '../cluster/redis-topology';
 import type { ClusterSpec } from '../cluster/spec';
 import type { ResourceActivities } from '../contracts/activities';
+import type { FailureDetails } from '../contracts/failures';
 import { type ActivityDependencies, connectTo, fenced } from './dependencies';
 import { ActivityError } from './failures';
 import { beat, pause } from './heartbeat';
@@ -48,7 +50,8 @@ async function work(deps: ActivityDependencies, { spec, epoch, next: decide }: W
   const did: string[] = [];
   const deadline = deps.now() + wholeWithinMs;
   for (;;) {
-    const next = decide(desired, await observeRedis(deps, spec));
+    const observed = await observeRedis(deps, spec);
+    const next = decide(desired, observed);
     beat({ state: next.state, did: did.length });
     if (next.state === 'whole') return did;
     if (next.state === 'impossible') {
@@ -57,23 +60,27 @@ async function work(deps: ActivityDependencies, { spec, epoch, next: decide }: W
         hint: 'look: redis-cli -p 6379 cluster nodes',
       });
     }
-    if (deps.now() > deadline) throw notWhole(next);
+    if (deps.now() > deadline) throw notWhole(next, silentInstances(desired, observed)[0]);
     if (next.state === 'act') did.push(...(await applyAll(deps, { spec, epoch, desired, actions: next.actions })));
     await pause(lookAgainMs);
   }
 }
 
-function notWhole(next: TopologyStep): ActivityError {
+function notWhole(next: TopologyStep, silent: DesiredRedisInstance | undefined): ActivityError {
   const because =
     next.state === 'wait' ? next.because : next.state === 'act' ? next.actions.map(describeRedisAction).join('; ') : '';
   return new ActivityError(
     'GATE_NOT_READY',
     `the Redis Cluster did not become whole in ${wholeWithinMs / 1000}s: ${because}`,
-    {
-      final: true,
-      hint: 'krakenctl status; krakenctl logs node-1 redis',
-    },
+    { final: true, ...whoIsSilent(silent) },
   );
+}
+
+/** What it wrote says more. */
+export function whoIsSilent(silent: DesiredRedisInstance | undefined): FailureDetails {
+  if (!silent) return { hint: 'krakenctl status' };
+  const { host, part } = silent;
+  return { host, part, hint: `krakenctl status; krakenctl logs ${host} ${part}` };
 }
 
 export async function observeRedis(deps: ActivityDependencies, spec: ClusterSpec): Promise<ObservedRedisInstance[]> {

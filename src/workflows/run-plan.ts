@@ -195,8 +195,9 @@ async function pass(run: PlanRun, gate: Gate): Promise<unknown> {
   if (gate.kind === 'ready' || gate.kind === 'redis-whole')
     return waits.awaitGate.executeWithOptions({ summary }, [{ spec, gate, timeoutMs: gateTimeoutMs }]);
   if (gate.kind === 'quiet') {
-    await drains.awaitQuiet.executeWithOptions({ summary }, [{ spec, gate, timeoutMs: quietTimeoutMs }]);
-    return;
+    const input = { spec, gate, timeoutMs: quietTimeoutMs };
+    const { quiet } = await drains.awaitQuiet.executeWithOptions({ summary }, [input]);
+    return quiet ? undefined : `left out, ${gate.host} still not quiet after`;
   }
   if (gate.kind === 'others')
     return waits.awaitOthers.executeWithOptions({ summary }, [{ spec, gate, operation, timeoutMs: gateTimeoutMs }]);

@@ -1,4 +1,4 @@
-import type { DeployInput } from '../../src/contracts/operation';
+import type { DeployInput, OperationProgress } from '../../src/contracts/operation';
 import { stateOf } from '../campaign/modelled-state';
 import { failureOf } from '../support/failure-of';
 import { MemoryLab } from '../support/memory-hosts';
@@ -48,6 +48,9 @@ test('a Redis image that never starts is taken back', async () => {
   expect(failure).toMatchObject({
     type: 'ROLLED_BACK',
     message: expect.stringMatching(/node-1\/redis does not answer.*rolled back: node-1 as before/),
+    details: [
+      expect.objectContaining({ host: 'node-1', logTail: { host: 'node-1', part: 'redis', lines: ['last line'] } }),
+    ],
   });
   expect(stateWithoutRecord()).toEqual(before);
 });
@@ -130,4 +133,18 @@ test('what this operation has replaced and does not serve any more is taken back
   const failure = await failureOf(bench.deploy(upgrade));
   expect(failure).toMatchObject({ type: 'ROLLED_BACK', message: expect.stringContaining('origin on node-1') });
   expect(stateWithoutRecord()).toEqual(before);
+});
+
+test('a node that is worked on although it did not get quiet says so', async () => {
+  Object.assign(lab.machine('node-2').underWay, { connections: 1 });
+  lab.hook = (moment, effect) => {
+    if (moment === 'before' && effect.startsWith('stop'))
+      Object.assign(lab.machine('node-2').underWay, { connections: 0 });
+  };
+  const handle = await bench.start(upgrade);
+  await handle.result();
+  const { stages } = await handle.query<OperationProgress>('progress');
+  const detailOf = (node: string) => stages.find(({ id }) => id === node)?.detail;
+  expect(detailOf('node-1')).toMatch(/^left out, node-1 still not quiet after [\d.]+s · storage replaced/);
+  expect(detailOf('node-2')).toMatch(/^drained [\d.]+s/);
 });
