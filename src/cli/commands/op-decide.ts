@@ -40,7 +40,7 @@ export function addDecisionCommands(op: Command, wire: Wire): void {
       ),
     );
   op.command('cancel')
-    .description('end it after the step it is at')
+    .description('end it after the node or the step it is at')
     .argument(...id)
     .option(...reasonOption)
     .action(wire<DecisionOptions>(cancel));
@@ -84,7 +84,9 @@ async function cancel(context: Context, options: DecisionOptions, [wanted]: stri
     const run = await findRunning(temporal, spec.name, wanted);
     await cancelRun(temporal, run, request);
     context.output.result({ operation: run.id, name: run.name, cancelled: true });
-    context.output.line(`${run.id} is asked to stop: it ends the step it is at, and begins no other`);
+    context.output.line(
+      `${run.id} is asked to stop: it brings the node or the step it is at to its end, and begins no other`,
+    );
     context.output.line(` watch: krakenctl op attach ${nameOf(run)} · what is left then: krakenctl plan`);
   });
 }
