@@ -389,6 +389,14 @@ describe('nodes that do not serve', () => {
   test('are waited for by nobody where they are out already, nor on the way back where they are to be replaced', () => {
     const half = planFor(upgrade, upgraded, leftOut('node-2'));
     expect([gateOf(half, 'node-2'), gateOf(half, 'node-1')]).toMatchObject([undefined, { besides: [] }]);
+    const router = exampleSpec((s) => {
+      s.images.envoy = 'envoy:1.99';
+      s.nodes.push({ ...s.nodes[0]!, id: 'node-4', address: '10.0.1.13' });
+    });
+    const four = observedAs({ ...router, images: spec.images }, images);
+    for (const id of spec.loadBalancers) seenHost(four, id).nginx!.out = ['node-2'];
+    const mates = planFor(router, { ...exampleImages(router, 'c'), ...images }, four, { batch: 2 });
+    expect(gateOf(mates, 'node-2+node-1')).toMatchObject({ leaving: ['node-1'], besides: ['node-2'] });
     const back = planFor(upgrade, upgraded, observedAs(spec, images), { batch: 1, bakeMs: 0, back: true });
     expect(gateOf(back, 'node-1')).toBeUndefined();
     expect(gateOf(back, 'node-2')).toMatchObject({ besides: ['node-3'] });
@@ -473,6 +481,8 @@ describe('a Redis instance that says nothing', () => {
     ]);
     expect(kinds(stage(plan, 'node-3').gates)).toEqual(['ready', 'redis-whole']);
     expect(kindsOf(plan, 'node-2/foundation')[0]).toBe('handover');
+    const atOnce = planFor(next, { ...exampleImages(next, 'c'), ...old }, both, { batch: 2 });
+    expect(kindsOf(atOnce, 'node-1+node-3/foundation')).not.toContain('handover');
   });
 });
 
