@@ -99,7 +99,7 @@ async function runNode(run: Running, stages: Stage[], shown: StageProgress): Pro
       const what = told || (nodeParts[stage.id.split('/')[1] ?? ''] ?? 'replaced');
       if (what !== '') took.push(`${what} ${((Date.now() - startedAt) / 1000).toFixed(1)}s`);
     }
-    shown.detail = took.join(' · ');
+    if (took.length > 0) shown.detail = took.join(' · ');
     await passAll(
       run,
       stage.gates.filter((gate) => gate.kind === 'steady'),
