@@ -243,7 +243,7 @@ const bugs = [
   {
     suite: 'unit',
     bug: 'all load balancers learn of a new port before a part listens there',
-    file: 'src/cluster/rollout-stages.ts',
+    file: 'src/cluster/rollout-gates.ts',
     from: 'if (nodes.length === 0 || !earlierPorts) return undefined;',
     to: 'if (nodes.length >= 0) return undefined;',
     tests: 'test/cluster/rollout',
@@ -803,7 +803,7 @@ const bugs = [
     suite: 'workflows',
     bug: 'a node is replaced while something is under way there',
     file: 'src/cluster/rollout-stages.ts',
-    from: "...drained.map((host): Gate => ({ kind: 'quiet', host })),",
+    from: '...drained.map((host) => quiet(rollout, host)),',
     to: '',
     tests: 'test/workflows/rollout',
     named: 'until nothing is under way',
