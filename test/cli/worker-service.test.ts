@@ -66,10 +66,14 @@ test("the service is the owner that this person's worker is to the hosts", () =>
 
 test('the service has the secrets of the person whose worker it is, and may write there', () => {
   const folder = mkdtempSync(join(tmpdir(), 'krakenctl-state-'));
-  const environment = { KRAKENCTL_STATE_DIR: folder, SUDO_USER: 'ops' };
+  const uid = process.getuid!();
+  const environment = { KRAKENCTL_STATE_DIR: folder, SUDO_USER: 'ops', SUDO_UID: `${uid}` };
   const own = planService({ user: 'ops', environment });
   expect(own.files[0]!.text).toContain(`KRAKENCTL_SECRETS_DIR="${folder}/secrets"`);
   expect(own.files[1]!.text).toContain(`\nReadWritePaths=/var/lib/krakenctl-worker ${folder}/secrets\n`);
+  // Sudo took root's home, where this person could not enter.
+  const inRoots = planService({ user: 'ops', environment: { ...environment, SUDO_UID: `${uid + 1}` } });
+  expect(inRoots.files[0]!.text).not.toContain('SECRETS_DIR');
   // Another user's, who could not read them.
   expect(planService({ user: 'kraken-ops', environment }).files[0]!.text).not.toContain('SECRETS_DIR');
   // Where there are some they are named, so that it is said that the user cannot read them.

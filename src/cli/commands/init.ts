@@ -45,7 +45,7 @@ async function init(context: Context, options: InitOptions): Promise<void> {
   output.line(`${output.colors.green('✔')} wrote ${path}`);
   output.line(
     loaded.ok
-      ? ' next: krakenctl check && krakenctl plan'
+      ? ' next: krakenctl temporal up && krakenctl worker start && krakenctl check'
       : ' next: set the node addresses in it, then krakenctl check',
   );
 }

@@ -74,8 +74,16 @@ export function planService({ user, environment, logFormat }: ServiceWish): Serv
 /** Undefined where another user has nothing to take over: its service keeps its own. */
 function sharedSecrets(user: string, environment: NodeJS.ProcessEnv): string | undefined {
   const folder = secretsFolder(environment);
-  const isThisPerson = user === (environment.SUDO_USER ?? userInfo().username);
+  const isThisPerson =
+    user === userInfo().username || (user === environment.SUDO_USER && isOf(folder, environment.SUDO_UID));
   return environment.KRAKENCTL_SECRETS_DIR || isThisPerson || existsSync(folder) ? folder : undefined;
+}
+
+/** Sudo may have changed the home: what lies in root's, nobody else can enter. */
+function isOf(folder: string, uid: string | undefined): boolean {
+  let at = folder;
+  while (!existsSync(at)) at = dirname(at);
+  return statSync(at).uid === Number(uid);
 }
 
 /** Active when it resolves. @throws {CliFailure} SERVICE_FAILED with the end of its journal. */
