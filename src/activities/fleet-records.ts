@@ -78,8 +78,25 @@ export async function readHolding(deps: ActivityDependencies, spec: ClusterSpec,
   }
 }
 
-export async function writeFleet({ files }: HostConnection, spec: ClusterSpec, record: FleetRecord) {
+export async function writeFleet(connection: HostConnection, spec: ClusterSpec, record: FleetRecord) {
+  return inTurn(`${spec.name} ${connection.host.id}`, () => write(connection, spec, record));
+}
+
+function write({ files }: HostConnection, spec: ClusterSpec, record: FleetRecord) {
   return files.write({ path: fleetPath(spec), mode: 0o644, contents: Buffer.from(`${JSON.stringify(record)}\n`) });
+}
+
+const turns = new Map<string, Promise<unknown>>();
+
+/** Works of one operation's epoch share the fence of a host, so that it keeps none of them from writing what another has read. */
+async function inTurn<T>(node: string, work: () => Promise<T>): Promise<T> {
+  const own = (turns.get(node) ?? Promise.resolve()).then(work, work);
+  turns.set(node, own);
+  try {
+    return await own;
+  } finally {
+    if (turns.get(node) === own) turns.delete(node);
+  }
 }
 
 /**
@@ -100,10 +117,12 @@ export async function forgetRemoved(
   if (!names(await read(connection))) return { changed: false };
   const newest = await connection.files.read(epochPath(spec));
   const scope = { spec, host, epoch: Math.max(epoch, numberIn(newest)), realm: 'agents' as const };
-  return fenced(deps, scope, async (fencedConnection) => {
-    const record = await read(fencedConnection);
-    return names(record) ? writeFleet(fencedConnection, spec, withoutGone(record, gone)) : { changed: false };
-  });
+  return fenced(deps, scope, (fencedConnection) =>
+    inTurn(`${spec.name} ${host}`, async () => {
+      const record = await read(fencedConnection);
+      return names(record) ? write(fencedConnection, spec, withoutGone(record, gone)) : { changed: false };
+    }),
+  );
 }
 
 /** @throws HOST_UNREACHABLE where most nodes cannot be seen, so that nobody knows. */

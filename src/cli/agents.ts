@@ -87,7 +87,12 @@ export async function operateFleet(context: Context, { verb, words, options }: F
         hint: 'krakenctl agent deploy 10.0.2.10 10.0.2.{11..40}, or --file vms.txt',
       });
     }
-    if (options.acceptNewHostKeys) await pinVmKeys(context, configuration, vms);
+    if (options.acceptNewHostKeys) {
+      const { recordedLogins } = require('./agent-listing') as typeof import('./agent-listing');
+      // By the port that will be logged in at.
+      const logins = options.retryFailed ? vms : await recordedLogins(temporal, spec, asked);
+      await pinVmKeys(context, configuration, logins);
+    }
     if (removal) await agreeToRemoval(context, temporal, { removal, spec, vms });
     // What an operation left is the VM, whatever its login was then.
     const targets = options.retryFailed

@@ -18,7 +18,7 @@ ours=; if [ -e "$unit" ]; then
   for f in $units/*.target.wants/kraken-agent.service; do [ -L "$f" ] && echo enabled yes; done
   sockets=; for f in $units/kraken-relay-*.socket; do [ -e "$f" ] && sockets="$sockets \${f##*/}"; done
   set -- $(systemctl is-active kraken-agent.service $sockets 2> /dev/null); echo unit $1
-  for f in $sockets; do shift; [ "$1" = active ] && ours="$ours $units/$f"; done
+  for f in $sockets; do [ $# -eq 0 ] || shift; [ "\${1-}" = active ] && ours="$ours $units/$f"; done
   [ -z "$ours" ] || ours=$(sed -n 's/^ListenStream=.*://p' $ours)
 else echo unit absent; fi
 [ -L "$current" ] && { c=$(readlink "$current"); echo current \${c##*/}; }

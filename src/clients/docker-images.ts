@@ -49,11 +49,15 @@ export function imageVerbs({ docker, ask }: EngineClient): ImageVerbs {
           doneBytes += chunk.length;
           onProgress({ doneBytes, totalBytes: 0 });
         });
+        // An archive that breaks off ends no request by itself.
+        const broken = new AbortController();
+        archive.once('error', (error) => broken.abort(error));
+        const end = signal ? AbortSignal.any([signal, broken.signal]) : broken.signal;
         // Whoever cancels while bytes are sent has no answer yet that could be followed.
-        const answer = await docker.loadImage(archive, signal ? { abortSignal: signal } : {}).catch((error) => {
-          throw signal?.aborted ? signal.reason : error;
+        const answer = await docker.loadImage(archive, { abortSignal: end }).catch((error) => {
+          throw end.aborted ? end.reason : error;
         });
-        await follow(docker, answer, { onProgress: () => undefined, signal });
+        await follow(docker, answer, { onProgress: () => undefined, signal: end });
       }),
   };
 }

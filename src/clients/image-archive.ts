@@ -97,7 +97,9 @@ const largestConfig = 256 * 1024;
 /** Reads the list of a `docker save` archive, and the configurations that stand before it, as Docker writes them. */
 async function imagesOf(path: string): Promise<(KnownImage & { tags: string[] })[]> {
   const small = new Map<string, Buffer>();
-  const entries = unzipped(path).pipe(extract());
+  const entries = extract();
+  // What is damaged ends the reading too, and what is not read to its end is let go of.
+  pipeline(unzipped(path), entries, () => undefined);
   for await (const entry of entries) {
     const { name, size = 0 } = entry.header;
     if (size > largestConfig) {

@@ -15,7 +15,7 @@ say cpus "$(nproc)"
 for program in flock sync sha256sum xargs mktemp stat find sed awk ss perl; do command -v "$program" >/dev/null 2>&1 || say missing "$program"; done
 for folder in $folders; do
   at=$folder; while [ ! -d "$at" ]; do at=$(dirname -- "$at"); done
-  say disk "$folder $(df -Pk -- "$at" | awk 'NR == 2 {print $4, $5 + 0}') $(df -Pi -- "$at" | awk 'NR == 2 {print $5 + 0}')"
+  say disk "$folder $(df -Pk -- "$at" | awk 'NR == 2 {print $4, $5 + 0}') $(df -Pi -- "$at" | awk 'NR == 2 {print $5 + 0, ($2 > 0 ? $4 : "-")}')"
 done
 for name in $settings; do
   case $name in
@@ -45,6 +45,8 @@ export async function askMachine(ssh: SshConnection, sudo: string, query: Machin
   return parseMachine(stdout.toString(), (before + Date.now()) / 2);
 }
 
+const figure = (text: string | undefined) => (text === undefined || text === '' ? Number.NaN : Number(text));
+
 export function parseMachine(text: string, ourClockMs: number): MachineFacts {
   const rows = text.split('\n').flatMap((line) => {
     const tab = line.indexOf('\t');
@@ -59,12 +61,14 @@ export function parseMachine(text: string, ourClockMs: number): MachineFacts {
     memoryBytes: number('memory'),
     cpus: number('cpus'),
     disks: all('disk').map((value) => {
-      const [folder = '', kib, used, inodes] = value.split(' ');
+      const [folder = '', kib, used, inodes, inodesFree] = value.split(' ');
       return {
         folder,
-        availableBytes: Number(kib) * 1024,
+        // A mount that does not answer has no figures, and is judged by none.
+        availableBytes: figure(kib) * 1024,
         usedPercent: Number(used),
         inodesUsedPercent: Number(inodes),
+        ...(inodesFree && inodesFree !== '-' && { inodesFree: Number(inodesFree) }),
       };
     }),
     settings: Object.fromEntries(

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { createImageArchives } from '../../src/clients/image-archive';
 
@@ -39,6 +40,14 @@ test('an archive tells which image it has and for what machine', async () => {
   // What stands behind the list is not read: nothing is said of it.
   expect(await archives.identify('late:1', folder)).toEqual(expect.not.objectContaining({ platform: 'linux/amd64' }));
   await expect(archives.identify('late:1', folder)).resolves.toMatchObject({ id: 'sha256:b' });
+});
+
+test('an archive that was cut ends the look with what is wrong, and not never', async () => {
+  await save('app.tar', [list('a.json', 'app:1'), ['rest', 'x'.repeat(100_000)]]);
+  const whole = gzipSync(readFileSync(join(folder, 'app.tar')));
+  rmSync(join(folder, 'app.tar'));
+  writeFileSync(join(folder, 'cut.tar.gz'), whole.subarray(0, 20));
+  await expect(createImageArchives().identify('app:1', folder)).rejects.toThrow(/unexpected end of (file|data)/i);
 });
 
 test('a file that is no archive is named', async () => {

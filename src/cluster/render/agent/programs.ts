@@ -147,8 +147,9 @@ exit 1
 `;
 }
 
+/** The agent's own is the last to go: it says whose all of them are, also to whoever goes on after a cut. Of relays the sockets go first. */
 const unitPattern =
-  'kraken-agent.service kraken-agent-log.* kraken-agent-update.* kraken-relay-*.socket kraken-relay-*';
+  'kraken-agent-log.* kraken-agent-update.* kraken-relay-*.socket kraken-relay-* kraken-agent.service';
 
 /**
  * Makes the release that it lies in the one that runs, and ends when its container was seen running. Run again it changes nothing. The
@@ -254,6 +255,7 @@ if [ -z "$owner" ] || [ "$owner" = ${name} ]; then
   fi
   [ "$(readlink ${pullProgram} 2> /dev/null)" != "$current/kraken-pull" ] || rm -f ${pullProgram}
   [ "$(readlink /etc/kraken/kraken-pull.conf 2> /dev/null)" != "$current/kraken-pull.conf" ] || rm -f /etc/kraken/kraken-pull.conf
+  rm -f ${agentLog} ${agentLog}.[0-9]*
 fi
 for id in $(docker ps -aq --no-trunc --filter label=${labels.cluster}=${name} --filter label=${labels.part}=agent); do
   docker rm -f -v "$id" > /dev/null
@@ -261,8 +263,7 @@ for id in $(docker ps -aq --no-trunc --filter label=${labels.cluster}=${name} --
 done
 if [ -L "$current" ]; then rm -f "$current"; did=yes; fi
 if [ -d ${agentBase(name)} ]; then rm -rf ${agentBase(name)}; did=yes; fi
-${hadLogin ? `if [ -d ${loginFolder(name)} ]; then rm -rf ${loginFolder(name)}; did=yes; fi\n` : ''}rm -f ${agentLog} ${agentLog}.[0-9]*
-for folder in /etc/kraken/${name} /etc/kraken /var/lib/kraken/${name} /var/lib/kraken /var/log/kraken; do rmdir "$folder" 2> /dev/null || :; done
+${hadLogin ? `if [ -d ${loginFolder(name)} ]; then rm -rf ${loginFolder(name)}; did=yes; fi\n` : ''}for folder in /etc/kraken/${name} /etc/kraken /var/lib/kraken/${name} /var/lib/kraken /var/log/kraken; do rmdir "$folder" 2> /dev/null || :; done
 echo "$did"
 `;
 }

@@ -5,21 +5,30 @@ import { updateUnit } from './units';
 
 /** Parts of the program that makes a release the one that runs, about its units. Whatever has systemd read all of its units anew is done for all of ours at once. */
 
-/** What is new comes beside what is there; `stale`: sockets that have another text now. */
+/** What is new comes beside what is there; `stale`: sockets that have another text now. An attempt that was cut leaves a note of them: the next one sees the same texts. */
 export const unitsLaid = `fresh=
 stale=
+laid=$base/laid
+if [ -e "$laid" ]; then
+  changed=yes
+  for unit in $(cat "$laid"); do
+    if [ -e "$here/systemd/$unit" ]; then stale="$stale $unit"; fi
+  done
+fi
 for unit in "$here"/systemd/*; do
   target=${unitFolder}/\${unit##*/}
   if [ ! -e "$target" ]; then
     fresh="$fresh $unit"
   elif ! cmp -s "$unit" "$target"; then
     case $unit in *.socket) stale="$stale \${unit##*/}" ;; esac
+    echo "$stale" > "$laid"
     cp "$unit" "$target.new"
     mv -f "$target.new" "$target"
     changed=yes
   fi
 done
 if [ -n "$fresh" ]; then
+  echo "$stale" > "$laid"
   cp $fresh ${unitFolder}
   changed=yes
 fi`;
@@ -78,5 +87,6 @@ fi
 if [ "$changed" = yes ] || systemctl is-active $started 2> /dev/null | grep -qvx active; then
   systemctl start $started || { echo "relays do not start; who listens here: $(ss -Hltnp 2> /dev/null | awk '{ print $4, $6 }')" >&2; exit 69; }
   changed=yes
-fi`;
+fi
+rm -f "$laid"`;
 }

@@ -50,6 +50,21 @@ describe('what a VM is asked to do for a release', () => {
     ]);
   });
 
+  test('what was cut before systemd had read it is gone on with: sockets that have another text are started anew', async () => {
+    await vm.bring(await vm.releaseOf('a'), {});
+    const other = await vm.releaseOf('b', (spec) => (spec.agents.ports.relay += 10));
+    vm.program('sync', 'exit 1');
+    await expect(vm.bring(other, { release: a })).rejects.toThrow();
+    vm.program('sync', 'exit 0');
+    vm.calls();
+    expect(await vm.bring(other, { release: a })).toEqual({ changed: true });
+    const calls = systemctl(vm.calls());
+    expect(calls).toContain('systemctl daemon-reload');
+    expect(calls).toContain('systemctl stop kraken-relay-1.socket kraken-relay-2.socket kraken-relay-3.socket');
+    vm.calls();
+    expect(await vm.bring(other, { release: a })).toEqual({ changed: false });
+  });
+
   test('it is on disk before it is the one that runs', async () => {
     vm.program(
       'sync',
