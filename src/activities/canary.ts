@@ -49,10 +49,20 @@ export async function findAnnounced(
   spec: ClusterSpec,
   infoHash: Buffer,
 ): Promise<string | undefined> {
+  let silent: unknown;
   for (const node of spec.nodes) {
-    const redis = (await connectTo(deps, spec, node.id)).redis(spec.ports.redis);
-    const [key] = await redis.scan(`peerset:${infoHash.toString('hex')}:*`, scanLimit);
-    if (key !== undefined) return key;
+    const connection = await connectTo(deps, spec, node.id);
+    // While a master is away, its replica on another host has taken over what it had.
+    for (const port of [spec.ports.redis, spec.ports.redisReplica]) {
+      try {
+        const [key] = await connection.redis(port).scan(`peerset:${infoHash.toString('hex')}:*`, scanLimit);
+        if (key !== undefined) return key;
+      } catch (error) {
+        silent = error;
+      }
+    }
   }
+  // It may lie where nobody answered.
+  if (silent !== undefined) throw silent;
   return undefined;
 }

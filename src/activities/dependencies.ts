@@ -29,6 +29,8 @@ export interface ActivityDependencies {
   authSecrets?: (cluster: string) => { secrets: string[]; path: string };
   /** How long the other parts take to take one back; as they are configured to, unless they are in memory. */
   settledMs?: number;
+  /** How long a Redis instance says nothing before it has nothing to hand over; shorter where it is in memory. */
+  redisGoneMs?: number;
   /** How long an agent may take to be ready for a node's canary, and to get it; shorter where it is in memory. */
   agentPatienceMs?: number;
   /** Pause of a gate for VMs that look every five minutes; shorter where they are in memory. */

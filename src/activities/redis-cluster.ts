@@ -22,6 +22,8 @@ import { observeRedisOf } from './hosts';
 /** Gossip, a first sync and a hand-over take seconds; a replica that copies a full master takes longer. */
 const wholeWithinMs = 120_000;
 const lookAgainMs = 100;
+/** Several looks' time limits: a master that forks or removes a large key is silent for seconds, and is not gone. */
+const goneAfterMs = 15_000;
 
 export function redisActivities(
   deps: ActivityDependencies,
@@ -32,7 +34,14 @@ export function redisActivities(
       return { changed: did.length > 0, did };
     },
     async ensureHandedOver({ spec, epoch, step }) {
-      const next: Work['next'] = (desired, observed) => nextHandOverStep(desired, observed, step.host);
+      const { host } = step;
+      let silentSince: number | undefined;
+      const next: Work['next'] = (desired, observed) => {
+        const isSilent = silentInstances(desired, observed).some((instance) => instance.host === host);
+        silentSince = isSilent ? (silentSince ?? deps.now()) : undefined;
+        const isGone = silentSince !== undefined && deps.now() - silentSince >= (deps.redisGoneMs ?? goneAfterMs);
+        return nextHandOverStep(desired, observed, { host, isGone });
+      };
       return { changed: (await work(deps, { spec, epoch, next })).length > 0 };
     },
   };

@@ -20,6 +20,7 @@ import { rolloutStages } from './rollout-stages';
 import type { ClusterSpec } from './spec';
 import { hasEnded } from './tls/walk';
 import { unbuiltChanges } from './unbuilt-changes';
+import { isBrought } from './worked-nodes';
 
 export interface DeployPlanInput {
   spec: ClusterSpec;
@@ -58,13 +59,15 @@ export function layOut(input: DeployPlanInput): Omit<Plan, 'hash'> {
   const record = newestRecord(seen, desired.hosts.length);
   const left = leftOut(input.spec, seen, record?.operation.id);
   const ended = endOfCertificates(record, input.nowMs);
-  const rolling = !ended && (isReplacing || left.length > 0);
   const earlierPorts = input.earlierPorts ?? record?.spec.ports;
   const pace = input.pace ?? { batch: 1 };
   const silent = silentInstances(
     desired.redis,
     seen.flatMap((h) => h.redis),
   );
+  // Without any Redis nobody is served, and no node could prove itself alone.
+  const isDead = silent.length === desired.redis.length && silent.every((it) => isBrought(it, differences));
+  const rolling = !ended && !isDead && (isReplacing || left.length > 0);
   const rollout = { spec: input.spec, seen, differences, redis, silent, earlierPorts, pace };
   const { stages, order } = rolling ? rolloutStages(rollout) : { stages: besideEachOther(rollout, ended) };
   const credentials = credentialStage(input.spec, seen);
@@ -88,7 +91,12 @@ export function layOut(input: DeployPlanInput): Omit<Plan, 'hash'> {
     recordStale,
     conflicts: [
       // The way back is tried: there is no other.
-      ...(isWriting && !pace.back ? fullDisks(seen) : []),
+      ...(isWriting && !pace.back
+        ? fullDisks(
+            seen,
+            stages.flatMap((s) => s.steps),
+          )
+        : []),
       ...unbuiltChanges(record, input.spec),
       // What is taken back has to go back, whoever serves meanwhile.
       ...(rolling && !pace.back ? strandedClients(goingBalancers(input.spec, seen, differences)) : []),

@@ -63,19 +63,28 @@ describe('the deploy plan', () => {
 
   test('a disk in which nothing can be written is in the way of what would write, and of nothing else', () => {
     const fill = (observed: Observed) => {
+      const figures = { availableBytes: 2 ** 30, usedPercent: 99, inodesUsedPercent: 100, inodesFree: 90_000 };
       const disks = [
-        { folder: '/etc/kraken', availableBytes: 4096, usedPercent: 0, inodesUsedPercent: 1 },
-        { folder: '/var/lib/kraken', availableBytes: 2 ** 30, usedPercent: 99, inodesUsedPercent: 1 },
-        { folder: '/var/lib/krakenctl', availableBytes: 2 ** 30, usedPercent: 1, inodesUsedPercent: 100 },
+        { ...figures, folder: '/etc/kraken', availableBytes: 4096 },
+        { ...figures, folder: '/var/lib/kraken', availableBytes: 4096 },
+        { ...figures, folder: '/var/lib/docker', availableBytes: Number.NaN },
+        { ...figures, folder: '/var/lib/krakenctl', inodesFree: 0 },
       ];
       Object.assign(seenHost(observed, 'node-2'), { full: fullFolders(disks) });
       return observed;
     };
+    const full = { host: 'node-2', full: true };
+    const noInode = { ...full, what: '/var/lib/krakenctl', why: 'no inode is left: make room there' };
     expect(planFor(spec, images, fill(bare())).conflicts).toEqual([
-      { host: 'node-2', what: '/etc/kraken', why: '4 KiB are left: make room there', full: true },
-      { host: 'node-2', what: '/var/lib/krakenctl', why: 'no inode is left: make room there', full: true },
+      { ...full, what: '/etc/kraken, /var/lib/kraken', why: '4 KiB are left: make room there' },
+      noInode,
     ]);
     expect(planFor(spec, images, fill(observedAs(spec, images))).conflicts).toEqual([]);
+    // What only another host is given is recorded on all, and nothing else is written there.
+    const elsewhere = fill(observedAs(spec, images));
+    const one = seenHost(elsewhere, 'node-1');
+    one.containers = one.containers.filter((c) => c.part !== 'proxy');
+    expect(planFor(spec, images, elsewhere).conflicts).toEqual([noInode]);
   });
 
   test('every step has a reason', () => {

@@ -199,7 +199,7 @@ describe('Redis Cluster topology', () => {
 });
 
 describe('before the instances of a host are replaced', () => {
-  const next = (model: Model) => nextHandOverStep(desired, model.observe(), 'node-1');
+  const next = (model: Model) => nextHandOverStep(desired, model.observe(), { host: 'node-1' });
   const node = (model: Model, name: string) => model.nodes.find((n) => n.name === name)!;
 
   test('its master goes to the replica on another host, once; then the host serves nothing', () => {
@@ -225,14 +225,17 @@ describe('before the instances of a host are replaced', () => {
     expect(next(model)).toEqual({ state: 'wait', because: 'node-1/redis has no replica on another host' });
   });
 
-  test('an instance of it that is silent is not waited for; one of another host is', () => {
+  test('an instance of it that is silent for long is not waited for; one of another host is', () => {
     const without = (host: string, part: string) =>
       whole()
         .observe()
         .map((o) =>
           o.host === host && o.part === part ? { host, part: o.part, reachable: false as const, error: 'gone' } : o,
         );
-    const handing = (host: string, part: string) => nextHandOverStep(desired, without(host, part), 'node-1');
+    const handing = (host: string, part: string) =>
+      nextHandOverStep(desired, without(host, part), { host: 'node-1', isGone: true });
+    // A look that it did not answer is no death: a busy master would be stopped with all that it has.
+    expect(nextHandOverStep(desired, without('node-1', 'redis'), { host: 'node-1' })).toMatchObject({ state: 'wait' });
     expect(handing('node-1', 'redis')).toEqual({ state: 'whole' });
     expect(handing('node-1', 'redis-replica')).toMatchObject({ state: 'act', actions: [{ from: 'node-1/redis' }] });
     expect(handing('node-3', 'redis')).toEqual({ state: 'wait', because: 'node-3/redis does not answer: gone' });
@@ -247,7 +250,7 @@ describe('before the instances of a host are replaced', () => {
       .observe()
       .find((o) => o.host === 'node-3' && o.part === 'redis');
     if (late?.reachable && before?.reachable) late.view = before.view;
-    expect(nextHandOverStep(desired, observed, 'node-1')).toMatchObject({
+    expect(nextHandOverStep(desired, observed, { host: 'node-1' })).toMatchObject({
       state: 'wait',
       because: expect.stringMatching(/node-3\/redis still sees 10\.0\.0\.1:6379 as a master/),
     });

@@ -386,6 +386,22 @@ describe('nodes that do not serve', () => {
     expect(gateOf(two, 'node-1')).toMatchObject({ leaving: ['node-1'], besides: [] });
   });
 
+  test('a node whose load balancer alone is missing serves the others', () => {
+    const plan = planFor(upgrade, upgraded, stop(observedAs(spec, images), 'node-3', 'nginx'));
+    expect(plan.order).toMatchObject({ batches: [['node-1'], ['node-2'], ['node-3']], away: 1 });
+    expect(gateOf(plan, 'node-1')).toMatchObject({ besides: [] });
+  });
+
+  test('without any Redis nobody is served: all are brought side by side, since none could prove itself alone', () => {
+    const observed = observedAs(spec, images);
+    for (const host of ['node-1', 'node-2', 'node-3']) {
+      stop(stop(observed, host, 'redis'), host, 'redis-replica');
+      const seen = seenHost(observed, host);
+      seen.redis = seen.redis.map(({ part }) => ({ host, part, reachable: false as const, error: 'refused' }));
+    }
+    expect(planFor(upgrade, upgraded, observed).rolling).toBe(false);
+  });
+
   test('are waited for by nobody where they are out already, nor on the way back where they are to be replaced', () => {
     const half = planFor(upgrade, upgraded, leftOut('node-2'));
     expect([gateOf(half, 'node-2'), gateOf(half, 'node-1')]).toMatchObject([undefined, { besides: [] }]);

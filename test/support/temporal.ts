@@ -183,6 +183,7 @@ export async function openBench(lab: MemoryLab, options: BenchOptions = {}): Pro
     now: options.now ?? Date.now,
     vault: options.vault,
     settledMs: 0,
+    redisGoneMs: 200,
     agentPatienceMs: options.agentPatienceMs ?? 700,
     betweenLooksMs: 20,
   };

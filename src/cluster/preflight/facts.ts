@@ -26,6 +26,8 @@ export interface DiskFacts {
   availableBytes: number;
   usedPercent: number;
   inodesUsedPercent: number;
+  /** Absent where the file system has no limit of them. */
+  inodesFree?: number;
 }
 
 export interface Listener {
