@@ -27,7 +27,7 @@ export async function standingCluster(wanted: Standing): Promise<Lab> {
     const lab = await addVms(wanted.vms);
     writeEnv(lab, wanted.env);
     const run = await krakenctl(['deploy', '--yes']);
-    if (run.code === 0 && /nothing to change/i.test(run.stdout)) return lab;
+    if (run.code === 0 && /nothing to change|only the record was written/i.test(run.stdout)) return lab;
     process.stderr.write(
       ` ▸ the cluster that was left is not as it was said to be: a new one\n${run.stdout}${run.stderr}`,
     );
