@@ -1,10 +1,10 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { renderPollers } from '../../src/cli/poller-text';
 import { carriedVariables, renderEnvironmentFile } from '../../src/cli/systemd/environment-file';
 import { findBadValue, renderWorkerUnit, type WorkerUnit } from '../../src/cli/systemd/unit';
-import { planService } from '../../src/cli/systemd/worker-service';
+import { ensureOwn, planService } from '../../src/cli/systemd/worker-service';
 import { renderVersions } from '../../src/cli/worker-versions';
 import { type } from './streams';
 
@@ -79,6 +79,15 @@ test('the service has the secrets of the person whose worker it is, and may writ
   // Where there are some they are named, so that it is said that the user cannot read them.
   mkdirSync(join(folder, 'secrets'));
   expect(planService({ user: 'kraken-ops', environment }).unit.secretsFolder).toBe(`${folder}/secrets`);
+});
+
+test('secrets of somebody else are named before the service is written, also where it is to run as root', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'krakenctl-secrets-'));
+  if (process.getuid!() === 0) chownSync(folder, 1, 1);
+  const asRoot = () => ensureOwn(folder, { uid: 0, gid: 0, user: 'root' });
+  expect(asRoot).toThrow(/KRAKENCTL_SECRETS_DIR \S+: it belongs to uid \d+; expected root/);
+  const own = { uid: process.getuid!(), gid: process.getgid!(), user: 'me' };
+  expect(() => ensureOwn(join(tmpdir(), `${basename(folder)}-own`, 'secrets'), own)).not.toThrow();
 });
 
 test('what is right for a unit has no bad value', () => {

@@ -138,12 +138,12 @@ async function findUser(user: string): Promise<{ uid: number; gid: number }> {
   throw new CliFailure('USAGE', `--user ${user}: there is no such user`, { hint: `useradd --system ${user}` });
 }
 
-/** @throws {CliFailure} USAGE where the service could neither read nor write it. */
-function ensureOwn(folder: string, { uid, gid, user }: { uid: number; gid: number; user: string }): void {
+/** Root's service, too, has no right but its own: it has no capability. @throws {CliFailure} USAGE where the service could neither read nor write it. */
+export function ensureOwn(folder: string, { uid, gid, user }: { uid: number; gid: number; user: string }): void {
   const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (let at = folder; first !== undefined && at.length >= first.length; at = dirname(at)) chownSync(at, uid, gid);
   const owner = statSync(folder).uid;
-  if (owner === uid || uid === 0) return;
+  if (owner === uid) return;
   throw new CliFailure('USAGE', `KRAKENCTL_SECRETS_DIR ${folder}: it belongs to uid ${owner}; expected ${user}`, {
     hint: `copy it to a folder of ${user} and name that: KRAKENCTL_SECRETS_DIR=… krakenctl worker install --user ${user}`,
   });
