@@ -43,7 +43,7 @@ export async function announce(
   if (response.status !== 200) throw new Error(`HTTP ${response.status} ${response.body.toString().slice(0, 200)}`);
 }
 
-/** The key under which some Redis master has the announced peer; undefined when none has. */
+/** The key under which some Redis instance has the announced peer; undefined when none has. */
 export async function findAnnounced(
   deps: ActivityDependencies,
   spec: ClusterSpec,
@@ -51,10 +51,10 @@ export async function findAnnounced(
 ): Promise<string | undefined> {
   let silent: unknown;
   for (const node of spec.nodes) {
-    const connection = await connectTo(deps, spec, node.id);
     // While a master is away, its replica on another host has taken over what it had.
     for (const port of [spec.ports.redis, spec.ports.redisReplica]) {
       try {
+        const connection = await connectTo(deps, spec, node.id);
         const [key] = await connection.redis(port).scan(`peerset:${infoHash.toString('hex')}:*`, scanLimit);
         if (key !== undefined) return key;
       } catch (error) {

@@ -35,12 +35,13 @@ export function redisActivities(
     },
     async ensureHandedOver({ spec, epoch, step }) {
       const { host } = step;
-      let silentSince: number | undefined;
+      let since = new Map<string, number>();
       const next: Work['next'] = (desired, observed) => {
-        const isSilent = silentInstances(desired, observed).some((instance) => instance.host === host);
-        silentSince = isSilent ? (silentSince ?? deps.now()) : undefined;
-        const isGone = silentSince !== undefined && deps.now() - silentSince >= (deps.redisGoneMs ?? goneAfterMs);
-        return nextHandOverStep(desired, observed, { host, isGone });
+        const silent = silentInstances(desired, observed).map(instanceName);
+        since = new Map(silent.map((name) => [name, since.get(name) ?? deps.now()]));
+        const longest = deps.redisGoneMs ?? goneAfterMs;
+        const gone = [...since].flatMap(([name, at]) => (deps.now() - at >= longest ? [name] : []));
+        return nextHandOverStep(desired, observed, { host, gone });
       };
       return { changed: (await work(deps, { spec, epoch, next })).length > 0 };
     },

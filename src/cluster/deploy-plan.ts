@@ -65,8 +65,11 @@ export function layOut(input: DeployPlanInput): Omit<Plan, 'hash'> {
     desired.redis,
     seen.flatMap((h) => h.redis),
   );
-  // Without any Redis nobody is served, and no node could prove itself alone.
-  const isDead = silent.length === desired.redis.length && silent.every((it) => isBrought(it, differences));
+  // Without any Redis no node could prove itself alone. One look that got no answer is not enough for that: none of them runs.
+  const isDead =
+    silent.length === desired.redis.length &&
+    silent.every((it) => isBrought(it, differences)) &&
+    !seen.some((h) => h.containers.some((c) => isRedis(c.part) && c.state === 'running'));
   const rolling = !ended && !isDead && (isReplacing || left.length > 0);
   const rollout = { spec: input.spec, seen, differences, redis, silent, earlierPorts, pace };
   const { stages, order } = rolling ? rolloutStages(rollout) : { stages: besideEachOther(rollout, ended) };

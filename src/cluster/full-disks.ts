@@ -24,7 +24,9 @@ export function fullDisks(seen: SeenHost[], steps: Step[]): Plan['conflicts'] {
     const brings = kinds.has('image') || kinds.has('container');
     // The record is written on each.
     const writes = (folder: string) =>
-      folder === '/var/lib/krakenctl' || brings || (folder === '/etc/kraken' && kinds.has('file'));
+      folder === '/var/lib/krakenctl' ||
+      brings ||
+      (folder === '/etc/kraken' && (kinds.has('file') || kinds.has('credentials')));
     const together = new Map<string, string[]>();
     for (const { folder, left } of full.filter((it) => writes(it.folder)))
       together.set(left, [...(together.get(left) ?? []), folder]);

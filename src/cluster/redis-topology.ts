@@ -63,15 +63,15 @@ function pairUp(desired: DesiredRedisInstance[], observed: ObservedRedisInstance
 
 /**
  * Before a host's instances are replaced: its masters hand over to a replica on another host, and only to one whose link is up. `whole` when
- * the host serves no slot and everybody else says so. An instance of the host that is silent for long (`isGone`) has nothing to hand over, and need not
+ * the host serves no slot and everybody else says so. An instance of the host that is silent for long (`gone`, by name) has nothing to hand over, and need not
  * have been replaced by another one; one that did not answer a look may be a master that is busy.
  */
 export function nextHandOverStep(
   desired: DesiredRedisInstance[],
   observed: ObservedRedisInstance[],
-  { host, isGone = false }: { host: string; isGone?: boolean },
+  { host, gone = [] }: { host: string; gone?: string[] },
 ): TopologyStep {
-  const silent = isGone ? silentInstances(desired, observed).filter((want) => want.host === host) : [];
+  const silent = desired.filter((want) => want.host === host && gone.includes(instanceName(want)));
   const pairs = pairUp(
     desired.filter((want) => !silent.includes(want)),
     observed,

@@ -233,7 +233,7 @@ describe('before the instances of a host are replaced', () => {
           o.host === host && o.part === part ? { host, part: o.part, reachable: false as const, error: 'gone' } : o,
         );
     const handing = (host: string, part: string) =>
-      nextHandOverStep(desired, without(host, part), { host: 'node-1', isGone: true });
+      nextHandOverStep(desired, without(host, part), { host: 'node-1', gone: [`${host}/${part}`] });
     // A look that it did not answer is no death: a busy master would be stopped with all that it has.
     expect(nextHandOverStep(desired, without('node-1', 'redis'), { host: 'node-1' })).toMatchObject({ state: 'wait' });
     expect(handing('node-1', 'redis')).toEqual({ state: 'whole' });

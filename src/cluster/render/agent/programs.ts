@@ -147,9 +147,9 @@ exit 1
 `;
 }
 
-/** The agent's own is the last to go: it says whose all of them are, also to whoever goes on after a cut. Of relays the sockets go first. */
+/** Of relays the sockets go first, and all of them before the agent: without it nobody would take their ports for ours. What has a VM go on by itself after a cut is the last. */
 const unitPattern =
-  'kraken-agent-log.* kraken-agent-update.* kraken-relay-*.socket kraken-relay-* kraken-agent.service';
+  'kraken-agent-log.* kraken-relay-*.socket kraken-relay-* kraken-agent.service kraken-agent-update.*';
 
 /**
  * Makes the release that it lies in the one that runs, and ends when its container was seen running. Run again it changes nothing. The
